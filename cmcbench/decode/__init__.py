@@ -1,0 +1,1 @@
+"""Decode: reconstructions from captions and references."""

@@ -1,0 +1,124 @@
+"""The command line of script-t2i.py."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Optional
+
+from models import create
+from models.base import T2IModel
+
+from .. import captions, manifest
+from ..errors import BadInput
+from ..options import add_choice, add_compute, folder_name, parser, positive
+from ..protocol import MODES, SEED, STEPS, Mode
+from ..report import Report
+from ..store import digest
+from .jobs import Sources
+from .run import Request, make
+
+CAPTIONS = "./Text/gpt4v.csv"
+MODEL = "real"
+PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their name, as published
+
+
+def main(argv: list[str]) -> int:
+    """Make reconstructions. Returns the exit code."""
+    options = _parser().parse_args(argv)
+    report = Report()
+    name = options.model_name or MODEL
+    model = create("t2i", name, options.model_dir or None)
+    model_dir = options.model_dir or model.default_dir
+    model.inspect(model_dir)
+    modes = _modes(options.mode, model, name)
+    _check_strength(options.strength, options.steps, modes, model)
+
+    file = Path(options.input_path or CAPTIONS)
+    texts = captions.read(file) if any(mode.captioned for mode in modes) else None
+    encoder = folder_name(file.stem, "--input_path")
+    result = options.result_name or (name if encoder == PUBLISHED_ENCODER else f"{name}+{encoder}")
+    folder = Path(options.output_path) / folder_name(result, "--result_name" if options.result_name else "--model_name")
+    sources = Sources(Path(options.ref_dir), Path(options.ground_truth), texts, report)
+    jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
+
+    settings = {mode.name: _settings(mode, options, name, model, model_dir, file) for mode in modes}
+    facts = _facts(name, model_dir, file if texts else None)
+    made = make(
+        Request(
+            model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size,
+            options.overwrite, report,
+        )
+    )  # fmt: skip
+    wanted = sum(len(planned) for planned in jobs.values())
+    return report.close(f"{made} images made; {folder} has the {wanted} of this run but for what failed.")
+
+
+def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
+    if asked == "all":
+        return [mode for mode in MODES.values() if mode.name in model.modes]
+    if asked not in model.modes:
+        has = ", ".join(mode for mode in MODES if mode in model.modes)
+        raise BadInput(f"{name} has no mode {asked}. It has: {has}. Use one of them, or --mode all.")
+    return [MODES[asked]]
+
+
+def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IModel) -> None:
+    """Img2img runs steps x strength denoising steps; none at all is refused before anything is loaded."""
+    if not (math.isfinite(strength) and 0 <= strength <= 1):
+        raise BadInput(f"--strength {strength}: must be above 0 and up to 1, or 0 for the mode's own.")
+    for mode in modes:
+        own = strength or mode.strength
+        if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:
+            raise BadInput(f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength.")
+
+
+def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: Optional[str], file: Path) -> dict[str, Any]:
+    takes_strength = model.accepts_strength and mode.strength is not None
+    return {
+        "model": name.lower(),
+        "checkpoint": manifest.checkpoint(model_dir),
+        "captions": file.name if mode.captioned else None,
+        "steps": options.steps,
+        "seed": options.seed,
+        "dtype": None if options.dtype == "auto" else options.dtype,
+        "strength": (options.strength or mode.strength) if takes_strength else None,
+    }
+
+
+def _facts(name: str, model_dir: Optional[str], file: Optional[Path]) -> dict[str, Any]:
+    """What a reader of the manifest wants to know besides; not compared."""
+    encoder: dict[str, Any] = {}
+    if file is not None:
+        # The captions' own manifest, where there is one, tells whether their encoder is a baseline
+        from ..store import read_json
+
+        try:
+            record = read_json(file.with_suffix(".json")) or {}
+        except BadInput:
+            record = {}
+        encoder = {"file": file.name, "sha256": digest(file.read_bytes()), "baseline": bool(record.get("baseline"))}
+    return {"t2i": name, "model_dir": model_dir, "captions": encoder or None}
+
+
+def _parser():
+    options = parser("Decode: reconstructions from captions and references.")
+    options.add_argument("--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has")
+    options.add_argument("--input_path", default=CAPTIONS, help="captions, a CSV with the columns name and text")
+    options.add_argument("--model_name", default=MODEL, help="decoder")
+    options.add_argument(
+        "--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)"
+    )
+    options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
+    options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
+    options.add_argument("--strength", type=float, default=0, help="img2img strength; 0: the mode's own")
+    options.add_argument("--steps", type=positive, default=STEPS, help="inference steps")
+    options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
+    options.add_argument("--output_path", default="./Result/", help="folder that results go to")
+    options.add_argument(
+        "--result_name", default=None, help="folder in --output_path (None: MODEL_NAME for gpt4v's captions, else MODEL_NAME+CAPTIONS)"
+    )
+    add_choice(options)
+    add_compute(options)
+    options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")
+    return options

@@ -1,0 +1,114 @@
+"""Which reconstructions a mode asks for: captions and references, paired by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..captions import Captions
+from ..dataset import choose, image_size, list_images
+from ..errors import BadInput, ImageProblem
+from ..protocol import IMAGE_PROMPT, MODES, Mode
+from ..rate import Rate, caption_bits, read_rates
+from ..report import Report
+from ..store import digest
+
+FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One reconstruction to make. stem: the image's name without ending. size: the output's (width, height) in pixels.
+
+    inputs: what it is made of (digests of prompt and guide, size, bits), as the manifest keeps it.
+    """
+
+    stem: str
+    prompt: str
+    guide: Optional[Path]
+    size: tuple[int, int]
+    inputs: dict[str, Any]
+
+
+class Sources:
+    """The folders and captions that jobs are made of."""
+
+    def __init__(self, references: Path, ground_truth: Path, captions: Optional[Captions], report: Report) -> None:
+        self.folder, self.captions, self.report = references, captions, report
+        kinds = {mode.reference for mode in MODES.values() if mode.reference}
+        self.references = {kind: list_images(references / kind, "--ref_dir") for kind in sorted(kinds)}
+        self.ground_truth = list_images(ground_truth, "--ground_truth")
+        self.rates = read_rates(references / "rate.csv")
+
+    def plan(self, mode: Mode, pattern: Optional[str], subset: Optional[int]) -> list[Planned]:
+        """The jobs of a mode, by name. Images that lack an input are reported. Raises BadInput where none is left."""
+        if mode.reference and not self.references[mode.reference]:
+            raise BadInput(
+                f"mode {mode.name} needs references, and {self.folder / mode.reference} holds none. Make them with: "
+                f"python script-i2t.py --model_name none --references --ref_dir {self.folder}"
+            )
+        prompts = self._prompts(mode)
+        chosen = choose(self.ground_truth or prompts, pattern, subset)
+        jobs = [self._job(mode, stem, prompts[stem]) for stem in chosen if stem in prompts]
+        jobs = [job for job in jobs if job is not None]
+        if not jobs:
+            which = f" that match --images {pattern!r}" if pattern else ""
+            raise BadInput(
+                f"mode {mode.name} has nothing to decode: no image{which} has all of its inputs. "
+                f"Captions name {len(prompts)} images, the references are {len(self.references.get(mode.reference, {}))}, "
+                f"the ground truth has {len(self.ground_truth)}; they are paired by file name."
+            )
+        return jobs
+
+    def _prompts(self, mode: Mode) -> dict[str, str]:
+        """stem -> prompt of every image that the mode could be run on."""
+        if not mode.captioned:
+            return {stem: IMAGE_PROMPT for stem in self.references[mode.reference]}
+        self.report.fail_all(self.captions.problems.items())
+        prompts: dict[str, str] = {}
+        for name, text in self.captions.texts.items():
+            stem = Path(name).stem
+            if stem in prompts:
+                self.report.fail(name, f"{name}: two captions are for images of this name; the first one is used")
+                continue
+            prompts[stem] = text
+        return prompts
+
+    def _job(self, mode: Mode, stem: str, prompt: str) -> Optional[Planned]:
+        guide = self.references[mode.reference].get(stem) if mode.reference else None
+        try:
+            if mode.reference and guide is None:
+                raise ImageProblem(f"{stem}: has no reference in {self.folder / mode.reference}")
+            size = self._size(stem, guide)
+            seen = digest(guide.read_bytes()) if guide else None
+        except (ImageProblem, OSError) as error:
+            self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
+            return None
+        rate = self.rates.get((mode.reference, stem))
+        inputs = {
+            "prompt": digest(prompt.encode()),
+            "guide": seen,
+            "size": f"{size[0]}x{size[1]}",
+            "bits": _bits(mode, prompt, seen, rate),
+        }
+        return Planned(stem, prompt, guide, size, inputs)
+
+    def _size(self, stem: str, guide: Optional[Path]) -> tuple[int, int]:
+        """The output's size: the reference's, else the ground truth's (its header, never its pixels), else 1024x1024."""
+        known = [guide, *(images.get(stem) for images in self.references.values()), self.ground_truth.get(stem)]
+        for path in known:
+            if path is not None:
+                return image_size(path)
+        self.report.once(
+            "size", f"note: {stem} has neither a reference nor a ground truth that tells its size: it is made 1024x1024."
+        )
+        return FALLBACK_SIZE
+
+
+def _bits(mode: Mode, prompt: str, guide: Optional[str], rate: Optional[Rate]) -> Optional[int]:
+    """Bits that the decoder was sent, None where the reference's are not known (a reference that rate.csv does not tell of)."""
+    bits = caption_bits(prompt) if mode.captioned else 0
+    if guide is None:
+        return bits
+    return bits + rate.bits if rate is not None and rate.sha256 == guide else None

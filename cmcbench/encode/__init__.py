@@ -1,0 +1,1 @@
+"""Encode: captions and references from the ground truth."""

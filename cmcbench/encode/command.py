@@ -1,0 +1,90 @@
+"""The command line of script-i2t.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models import create
+
+from ..dataset import choose, list_images
+from ..errors import BadInput
+from ..options import add_choice, add_compute, folder_name, parser, positive
+from ..protocol import SEED, WORDS
+from ..report import Report, say
+
+
+def main(argv: list[str]) -> int:
+    """Make captions, references, or both. Returns the exit code."""
+    options = _parser().parse_args(argv)
+    report = Report()
+    captioning = options.model_name.lower() != "none"
+    if not captioning and not options.references:
+        raise BadInput("--model_name none makes no captions; add --references to make references, or name a model.")
+    folder = Path(options.ground_truth)
+    everything = list_images(folder, "--ground_truth")
+    chosen = choose(everything, options.images, options.subset)
+    if not chosen:
+        raise BadInput(_nothing(folder, len(everything), options.images))
+    images = {stem: everything[stem] for stem in chosen}
+
+    # The model's name is checked before minutes go into references
+    model = create("i2t", options.model_name, options.model_dir) if captioning else None
+    done = []
+    if options.references:
+        from .references import make as make_references
+
+        make_references(images, Path(options.ref_dir), options.bpp, options.overwrite, report)
+        done.append(f"References of {len(images)} images are in {options.ref_dir}.")
+    if model is not None:
+        from .run import Request, make
+
+        file = Path(options.output_path) / f"{folder_name(options.model_name, '--model_name')}.csv"
+        order = [path.name for path in everything.values()]
+        made = make(
+            Request(
+                model, options.model_name, options.model_dir or model.default_dir, images, order, file, options.explen,
+                options.seed, options.device, options.dtype, options.batch_size, options.overwrite,
+                options.trust_remote_code, report,
+            )
+        )  # fmt: skip
+        done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
+    return report.close(" ".join(done))
+
+
+def _nothing(folder: Path, found: int, pattern: str) -> str:
+    if found:
+        return f"--images {pattern!r} matches none of the {found} images in {folder}."
+    what = "holds no images" if folder.is_dir() else "does not exist"
+    return f"--ground_truth: {folder} {what}. Put the ground truth there, or try: --ground_truth samples/GT"
+
+
+def _parser():
+    options = parser("Encode: captions from images, and references with --references.")
+    options.add_argument("--ground_truth", default="./GT/", help="folder of the images")
+    options.add_argument("--output_path", default="./Text/", help="folder that the captions go to, as MODEL_NAME.csv")
+    options.add_argument("--model_name", default="Qwen", help="encoder; 'none' makes references only")
+    options.add_argument(
+        "--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own; Qwen: Qwen/Qwen-VL-Chat)"
+    )
+    options.add_argument("--explen", type=positive, default=WORDS, help="number of words to ask for")
+    options.add_argument("--references", action="store_true", help="also make Ref/pixel and Ref/image from the ground truth")
+    options.add_argument("--ref_dir", default="./Ref/", help="folder that the references go to")
+    options.add_argument("--bpp", type=_rate, default=0.02, help="bits per pixel that an image reference may take")
+    add_choice(options)
+    add_compute(options)
+    options.add_argument("--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default")
+    options.add_argument("--overwrite", action="store_true", help="make the chosen images' outputs anew")
+    options.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint")
+    return options
+
+
+def _rate(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 24:
+        raise ArgumentTypeError(f"{text!r} is not a rate in bits per pixel above 0 and up to 24")
+    return value

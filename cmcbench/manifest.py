@@ -1,0 +1,80 @@
+"""What made an output: model, checkpoint, settings and versions, written beside it and compared before it is continued."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+from . import __version__
+
+PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
+ENDS = 1 << 20  # bytes read at either end of a large file
+
+
+def checkpoint(model_dir: Optional[str]) -> Optional[str]:
+    """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, None for a model that needs none.
+
+    A local folder is told by its files' names and sizes, small files whole and large ones by their first and last MiB
+    (a safetensors file begins with its table of tensors): the same wherever the folder lies, and quick.
+    """
+    if not model_dir:
+        return None
+    folder = Path(model_dir)
+    if not folder.exists():
+        return f"hub:{model_dir}"
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    total = hashlib.sha256()
+    for path in files:
+        relative = path.name if path == folder else path.relative_to(folder).as_posix()
+        if not any(part.startswith(".") for part in relative.split("/")):  # .git, .cache
+            total.update(f"{relative}\0{path.stat().st_size}\0".encode() + _ends(path))
+    return f"folder:{total.hexdigest()[:16]}"
+
+
+def _ends(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(ENDS)
+        if path.stat().st_size > ENDS:
+            file.seek(max(ENDS, path.stat().st_size - ENDS))
+            data += file.read()
+    return hashlib.sha256(data).digest()
+
+
+def environment() -> dict[str, str]:
+    """Versions of what computed, for a reader of the manifest; never a reason to refuse a run."""
+    versions = {"cmcbench": __version__, "commit": _commit(), "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {name: version for name, version in versions.items() if version}
+
+
+def _commit() -> str:
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The settings in which two runs differ, as a phrase ("steps was 40 and is 20 now"); "" where they agree.
+
+    A setting that either side leaves at None is not compared.
+    """
+    return ", ".join(
+        f"{key} was {old[key]} and is {new[key]} now"
+        for key in new
+        if old.get(key) is not None and new[key] is not None and old[key] != new[key]
+    )

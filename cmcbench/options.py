@@ -1,0 +1,127 @@
+"""Command-line options that the three scripts share, and how a script starts and ends."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+from models.base import ModelError
+
+from .errors import BadInput, ImageProblem, RunFailed
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
+    )
+
+
+def add_choice(arguments: argparse._ActionsContainer) -> None:
+    """The options that choose among the images."""
+    arguments.add_argument("--images", metavar="GLOB", default=None, help="only images whose name matches, e.g. 'SCI_*'")
+    arguments.add_argument(
+        "--subset", metavar="N", type=positive, default=None,
+        help="only N images: a stable choice that keeps the mix of content types",
+    )
+
+
+def add_compute(arguments: argparse._ActionsContainer) -> None:
+    """The options that say where and how a model computes."""
+    arguments.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1, mps")
+    arguments.add_argument(
+        "--dtype", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on a GPU as published, fp32 on a CPU"
+    )
+    arguments.add_argument("--batch_size", metavar="N", type=positive, default=1, help="images that the model gets at once")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    value = int(text) if text.lstrip("+").isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def resolve_device(device: str) -> str:
+    """The device to compute on. Imports torch. Raises BadInput for one that this machine does not have."""
+    import torch
+
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        here = f"cpu, {torch.cuda.device_count()} CUDA device(s)"
+        raise BadInput(f"--device {device}: this machine has no such device. It has: {here}. Use --device auto.") from None
+    return device
+
+
+def resolve_dtype(dtype: str, device: str) -> Any:
+    """The torch dtype for `--dtype` on a device."""
+    import torch
+
+    if dtype == "auto":
+        dtype = "fp32" if device == "cpu" else "fp16"
+    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+
+
+def folder_name(text: str, flag: str) -> str:
+    """A name that becomes a folder or a file: it may not lead anywhere else. Raises BadInput."""
+    from .store import plain_name
+
+    if not plain_name(text) or text.startswith("."):
+        raise BadInput(f"{flag} {ascii(text)}: is not a plain name; it may hold no '/', '\\', ':' and not begin with '.'.")
+    return text
+
+
+def run(main: Callable[[list[str]], int]) -> None:
+    """Run a script's main function and leave with its exit code; no traceback for what a user can cause.
+
+    0 all is done, 1 something failed, 2 the input cannot be used, 130 interrupted (what is finished is kept).
+    """
+    signal.signal(signal.SIGTERM, _interrupt)  # SLURM and docker stop a job so; it should end as after Ctrl-C
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except (BadInput, ModelError, ImageProblem) as error:
+        code = _end(error, 2)
+    except RunFailed as error:
+        code = _end(error, 1)
+    except KeyboardInterrupt:
+        code = _end("interrupted. What is finished is kept; the same command goes on from here", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        if error.errno in FULL:
+            code = _end(f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1)
+        elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
+        else:
+            raise
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _place(error: OSError) -> str:
+    return str(Path(error.filename).parent) if error.filename else os.strerror(error.errno or 0)
+
+
+def _end(message: object, code: int) -> int:
+    from .report import say
+
+    say(f"error: {message}")
+    return code

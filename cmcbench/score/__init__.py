@@ -1,0 +1,1 @@
+"""Score: consistency and perception of every reconstruction."""

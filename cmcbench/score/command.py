@@ -1,0 +1,117 @@
+"""The command line of script-evaluate.py. (The leaderboard is the board's; the script itself joins the two.)"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Optional
+
+from ..dataset import choose, list_images
+from ..errors import BadInput
+from ..options import add_choice, folder_name, parser
+from ..protocol import MODES
+from ..report import Report, say
+from .metrics import FR_ORDERS, Metric, resolve
+from .run import Request, score
+from .summary import PAIR, by_mode, over_modes, overall
+from .table import Row
+from .target import PLAIN, Target, find
+
+RESULTS = Path("Result")
+DEFAULT_TARGET = "real"
+GROUND_TRUTH = "./GT/"
+LABELS = dict(zip(PAIR, ("FR", "NR")))  # how the published script calls them
+
+
+def main(argv: list[str]) -> tuple[int, Path]:
+    """Score a target and print its means as the published script does.
+
+    Returns the exit code and the target's folder, whose summary.json is written.
+    """
+    options = _parser().parse_args(argv)
+    report = Report()
+    folder = Path(options.target_path) if options.target_path else RESULTS / folder_name(options.target, "--target")
+    name = folder.resolve().name if options.target_path and options.target == DEFAULT_TARGET else options.target
+    target = find(name, folder)
+    modes = _modes(options.modes, target)
+    truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
+    if not truth:
+        raise BadInput(f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with --gt_path.")
+    chosen = choose(truth, options.images, options.subset)
+    if not any(stem in target.modes[mode] for mode in modes for stem in chosen):
+        raise BadInput(f"{folder} and the ground truth have no image in common (of those chosen); they are paired by file name.")
+    metrics = resolve(options.metrics, Path(options.model_weight), options.fr_order)
+
+    print(f"------Evaluating {name}------", flush=True)
+    rows = score(Request(target, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, report))
+    _print([rows[key] for key in sorted(rows) if key[0] in set(chosen)], modes, metrics, len(chosen), options)
+    return report.close(f"Scores are in {folder / 'scores.csv'}, means in {folder / 'summary.json'}."), folder
+
+
+def _modes(asked: str, target: Target) -> list[str]:
+    """The modes to score, in the benchmark's order. Raises BadInput for one that is none or is not there."""
+    wanted = [mode.strip() for mode in asked.split(",") if mode.strip()]
+    for mode in wanted:
+        if mode not in (*MODES, PLAIN):
+            raise BadInput(f"--modes: there is no mode {mode!r}. The modes are: {', '.join(MODES)}.")
+        if mode not in target.modes:
+            raise BadInput(f"--modes: {target.folder} has no images in {mode}/. It has: {', '.join(target.modes)}.")
+    return [mode for mode in target.modes if not wanted or mode in wanted]
+
+
+def _print(rows: list[Row], modes: list[str], metrics: list[Metric], wanted: int, options: argparse.Namespace) -> None:
+    """Print the means of the images chosen, as the published script prints them."""
+    means = by_mode(rows, modes, [metric.name for metric in metrics])
+    for mode in MODES if PLAIN not in modes else modes:
+        if mode in modes:
+            print(f"-------------------{mode}-------------------")
+            print("\t".join(_cell(metric, means[mode]["metrics"].get(metric.name)) for metric in metrics))
+            _tell_partial(mode, means[mode], metrics, wanted)
+        elif not options.modes:
+            print(f"{mode} does not exist. Jumped!")
+    if {metric.name for metric in metrics} >= set(PAIR):
+        both = overall(means)
+        print(f"Overall: {_number(both['t2i'])}")
+        if options.i2t_table:
+            print(f"Overall (I2T table): {_number(both['i2t'])}")
+    else:
+        cells = {metric.name: over_modes(means, metric.name) for metric in metrics}
+        print("Mean over modes: " + "\t".join(f"{name}: {_number(mean)}" for name, mean in cells.items()))
+
+
+def _cell(metric: Metric, mean: Optional[dict[str, Any]]) -> str:
+    label = LABELS.get(metric.name, metric.name) + (" (lower is better)" if metric.lower_is_better else "")
+    return f"{label}: {_number(mean and mean['mean'])}"
+
+
+def _number(value: Optional[float]) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric], wanted: int) -> None:
+    scored = min(found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics)
+    if scored < wanted:
+        say(f"note: {mode}: {scored} of {wanted} images have all scores; the result is partial.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    options = parser("Score: consistency (FR) and perception (NR) of reconstructions.")
+    options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
+    options.add_argument("--target", default=DEFAULT_TARGET, help="the folder in ./Result/ to score, and its name on the leaderboard")
+    options.add_argument(
+        "--target_path", default="", help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images"
+    )
+    options.add_argument("--gt_path", default="", help=f"folder of the ground truth (empty: {GROUND_TRUTH})")
+    options.add_argument("--modes", default="", help="only these modes, separated by commas (empty: all that are there)")
+    options.add_argument(
+        "--metrics", default="topiq", help="separated by commas: topiq, or any pyiqa metric of single images, e.g. ms_ssim,piqe"
+    )
+    options.add_argument(
+        "--fr_order", choices=FR_ORDERS, default="published",
+        help="TOPIQ FR is not symmetric: published gives the ground truth first, pyiqa the reconstruction first",
+    )
+    options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
+    options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
+    options.add_argument("--overwrite", action="store_true", help="score all anew instead of what has changed")
+    add_choice(options)
+    return options

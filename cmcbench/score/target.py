@@ -1,0 +1,49 @@
+"""A target: the folder of reconstructions that is scored, and the ground truth that it is scored against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..dataset import list_images
+from ..errors import BadInput
+from ..protocol import MODES
+from ..store import read_json
+
+PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
+
+
+@dataclass(frozen=True)
+class Target:
+    """name: what it is called on the leaderboard. modes: mode -> stem -> path, in the order full, image, pixel, text."""
+
+    name: str
+    folder: Path
+    modes: dict[str, dict[str, Path]]
+    manifest: dict[str, Any]
+
+    def bits(self, mode: str, stem: str) -> Optional[int]:
+        """Payload bits that the decoder was sent for an image, None where the manifest does not say."""
+        try:
+            bits = self.manifest["modes"][mode]["inputs"][stem]["bits"]
+        except (KeyError, TypeError):
+            return None
+        return bits if isinstance(bits, int) and bits >= 0 else None
+
+
+def find(name: str, folder: Path) -> Target:
+    """The target in `folder`: one with folders full, image, pixel, text (some may lack), or simply one of images."""
+    if not folder.is_dir():
+        raise BadInput(
+            f"there is no folder {folder}. Make reconstructions with: python script-t2i.py --model_name {name}, "
+            f"or name another with --target or --target_path."
+        )
+    modes = {mode: list_images(folder / mode, "reconstructions") for mode in MODES if (folder / mode).is_dir()}
+    modes = {mode: images for mode, images in modes.items() if images}
+    if not modes:
+        images = list_images(folder, "reconstructions")
+        if not images:
+            raise BadInput(f"{folder} holds neither images nor a folder of them called {', '.join(MODES)}.")
+        modes = {PLAIN: images}
+    return Target(name, folder, modes, read_json(folder / "manifest.json") or {})
