@@ -14,6 +14,8 @@ $(VENV)/ready-demo: requirements.txt requirements-demo.txt constraints.txt
 	  { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing packages into $(VENV) (torch is large; some minutes) ..."
 	@$(PIP) -r requirements.txt -r requirements-demo.txt
+	@# pyiqa brings two builds of OpenCV into one folder; only the headless one imports where no libGL is installed
+	@$(PIP) --force-reinstall --no-deps opencv-python-headless
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/ready-demo requirements-test.txt

@@ -84,9 +84,13 @@ def _take(name: str, text: str, where: str, texts: dict[str, str], problems: dic
 
 def write(path: Path, texts: Mapping[str, str]) -> None:
     """Write captions in the published format, in the order given, atomically."""
+    rows = [("", "name", "text"), *((index, name, text) for index, (name, text) in enumerate(texts.items()))]
+    # A model's API may give half a surrogate pair, which UTF-8 cannot hold
+    write_bytes(path, "".join(map(_line, rows)).encode("utf-8", "replace"))
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    """A row and its newline. csv quotes a cell with a character of its line end: a lone \\r would end the row as well."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["", "name", "text"])
-    for index, (name, text) in enumerate(texts.items()):
-        writer.writerow([index, name, text])
-    write_bytes(path, buffer.getvalue().encode("utf-8"))
+    csv.writer(buffer, lineterminator="\r\n").writerow(cells)
+    return buffer.getvalue()[:-2] + "\n"

@@ -82,9 +82,9 @@ def _shuffled(name: str) -> str:
 
 
 def _interleave(groups: list[list[str]]) -> list[str]:
-    """Merge groups so that each is spread evenly: the i-th of n members stands at (i + 1/2) / n."""
-    placed = [((i + 0.5) / len(group), name) for group in groups for i, name in enumerate(group)]
-    return [name for _, name in sorted(placed)]
+    """Merge groups so that each is spread evenly: the i-th of n members stands at (i + 1/2) / n, small groups first."""
+    placed = [((i + 0.5) / len(group), len(group), name) for group in groups for i, name in enumerate(group)]
+    return [name for *_, name in sorted(placed)]
 
 
 def read_rgb(path: Path) -> "tuple[Image.Image, Optional[str]]":
@@ -96,18 +96,21 @@ def read_rgb(path: Path) -> "tuple[Image.Image, Optional[str]]":
     from PIL import Image
 
     with _open(path) as image:
-        if getattr(image, "n_frames", 1) > 1:
-            raise ImageProblem(f"{path.name}: is animated ({image.n_frames} frames), expected a still picture")
+        sixteen_bits = ";16" in str(getattr(image, "tile", ""))  # of RGB, Pillow gives only the upper 8
         try:
-            image.load()
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            frames = getattr(image, "n_frames", 1)
+            if frames == 1:
+                image.load()
+        except Exception as error:  # what Pillow's decoders raise on damaged data is not in its documentation
             raise ImageProblem(f"{path.name}: is damaged or truncated ({error})") from None
+        if frames > 1:
+            raise ImageProblem(f"{path.name}: is animated ({frames} frames), expected a still picture")
         if image.mode == "RGB":
-            return image.copy(), "had 16 bits a channel, scaled to 8" if _sixteen_bits(path) else None
+            return image.copy(), "had 16 bits a channel, scaled to 8" if sixteen_bits else None
         if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
             return image.convert("RGBA").convert("RGB"), f"had an alpha channel (mode {image.mode}), dropped"
-        if image.mode.startswith("I;16") or image.mode == "I":
-            gray = image.convert("I").point(lambda value: value / 257).convert("L")
+        if image.mode.startswith("I;16") or (image.mode == "I" and _within_16_bits(image)):
+            gray = image.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
             return Image.merge("RGB", (gray, gray, gray)), "had 16 bits of gray, scaled to 8 bits and RGB"
         if image.mode in ("L", "1", "P", "CMYK", "YCbCr", "LAB", "HSV"):
             return image.convert("RGB"), f"was in mode {image.mode}, converted to RGB"
@@ -136,20 +139,31 @@ def _open(path: Path) -> "Image.Image":
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path)
+            # Pillow warns above its limit and refuses above twice the limit. We refuse at once, and not by way of the
+            # warning: the filters are the process's, and another thread that reads a picture restores them.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
     except FileNotFoundError:
         raise ImageProblem(f"{path.name}: is not in {path.parent}") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageProblem(f"{path.name}: has more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except Image.DecompressionBombError:
+        raise _too_large(path) from None
     except UnidentifiedImageError:
         found = "an empty file" if path.stat().st_size == 0 else "no picture that Pillow can read"
         raise ImageProblem(f"{path.name}: is {found}") from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # as in read_rgb
         raise ImageProblem(f"{path.name}: cannot be read ({error})") from None
+    if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
+        image.close()
+        raise _too_large(path)
+    return image
 
 
-def _sixteen_bits(path: Path) -> bool:
-    with open(path, "rb") as file:
-        head = file.read(25)
-    return head.startswith(b"\x89PNG") and head[24] == 16
+def _too_large(path: Path) -> ImageProblem:
+    from PIL import Image
+
+    return ImageProblem(f"{path.name}: has more than {Image.MAX_IMAGE_PIXELS} pixels")
+
+
+def _within_16_bits(image: "Image.Image") -> bool:
+    lowest, highest = image.getextrema()
+    return 0 <= lowest and highest < 1 << 16

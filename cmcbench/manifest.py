@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import platform
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Mapping, Optional
 
 from . import __version__
+from .errors import BadInput
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
 ENDS = 1 << 20  # bytes read at either end of a large file
@@ -44,6 +46,7 @@ def _ends(path: Path) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+@functools.lru_cache(maxsize=None)
 def environment() -> dict[str, str]:
     """Versions of what computed, for a reader of the manifest; never a reason to refuse a run."""
     versions = {"cmcbench": __version__, "commit": _commit(), "python": platform.python_version()}
@@ -66,6 +69,18 @@ def _commit() -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return answer.stdout.strip()
+
+
+def modes(record: Mapping[str, Any], file: Path) -> dict[str, dict[str, Any]]:
+    """mode -> {"settings", "inputs"} of a result's manifest. Raises BadInput for one that is not of this program."""
+    found = record.get("modes", {})
+    whole = isinstance(found, dict) and all(
+        isinstance(each, dict) and isinstance(each.get("settings"), dict) and isinstance(each.get("inputs"), dict)
+        for each in found.values()
+    )
+    if not whole:
+        raise BadInput(f"{file} is no manifest of this program. Move it away, then use --overwrite.")
+    return found
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:

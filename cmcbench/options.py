@@ -59,8 +59,8 @@ def resolve_device(device: str) -> str:
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.empty(1, device=device).cpu()  # "meta" makes tensors, but has no numbers to bring back
+    except (RuntimeError, AssertionError, ImportError):  # NotImplementedError is a RuntimeError
         here = f"cpu, {torch.cuda.device_count()} CUDA device(s)"
         raise BadInput(f"--device {device}: this machine has no such device. It has: {here}. Use --device auto.") from None
     return device

@@ -52,7 +52,7 @@ def read_json(path: Path) -> Any:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (ValueError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise BadInput(f"{path} is not readable JSON ({error}). Move it away, then use --overwrite.") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path} holds no JSON object. Move it away, then use --overwrite.")

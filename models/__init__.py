@@ -30,7 +30,7 @@ def create(kind: str, name: str, model_dir: Optional[str] = None) -> Union[I2TMo
     Raises ModelError for an unknown name without one.
     """
     module = re.sub(r"[-.]", "_", name.lower())
-    if not (re.fullmatch(r"[a-z]\w*", module) and (Path(__file__).parent / kind / f"{module}.py").is_file()):
+    if module.replace("_", "-") not in names(kind):
         if not model_dir:
             raise ModelError(
                 f"unknown {kind} model '{name}'. Known: {', '.join(names(kind))}. "

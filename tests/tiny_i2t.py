@@ -6,42 +6,42 @@ does: a short sentence whose words depend on the image, then its end token. See 
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import torch
+import transformers as hf
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import (
-    BertTokenizer, Blip2Config, Blip2ForConditionalGeneration, Blip2Processor, BlipConfig, BlipForConditionalGeneration,
-    BlipImageProcessor, BlipProcessor, CLIPImageProcessor, InstructBlipConfig, InstructBlipForConditionalGeneration,
-    InstructBlipProcessor, LlavaConfig, LlavaForConditionalGeneration, LlavaNextConfig,
-    LlavaNextForConditionalGeneration, LlavaNextImageProcessor, LlavaNextProcessor, LlavaProcessor,
-    PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor,
-    Qwen2VLImageProcessor, Qwen2VLVideoProcessor, SmolVLMConfig, SmolVLMForConditionalGeneration, SmolVLMImageProcessor,
-    SmolVLMProcessor, SmolVLMVideoProcessor,
-)
+from transformers.utils import logging
 
 # One word of each line makes a sentence. No word comes twice, so that each belongs to one place.
 GRAMMAR = [
-    " A| The| One| Some| Another| That| This| Every".split("|"),
-    " small| bright| old| quiet| wooden| colorful| narrow| distant".split("|"),
-    " boat| street| castle| garden| table| market| bridge| mountain".split("|"),
-    " rests| glows| waits| stands| appears| shines| fades| sleeps".split("|"),
-    " under| beside| behind| near| above| beyond| against| before".split("|"),
-    " calm| heavy| golden| foggy| snowy| purple| stormy| clear".split("|"),
-    " water| clouds| trees| light| hills| sky| shadows| windows".split("|"),
+    [" A", " The", " One", " Some", " Another", " That", " This", " Every"],
+    [" small", " bright", " old", " quiet", " wooden", " colorful", " narrow", " distant"],
+    [" boat", " street", " castle", " garden", " table", " market", " bridge", " mountain"],
+    [" rests", " glows", " waits", " stands", " appears", " shines", " fades", " sleeps"],
+    [" under", " beside", " behind", " near", " above", " beyond", " against", " before"],
+    [" calm", " heavy", " golden", " foggy", " snowy", " purple", " stormy", " clear"],
+    [" water", " clouds", " trees", " light", " hills", " sky", " shadows", " windows"],
     ["."],
 ]
-CHAT_TOKENS = ["<image>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-SMOL_TOKENS = ["<fake_token_around_image>", "<global-img>", "<video>", "<end_of_utterance>"]
-SMOL_TOKENS += [f"<row_{row}_col_{column}>" for row in range(1, 5) for column in range(1, 5)]
+SPECIAL = ["<pad>", "<s>", "</s>", "<image>", "<|im_start|>", "<|im_end|>"]
+SPECIAL += ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]  # Qwen's
+SPECIAL += ["<fake_token_around_image>", "<global-img>", "<video>", "<end_of_utterance>"]  # SmolVLM's
+SPECIAL += [f"<row_{row}_col_{column}>" for row in range(1, 5) for column in range(1, 5)]
 WIDTH = 64  # of every hidden state
 TEXT = {
     "vocab_size": 512, "hidden_size": WIDTH, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
     "num_key_value_heads": 2, "max_position_embeddings": 4096, "initializer_range": 0.2,
-}
-VISION = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2, "initializer_range": 0.2}
+}  # fmt: skip
+LAYERS = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "initializer_range": 0.2,
+}  # fmt: skip
+VISION = {"image_size": 56, "patch_size": 14, **LAYERS}  # 16 patches
+SIDE = {"height": 56, "width": 56}
 
 LLAVA_TEMPLATE = (
     "{% for message in messages %}{{ message['role'].upper() + ': ' }}{% for part in message['content'] %}"
@@ -60,34 +60,34 @@ SMOL_TEMPLATE = (
 )
 
 
-def _tokenizer(begin: bool = True) -> PreTrainedTokenizerFast:
+def _tokenizer(begin: bool = True) -> hf.PreTrainedTokenizerFast:
     """A byte-level BPE, which encodes any prompt and knows each word of the grammar as one token."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     words = [word for place in GRAMMAR for word in place]
-    trainer = trainers.BpeTrainer(
-        vocab_size=TEXT["vocab_size"] * 2, show_progress=False, special_tokens=["<pad>", "<s>", "</s>"],
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-    )
-    core.train_from_iterator(words, trainer)
-    core.add_special_tokens([AddedToken(token, normalized=False) for token in CHAT_TOKENS + SMOL_TOKENS])
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=10_000, initial_alphabet=alphabet, show_progress=False)
+    core.train_from_iterator(words, trainer)  # stops when each word is one token
+    core.add_special_tokens([AddedToken(token, normalized=False) for token in SPECIAL])
     if begin:
-        core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", core.token_to_id("<s>"))])
-    return PreTrainedTokenizerFast(
+        first = [("<s>", core.token_to_id("<s>"))]
+        core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=first)
+    return hf.PreTrainedTokenizerFast(
         tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
         model_input_names=["input_ids", "attention_mask"],
-    )
+    )  # fmt: skip
 
 
-def _teach(embeddings: torch.nn.Embedding, head: torch.nn.Linear, layers: Any, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Lay the grammar into a decoder whose embeddings are not tied to its head; changes the three in place.
+def _teach(model: Any, tokenizer: hf.PreTrainedTokenizerFast) -> None:
+    """Lay the grammar into the decoder of `model`, in place; its embeddings must not be tied to its head.
 
     The first hidden dimensions say which place of the sentence a token has (0: before the sentence). The layers may
     read but not write them, and the head lets only words of the next place follow. Which of them is left to the other
     dimensions, into which attention carries the image. So every sentence ends, as no random model's would.
     """
-    places = len(GRAMMAR) + 1
+    embeddings, head, places = model.get_input_embeddings(), model.get_output_embeddings(), len(GRAMMAR) + 1
+    layers = next(part for name, part in model.named_modules() if re.search(r"(language|text)_model.*layers$", name))
     with torch.no_grad():
         embeddings.weight[:, :places] = 0
         embeddings.weight[:, 0] = 8
@@ -103,20 +103,19 @@ def _teach(embeddings: torch.nn.Embedding, head: torch.nn.Linear, layers: Any, t
             layer.mlp.down_proj.weight[:places] = 0
 
 
-def _ids(tokenizer: PreTrainedTokenizerFast) -> dict[str, int]:
+def _ids(tokenizer: hf.PreTrainedTokenizerFast) -> dict[str, int]:
     """The ids of a language model's configuration."""
     return {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
 
 
 def _save(folder: Path, build: Callable[[], Any], processor: Any, teach: bool = True) -> Path:
-    """Build a model with a fixed seed, teach it, save it and its processor in the hub's format."""
+    """Build a model with a fixed seed, teach it, save it and its processor in the hub's format, without a bar."""
+    logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = build()
         if teach:
-            decoder = getattr(model, "language_model", None) or model.model
-            layers = getattr(decoder, "text_model", getattr(decoder, "language_model", getattr(decoder, "model", decoder))).layers
-            _teach(model.get_input_embeddings(), model.get_output_embeddings(), layers, processor.tokenizer)
+            _teach(model, processor.tokenizer)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return Path(folder)
@@ -125,116 +124,121 @@ def _save(folder: Path, build: Callable[[], Any], processor: Any, teach: bool = 
 def llava(folder: Path) -> Path:
     """LLaVA 1.5: CLIP with 16 patches of an image of 56x56, two projecting layers, Llama."""
     tokenizer = _tokenizer()
-    side = {"height": 56, "width": 56}
-    processor = LlavaProcessor(
-        CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=side), tokenizer, patch_size=14,
+    processor = hf.LlavaProcessor(
+        hf.CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=SIDE), tokenizer, patch_size=14,
         vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=LLAVA_TEMPLATE,
-    )
-    config = LlavaConfig(
-        vision_config={"model_type": "clip_vision_model", "image_size": 56, "patch_size": 14, "projection_dim": 32, **VISION},
+    )  # fmt: skip
+    config = hf.LlavaConfig(
+        vision_config={"model_type": "clip_vision_model", "projection_dim": 32, **VISION},
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},
-        image_token_index=processor.image_token_id, image_seq_length=16,
+        image_token_index=processor.image_token_id,
+        image_seq_length=16,
     )
-    return _save(folder, lambda: LlavaForConditionalGeneration(config), processor)
+    return _save(folder, lambda: hf.LlavaForConditionalGeneration(config), processor)
 
 
 def llava_next(folder: Path) -> Path:
     """LLaVA 1.6: as 1.5, with up to four tiles of 56x56 by the image's shape."""
     tokenizer, grid = _tokenizer(), [[56, 112], [112, 56], [112, 112]]
-    processor = LlavaNextProcessor(
-        LlavaNextImageProcessor(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}, image_grid_pinpoints=grid),
+    processor = hf.LlavaNextProcessor(
+        hf.LlavaNextImageProcessor(size={"shortest_edge": 56}, crop_size=SIDE, image_grid_pinpoints=grid),
         tokenizer, patch_size=14, vision_feature_select_strategy="default", num_additional_image_tokens=1,
         chat_template=LLAVA_TEMPLATE,
-    )
-    config = LlavaNextConfig(
-        vision_config={"model_type": "clip_vision_model", "image_size": 56, "patch_size": 14, "projection_dim": 32, **VISION},
+    )  # fmt: skip
+    config = hf.LlavaNextConfig(
+        vision_config={"model_type": "clip_vision_model", "projection_dim": 32, **VISION},
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"), image_grid_pinpoints=grid,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_grid_pinpoints=grid,
     )
-    return _save(folder, lambda: LlavaNextForConditionalGeneration(config), processor)
+    return _save(folder, lambda: hf.LlavaNextForConditionalGeneration(config), processor)
 
 
 def qwen2_5_vl(folder: Path) -> Path:
     """Qwen2.5-VL: patches of 14x14, four merged into a token, at most 36 tokens an image in its own aspect."""
     tokenizer = _tokenizer(begin=False)
     size = {"shortest_edge": 4 * 28 * 28, "longest_edge": 36 * 28 * 28}
-    processor = Qwen2_5_VLProcessor(
-        Qwen2VLImageProcessor(size=size), tokenizer, Qwen2VLVideoProcessor(size=size), chat_template=QWEN_TEMPLATE
+    processor = hf.Qwen2_5_VLProcessor(
+        hf.Qwen2VLImageProcessor(size=size), tokenizer, hf.Qwen2VLVideoProcessor(size=size), chat_template=QWEN_TEMPLATE
     )
     token = tokenizer.convert_tokens_to_ids
-    config = Qwen2_5_VLConfig(
+    rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}
+    config = hf.Qwen2_5_VLConfig(
         vision_config={
             "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": WIDTH,
             "fullatt_block_indexes": [1], "initializer_range": 0.2,
         },
-        text_config={**TEXT, **_ids(tokenizer), "rope_parameters": {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}},
+        text_config={**TEXT, **_ids(tokenizer), "rope_parameters": rope},
         image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
         vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"),
-    )
-    return _save(folder, lambda: Qwen2_5_VLForConditionalGeneration(config), processor)
+    )  # fmt: skip
+    return _save(folder, lambda: hf.Qwen2_5_VLForConditionalGeneration(config), processor)
 
 
 def smolvlm(folder: Path) -> Path:
     """SmolVLM: the image and its tiles of 56x56, four tokens each."""
     tokenizer = _tokenizer(begin=False)
-    processor = SmolVLMProcessor(
-        SmolVLMImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}), tokenizer,
-        SmolVLMVideoProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
+    processor = hf.SmolVLMProcessor(
+        hf.SmolVLMImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}), tokenizer,
+        hf.SmolVLMVideoProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
         image_seq_len=4, chat_template=SMOL_TEMPLATE,
-    )
-    config = SmolVLMConfig(
-        vision_config={"image_size": 56, "patch_size": 14, **VISION},
+    )  # fmt: skip
+    config = hf.SmolVLMConfig(
+        vision_config=VISION,
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},
-        image_token_id=processor.image_token_id, scale_factor=2,
+        image_token_id=processor.image_token_id,
+        scale_factor=2,
     )
-    return _save(folder, lambda: SmolVLMForConditionalGeneration(config), processor)
+    return _save(folder, lambda: hf.SmolVLMForConditionalGeneration(config), processor)
 
 
-def _bert_tokenizer() -> BertTokenizer:
-    """A WordPiece vocabulary of the grammar's words (last), single letters and BERT's special tokens."""
+def _bert_tokenizer() -> hf.BertTokenizer:
+    """A WordPiece vocabulary of the grammar's words, single letters and BERT's special tokens."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     words = [word.strip().lower() for place in GRAMMAR for word in place]
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *letters, *("##" + letter for letter in letters), *words]
-    return BertTokenizer(vocab={piece: place for place, piece in enumerate(dict.fromkeys(pieces))})
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"]
+    pieces = [*special, *letters, *("##" + letter for letter in letters), *words]
+    return hf.BertTokenizer(vocab={piece: place for place, piece in enumerate(dict.fromkeys(pieces))})
 
 
 def _blip_2(folder: Path, config_class: Any, model_class: Any, processor: Any, qformer_ids: int) -> Path:
     """BLIP-2 and InstructBLIP: a ViT, a Q-Former with eight queries, Llama."""
     config = config_class(
-        vision_config={"image_size": 56, "patch_size": 14, **VISION},
-        qformer_config={"vocab_size": qformer_ids, "max_position_embeddings": 128, "encoder_hidden_size": 32, **VISION},
+        vision_config=VISION,
+        qformer_config={"vocab_size": qformer_ids, "encoder_hidden_size": 32, **LAYERS},
         text_config={"model_type": "llama", **TEXT, **_ids(processor.tokenizer)},
-        num_query_tokens=8, image_token_index=processor.tokenizer.convert_tokens_to_ids("<image>"),
+        num_query_tokens=8,
+        image_token_index=processor.tokenizer.convert_tokens_to_ids("<image>"),
     )
     return _save(folder, lambda: model_class(config), processor)
 
 
 def instructblip(folder: Path) -> Path:
     """InstructBLIP with a Llama as language model; no chat template."""
-    words, images = _bert_tokenizer(), BlipImageProcessor(size={"height": 56, "width": 56})
-    processor = InstructBlipProcessor(images, _tokenizer(), words, num_query_tokens=8)
-    return _blip_2(folder, InstructBlipConfig, InstructBlipForConditionalGeneration, processor, len(words))
+    words, images = _bert_tokenizer(), hf.BlipImageProcessor(size=SIDE)
+    processor = hf.InstructBlipProcessor(images, _tokenizer(), words, num_query_tokens=8)
+    return _blip_2(folder, hf.InstructBlipConfig, hf.InstructBlipForConditionalGeneration, processor, len(words))
 
 
 def blip_2(folder: Path) -> Path:
     """BLIP-2 with a Llama as language model; no chat template."""
-    processor = Blip2Processor(BlipImageProcessor(size={"height": 56, "width": 56}), _tokenizer(), num_query_tokens=8)
-    return _blip_2(folder, Blip2Config, Blip2ForConditionalGeneration, processor, 30)
+    processor = hf.Blip2Processor(hf.BlipImageProcessor(size=SIDE), _tokenizer(), num_query_tokens=8)
+    return _blip_2(folder, hf.Blip2Config, hf.Blip2ForConditionalGeneration, processor, 30)
 
 
 def blip(folder: Path) -> Path:
     """BLIP, the one model here that never ends: its 192 positions end its captions (finish_reason "length")."""
     tokenizer = _bert_tokenizer()
-    ids = {"bos_token_id": tokenizer.convert_tokens_to_ids("[DEC]"), "sep_token_id": tokenizer.sep_token_id, "pad_token_id": 0}
-    config = BlipConfig(
-        vision_config={"image_size": 56, "patch_size": 14, **VISION},
-        text_config={"vocab_size": len(tokenizer), "max_position_embeddings": 192, "encoder_hidden_size": 32, **ids, **VISION},
-    )
+    ids = dict(zip(("bos_token_id", "sep_token_id"), tokenizer.convert_tokens_to_ids(["[DEC]", "[SEP]"])))
+    sizes = {"vocab_size": len(tokenizer), "max_position_embeddings": 192, "encoder_hidden_size": 32}
+    config = hf.BlipConfig(vision_config=VISION, text_config={**sizes, **ids, **LAYERS})
 
-    def build() -> BlipForConditionalGeneration:
-        model = BlipForConditionalGeneration(config)
+    words = tokenizer.convert_tokens_to_ids([word.strip().lower() for place in GRAMMAR for word in place])
+
+    def build() -> hf.BlipForConditionalGeneration:
+        model = hf.BlipForConditionalGeneration(config)
         with torch.no_grad():
-            model.text_decoder.cls.predictions.bias[: len(tokenizer) - sum(map(len, GRAMMAR))] = -1e4  # words only
+            model.text_decoder.cls.predictions.bias.fill_(-1e4)[words] = 0
         return model
 
-    return _save(folder, build, BlipProcessor(BlipImageProcessor(size={"height": 56, "width": 56}), tokenizer), teach=False)
+    return _save(folder, build, hf.BlipProcessor(hf.BlipImageProcessor(size=SIDE), tokenizer), teach=False)

@@ -212,7 +212,7 @@ def _vision_config():
 
 
 def _clip_tokenizer():
-    """CLIP's tokenizer with the letters, each alone and at a word's end, and a few merges. 77 tokens, as the real one."""
+    """CLIP's tokenizer with the letters, each alone and at a word's end, and a few merges. It cuts at 77 tokens."""
     merges = [("t", "h"), ("th", "e</w>"), ("i", "n"), ("in", "g</w>"), ("e", "r</w>"), ("e", "d</w>"), ("a", "n")]
     tokens = LETTERS + [letter + "</w>" for letter in LETTERS] + ["".join(pair) for pair in merges]
     tokens += ["<|startoftext|>", "<|endoftext|>"]

@@ -59,7 +59,7 @@ class _Work:
 
     def run(self) -> int:
         request = self.request
-        before = (read_json(self.file) or {}).get("modes", {})
+        before = manifest.modes(read_json(self.file) or {}, self.file)
         for settings in request.settings.values():
             self._inherit(settings, before)
         self._check(before)
@@ -120,7 +120,7 @@ class _Work:
         """Which inputs of images already made have changed since, as a phrase."""
         changed: dict[str, list[str]] = {}
         for stem in sorted(made & set(jobs)):
-            seen, now = old["inputs"].get(stem, {}), jobs[stem].inputs
+            seen, now = old["inputs"].get(stem) or {}, jobs[stem].inputs
             for key, what in (("prompt", "caption"), ("guide", "reference"), ("size", "size")):
                 if seen.get(key) != now[key]:
                     changed.setdefault(what, []).append(stem)
@@ -152,7 +152,7 @@ class _Work:
         request = self.request
         with only_writer(request.folder / ".manifest.lock", str(self.file), wait=30):
             record = read_json(self.file) or {}
-            modes = record.get("modes", {})
+            modes = manifest.modes(record, self.file)
             for mode, jobs in request.jobs.items():
                 inputs = {**modes.get(mode, {}).get("inputs", {}), **{job.stem: job.inputs for job in jobs}}
                 modes[mode] = {"settings": request.settings[mode], "inputs": dict(sorted(inputs.items()))}

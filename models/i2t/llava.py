@@ -1,4 +1,4 @@
-"""LLaVA 1.5 as transformers reads it, the benchmark's LLAVA row (which checkpoint of LLaVA it used is not published)."""
+"""LLaVA 1.5, converted for transformers: the benchmark's LLAVA row. Which LLaVA was published is not known."""
 
 from . import _transformers
 
