@@ -15,6 +15,8 @@ from diffusers import (
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
     PixArtSigmaPipeline,
     PixArtTransformer2DModel,
     PNDMScheduler,
@@ -70,6 +72,11 @@ def sdxl_instructpix(folder: Path) -> Path:
 def sd3(folder: Path) -> Path:
     """Stable Diffusion 3 with its three text encoders. Scale factor 16 and patches of 2: sizes are multiples of 32."""
     return _save(StableDiffusion3Pipeline, _sd3_parts, folder)
+
+
+def flux(folder: Path) -> Path:
+    """FLUX.1 dev. Scale factor 16 and latents packed by 2: sizes are multiples of 32."""
+    return _save(FluxPipeline, _flux_parts, folder)
 
 
 def pixart(folder: Path) -> Path:
@@ -156,6 +163,28 @@ def _sd3_parts():
             pos_embed_max_size=64,
         ),
         "scheduler": FlowMatchEulerDiscreteScheduler(shift=3.0),
+    }
+
+
+def _flux_parts():
+    return {
+        "vae": _vae(levels=5, latent_channels=16, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.1159),
+        "text_encoder": CLIPTextModel(_text_config()),
+        "text_encoder_2": _t5_encoder(),
+        "tokenizer": _clip_tokenizer(),
+        "tokenizer_2": _t5_tokenizer(),
+        "transformer": FluxTransformer2DModel(
+            in_channels=64,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=2 * WIDTH,
+            pooled_projection_dim=WIDTH,
+            guidance_embeds=True,
+            axes_dims_rope=(4, 6, 6),
+        ),
+        "scheduler": FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     }
 
 

@@ -88,7 +88,7 @@ def _lines(summary: dict[str, Any]) -> list[Line]:
     of, truth = int(summary["ground_truth"]["images"]), str(summary["ground_truth"]["digest"])
     peers = {name: (truth, str(each["identity"])) for name, each in summary["metrics"].items()}
     target, baseline = str(summary["target"]), _baseline(summary["made_by"])
-    modes = [mode for mode in ORDER if mode in summary["modes"]]
+    modes = [mode for mode in ORDER if mode in summary["modes"].keys()]
     lines = []
     for mode in modes:
         found = summary["modes"][mode]

@@ -17,7 +17,12 @@ from PIL import Image
 from ..errors import RunFailed
 
 SECONDS = 600  # an ffmpeg that takes longer for one picture hangs
+NO_ROOM = "Error submitting video frame"  # what ffmpeg says of a picture whose stream outgrows libvvenc's buffer
 SCALES = (1, 2, 4)  # what a picture's sides may be divided by where its codec cannot go as low as the budget
+
+
+class NoRoom(RunFailed):
+    """The encoder cannot write a stream as long as this level's; a coarser one fits."""
 
 
 class Codec(ABC):
@@ -28,7 +33,7 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, image: Image.Image, level: int) -> bytes:
-        """The stream of an RGB picture of any size from 1x1."""
+        """The stream of an RGB picture of any size from 1x1. Raises NoRoom above 8 bits per pixel, where it cannot be coded."""
 
     @abstractmethod
     def decode(self, stream: bytes, size: tuple[int, int]) -> Image.Image:
@@ -49,7 +54,7 @@ class Vvc(Codec):
     def encode(self, image: Image.Image, level: int) -> bytes:
         padded = _pad(image)
         width, height = padded.size
-        stream = ffmpeg(
+        stream = ffmpeg(  # which gives libvvenc a buffer of width x height bytes
             f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -i - -frames:v 1 -pix_fmt yuv420p10le -c:v libvvenc "
             f"-preset medium -qp {self.finest - level} -qpa 0 -threads 1 "
             f"-vvenc-params gopsize=1:intraperiod=1:decodingrefreshtype=idr -f vvc -",
@@ -129,8 +134,11 @@ def _finest_within(codec: Codec, picture: Image.Image, budget: float, best: Code
     low, high, step = best.level, codec.finest + 1, 8  # low fits; high does not, or is past the end
     while high - low > 1:
         middle = min(low + step, codec.finest) if step else (low + high) // 2
-        trial = _coded(codec, picture, middle, best.scale)
-        if trial.bits <= budget:
+        try:
+            trial = _coded(codec, picture, middle, best.scale)
+        except NoRoom:
+            trial = None
+        if trial and trial.bits <= budget:
             low, best, step = middle, trial, step * 2
         else:
             high, step = middle, 0
@@ -167,7 +175,7 @@ def ffmpeg(arguments: str, data: bytes) -> bytes:
         raise RunFailed(f"ffmpeg took more than {SECONDS} seconds for one picture") from None
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
-        raise RunFailed(f"ffmpeg failed: {lines[0]}")
+        raise (NoRoom if NO_ROOM in lines[0] else RunFailed)(f"ffmpeg failed: {lines[0]}")
     return done.stdout
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Sequence
 
-from PIL import Image
+from PIL import Image, ImageStat
 
 from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
@@ -32,11 +32,12 @@ def pixel_reference(image: Image.Image) -> Image.Image:
         for column in range(columns):
             left, top = column * BLOCK, row * BLOCK
             block = image.crop((left, top, min(left + BLOCK, image.width), min(top + BLOCK, image.height)))
-            whole.putpixel((column, row), _rgb332(block.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))))
+            # The exact mean: resize() rounds the mean of each row, and so names another colour for 1 block in 50
+            whole.putpixel((column, row), _rgb332(ImageStat.Stat(block).mean))
     return whole.resize((columns * BLOCK, rows * BLOCK), Image.Resampling.BICUBIC).crop((0, 0, *image.size))
 
 
-def _rgb332(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+def _rgb332(colour: Sequence[float]) -> tuple[int, int, int]:
     """The nearest colour of the 256 that 3 bits of red, 3 of green and 2 of blue can name."""
     return tuple(round(round(value * steps / 255) * 255 / steps) for value, steps in zip(colour, (7, 7, 3)))
 
@@ -79,8 +80,8 @@ class _Work:
 
     def settle(self, overwrite: bool) -> None:
         """Find out what is missing; refuse what is there and not ours, or remove it where asked to."""
-        for kind in KINDS:
-            sweep(self.folder / kind)
+        for folder in (self.folder, *(self.folder / kind for kind in KINDS)):
+            sweep(folder)
         try:
             self.rates = read_rates(self.file)
         except BadInput:
@@ -108,9 +109,11 @@ class _Work:
             return False
         if not is_whole_png(self.path(kind, stem)):
             return True  # a damaged picture of ours is made again
-        if rate.ground_truth != digest(self.ground_truth[stem].read_bytes()):
+        try:
+            now = digest(self.ground_truth[stem].read_bytes()), digest(self.path(kind, stem).read_bytes())
+        except OSError:
             return False
-        return rate.sha256 == digest(self.path(kind, stem).read_bytes())
+        return now == (rate.ground_truth, rate.sha256)
 
     def _forget(self, jobs: list[tuple[str, str]]) -> None:
         for job in jobs:

@@ -20,7 +20,7 @@ from .summary import summarise
 from .table import Row
 from .target import Target
 
-SAVE_EVERY = 2.0  # seconds: what a killed run can lose
+SAVE_EVERY = 1.0  # seconds: what a killed run can lose
 
 
 @dataclass

@@ -28,7 +28,7 @@ INSTRUCT = ("StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLInstruct
 # Pipelines in the auto mappings that want a mask or a control image, or that do not give one picture a prompt.
 UNFIT = re.compile("Control|Inpaint|Layered|Helios")
 # How diffusers says that the files of a variant are not there, rather than damaged.
-ABSENT = re.compile("no such modeling files|no file named")
+ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
 class Model(T2IModel):
@@ -49,27 +49,22 @@ class Model(T2IModel):
         name, offline, text, image = self._checkpoint
         pipe = _load(text if "text" in modes else image, name, dtype, offline)
         try:
-            pipe.to(device)
+            with _quiet("diffusers"):
+                pipe.to(device)
         except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
             raise ModelError(f"cannot put {name} on '{device}': {_one_line(error)} Choose another --device.") from error
         self._pipes = {"text": pipe, "image": pipe}
         if "text" in modes and modes != {"text"} and image is not text:
-            from diffusers import AutoPipelineForImage2Image
-
-            # Not by the twin's own from_pipe, which casts every module, also those that a checkpoint keeps in fp32.
-            with _quiet("diffusers"):
-                self._pipes["image"] = AutoPipelineForImage2Image.from_pipe(pipe, **_filters_off(image))
-        for pipe in self._pipes.values():
-            pipe.set_progress_bar_config(disable=True)
+            self._pipes["image"] = _twin(pipe)
+        for one in self._pipes.values():
+            one.set_progress_bar_config(disable=True)
 
     def generate(self, jobs: list[Job]) -> "list[Image.Image]":
         """As the contract says. Raises ModelError for a strength that leaves no step, and for non-finite pixels."""
-        import numpy as np
         import torch
 
         first = jobs[0]
-        alike = {(job.size, job.strength, job.steps, job.guide is None) for job in jobs}
-        assert len(alike) == 1, "jobs of one call share size, strength, steps and mode"
+        assert len({(job.size, job.strength, job.steps, job.guide is None) for job in jobs}) == 1, "jobs must be alike"
         pipe = self._pipes["text" if first.guide is None else "image"]
         arguments = {
             "prompt": [job.prompt for job in jobs],  # a list of our own, since Z-Image changes it
@@ -81,23 +76,24 @@ class Model(T2IModel):
         if first.guide is not None:
             arguments["image"] = [job.guide.resize(job.size) for job in jobs]  # PIL's default, as published: bicubic
             if self.accepts_strength:
-                arguments["strength"] = _checked_strength(first)
+                arguments["strength"] = first.strength
+                if int(first.steps * first.strength) < 1:  # as the pipelines count; SD and SDXL crash without a step
+                    raise ModelError(f"--steps {first.steps} x --strength {first.strength} leaves no step: raise one.")
         # With a guide, SD and SDXL take no size and floor the guide's; SD3 and Flux ignore the guide's and need one.
         if "height" in _parameters(pipe.__call__):
             multiple = _multiple(pipe)
             arguments["width"], arguments["height"] = (max(multiple, side - side % multiple) for side in first.size)
         with _quiet("diffusers"):
             images = pipe(**arguments).images
-        broken = ", ".join(job.name for job, image in zip(jobs, images) if not np.isfinite(image).all())
+        broken = ", ".join(job.name for job, image in zip(jobs, images, strict=True) if not math.isfinite(image.sum()))
         if broken:
             raise ModelError(f"pixels that are no numbers in {broken}: {pipe.dtype} overflowed. Use --dtype fp32.")
         return pipe.numpy_to_pil(images)
 
 
 def _find(name: Optional[str]) -> tuple[str, bool, Any, Any]:
-    """A checkpoint's folder or hub name, whether only the hub's cache can serve, and its pipeline classes.
+    """A checkpoint's folder or hub name, whether only the hub's cache can serve, and its pipelines as below.
 
-    The classes are (text-to-image, image-to-image), None where there is none.
     Raises ModelError where there is no checkpoint, or none that the family can run.
     """
     if not name:
@@ -117,12 +113,10 @@ def _find(name: Optional[str]) -> tuple[str, bool, Any, Any]:
         class_name = config["_class_name"]
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise ModelError(f"{index} is damaged ({type(error).__name__}: {error}). Download {name} again.") from error
-    text, image = _pipelines(class_name, config) if isinstance(class_name, str) else (None, None)
+    text, image = _pipelines(class_name, config)
     if text is image is None:
-        raise ModelError(
-            f"{name} is a {class_name}: not text-to-image or image-to-image to diffusers, or code that comes with the "
-            f"checkpoint and is not run. It needs an adapter in models/t2i/."
-        )
+        why = "not text-to-image or image-to-image to diffusers, or code of its own, which is not run"
+        raise ModelError(f"{name} is a {class_name}: {why}. It needs an adapter in models/t2i/.")
     return name, offline, text, image
 
 
@@ -144,13 +138,14 @@ def _from_hub(name: str) -> tuple[str, bool]:
             raise ModelError(f"{nowhere} and the network, or download it elsewhere: {_one_line(error)}") from error
 
 
-def _pipelines(class_name: str, config: dict[str, Any]) -> tuple[Any, Any]:
+def _pipelines(class_name: Any, config: dict[str, Any]) -> tuple[Any, Any]:
+    """The classes (text-to-image, image-to-image) for a checkpoint of that class, None where there is none."""
     with _quiet("bitsandbytes"):
         import diffusers
         from diffusers.pipelines import auto_pipeline as auto
     if class_name in INSTRUCT:
         return None, getattr(diffusers, class_name)
-    if UNFIT.search(class_name):
+    if not isinstance(class_name, str) or UNFIT.search(class_name):  # a list names code that comes with it
         return None, None
     mappings = auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING, auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING
     text, image = (auto._get_task_class(mapping, class_name, throw_error_if_not_exist=False) for mapping in mappings)
@@ -169,11 +164,10 @@ def _load(pipeline: Any, name: str, dtype: "torch.dtype", offline: bool) -> Any:
         try:
             with _quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code
-        except (OSError, ValueError) as error:
-            problems.append(error)
         except Exception as error:  # damage raises whatever the reader of the file raises
             problems.append(error)
-            break
+            if not ABSENT.search(str(error)):
+                break
         else:
             _check_complete(pipe, reports, name)
             return pipe
@@ -188,34 +182,36 @@ def _filters_off(pipeline: Any) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key in known}
 
 
+def _twin(pipe: Any) -> Any:
+    from diffusers import AutoPipelineForImage2Image  # shares the modules
+
+    with _quiet("diffusers"):  # the twin's own from_pipe would cast every module, also those to be kept in fp32
+        return AutoPipelineForImage2Image.from_pipe(pipe, **_filters_off(pipe))
+
+
 def _check_complete(pipe: Any, reports: list[str], name: str) -> None:
     """Refuse a checkpoint with gaps, which the libraries fill with random weights or an empty vocabulary."""
-    gaps = re.findall(r"^(\S+) +\| .*MISSING", "\n".join(reports), re.MULTILINE)  # transformers' report
+    gaps = re.findall(r"^(.+?) +\| .*MISSING", "\n".join(reports), re.MULTILINE)  # transformers' report
     for part, module in pipe.components.items():
-        if hasattr(module, "named_parameters"):
-            gaps += [f"{part}.{key}" for key, weight in module.named_parameters() if weight.is_meta]  # diffusers
+        if hasattr(module, "named_parameters"):  # diffusers leaves what is missing without data
+            gaps += [f"{part}.{key}" for key, weight in module.named_parameters() if weight.is_meta]
         encoder = getattr(pipe, part.replace("tokenizer", "text_encoder"), None)
         if part.startswith("tokenizer") and module is not None and encoder is not None:
             words = getattr(encoder.config.get_text_config(), "vocab_size", 0)
             gaps += [part] if len(module) < words / 2 else []
     if gaps:
-        more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
-        raise ModelError(f"{name} is incomplete: it lacks {gaps[0]}{more}. Download it again.")
+        raise ModelError(f"{name} is incomplete. It lacks {', '.join(gaps)[:300]}: download it again.")
 
 
 def _why_not_loaded(name: str, problems: list[Exception]) -> str:
-    damage = [problem for problem in problems if not ABSENT.search(str(problem))]
-    parts = [part for part in Path(name).glob("*/") if any(part.glob("*.bin")) and not any(part.glob("*.safetensors"))]
-    if parts and not damage:
-        where = ", ".join(sorted(part.name for part in parts))
-        return f"{name} has only pickles (.bin) in {where}: they can run code. Have it saved as safetensors."
-    return f"cannot load {name}: {_one_line((damage or problems)[0])} Mend the folder or download the model again."
-
-
-def _checked_strength(job: Job) -> float:
-    if int(job.steps * job.strength) < 1:  # as the pipelines count; without a step SD and SDXL crash
-        raise ModelError(f"--steps {job.steps} x --strength {job.strength} leaves no step to run: raise one of them.")
-    return job.strength
+    texts = [_one_line(problem) for problem in problems]
+    damage = [text for text in texts if not ABSENT.search(text)]
+    pickled = {file.parent.name for file in Path(name).glob("*/*.bin") if not any(file.parent.glob("*.safetensors"))}
+    if not damage and (pickled or "`safetensors`" in texts[-1]):  # a folder's, or the hub's
+        where = ", ".join(sorted(pickled)) or "some parts"
+        return f"{name} has only pickles (.bin) of {where}, which can run code: have them saved as safetensors."
+    absent = [text for text in texts if "modeling files" not in text]  # a part tells more than a variant
+    return f"cannot load {name}: {(damage or absent or texts)[0]} Mend the folder or download the model again."
 
 
 def _multiple(pipe: Any) -> int:
@@ -232,8 +228,7 @@ def _parameters(function: Any) -> set[str]:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:300].rstrip(".") + "."
+    return (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".") + "."
 
 
 @contextmanager
@@ -242,9 +237,8 @@ def _quiet(*names: str) -> Iterator[list[str]]:
     kept: list[str] = []
     keeper = logging.Handler()
     keeper.emit = lambda record: kept.append(record.getMessage())
-    loggers = [logging.getLogger(name) for name in names]
-    before = [(logger, logger.handlers, logger.propagate, logger.level) for logger in loggers]
-    for logger in loggers:
+    before = [(one, one.handlers, one.propagate, one.level) for one in map(logging.getLogger, names)]
+    for logger, *_ in before:
         logger.handlers, logger.propagate = [keeper], False
         logger.setLevel(logging.WARNING)
     try:

@@ -15,5 +15,5 @@ class Model(Family):
     def inspect(self, model_dir: Optional[str]) -> None:
         super().inspect(model_dir)
         if self.accepts_strength:  # the folder of another model: its pictures would pass for InstructPix2Pix's
-            raise ModelError(f"{self._checkpoint[0]} is no edit model such as InstructPix2Pix: run it by another --model_name.")
+            raise ModelError(f"{self._checkpoint[0]} is no edit model like InstructPix2Pix: give another --model_name.")
         self.modes = type(self).modes & self.modes
