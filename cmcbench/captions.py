@@ -61,7 +61,7 @@ def _parse(table: str, path: Path) -> Captions:
         for row in rows:
             _take(row["name"] or "", row["text"] or "", f"{path.name}, line {rows.line_num}", texts, problems)
     except csv.Error as error:
-        raise BadInput(f"{path}, line {rows.line_num}: is not a readable CSV ({error}).") from None
+        raise BadInput(f"{path}, line {rows.reader.line_num}: is not a readable CSV ({error}).") from None
     return Captions(texts, problems)
 
 

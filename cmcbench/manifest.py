@@ -33,7 +33,7 @@ def checkpoint(model_dir: Optional[str]) -> Optional[str]:
     for path in files:
         relative = path.name if path == folder else path.relative_to(folder).as_posix()
         if not any(part.startswith(".") for part in relative.split("/")):  # .git, .cache
-            total.update(f"{relative}\0{path.stat().st_size}\0".encode() + _ends(path))
+            total.update(f"{relative}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape") + _ends(path))
     return f"folder:{total.hexdigest()[:16]}"
 
 

@@ -71,7 +71,7 @@ def resolve_dtype(dtype: str, device: str) -> Any:
     import torch
 
     if dtype == "auto":
-        dtype = "fp32" if device == "cpu" else "fp16"
+        dtype = "fp32" if torch.device(device).type == "cpu" else "fp16"  # "cpu:0" is one too
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
 
 

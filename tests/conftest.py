@@ -21,6 +21,8 @@ SAMPLES = ROOT / "samples" / "GT"
 
 # No test may reach a network; a hub that does not answer would otherwise be asked with retries
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Tiny networks are many times slower with two threads as soon as the machine has something else to do
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Bench:

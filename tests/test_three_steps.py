@@ -85,7 +85,7 @@ def test_checkpoints_of_the_wrong_kind(ready, checkpoint):
     done = ready.decode("--model_name", "mine", "--model_dir", checkpoint("llava"), code=2)
     assert "model_index.json" in done.stderr
     done = ready.encode("--model_name", "mine", "--model_dir", checkpoint("sd15"), code=2)
-    assert "model_index.json" in done.stderr or "T2I" in done.stderr
+    assert "is a diffusers pipeline, a text-to-image model: give it to script-t2i.py instead" in done.stderr
     done = ready.decode("--model_name", "mine", "--model_dir", "no/such-checkpoint", code=2)
     assert "no/such-checkpoint" in done.stderr
 

@@ -30,6 +30,7 @@ def main(argv: list[str]) -> int:
     name = options.model_name or MODEL
     model = create("t2i", name, options.model_dir or None)
     model_dir = options.model_dir or model.default_dir
+    _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
     modes = _modes(options.mode, model, name)
     _check_strength(options.strength, options.steps, modes, model)

@@ -83,7 +83,7 @@ class Model(T2IModel):
         if "height" in _parameters(pipe.__call__):
             multiple = _multiple(pipe)
             arguments["width"], arguments["height"] = (max(multiple, side - side % multiple) for side in first.size)
-        with _quiet("diffusers"):
+        with _quiet("diffusers", "transformers"):
             images = pipe(**arguments).images
         broken = ", ".join(job.name for job, image in zip(jobs, images, strict=True) if not math.isfinite(image.sum()))
         if broken:
