@@ -279,8 +279,12 @@ def test_captions_of_images_that_are_not_in_the_ground_truth(ready, small_truth)
     """With a ground truth, the run is about its images; the published captions name 1,000."""
     more = {**texts(small_truth), "NSI_pgc_555.png": "a caption of an image that is not here"}
     write_captions(ready.folder / "Text" / "gpt4v.csv", more)
-    ready.decode("--mode", "text")
+    done = ready.decode("--mode", "text")
+    assert "1 caption(s) are for images that are not in the ground truth and are left out (first: NSI_pgc_555)" in done.stderr
     assert len(pictures(ready)) == 4
+    Image.new("RGB", (20, 20)).save(small_truth / "SCI_game_777.png")
+    done = ready.decode("--mode", "text")
+    assert "1 image(s) of the ground truth have no caption and are left out (first: SCI_game_777)" in done.stderr
 
 
 def test_modes_that_a_model_lacks(ready):

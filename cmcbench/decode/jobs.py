@@ -50,6 +50,11 @@ class Sources:
             )
         prompts = self._prompts(mode)
         chosen = choose(self.ground_truth or prompts, pattern, subset)
+        if self.ground_truth:
+            what = "caption" if mode.captioned else "reference"
+            self._tell(sorted(set(chosen) - set(prompts)), f"image(s) of the ground truth have no {what} and are left out")
+            alien = sorted(set(choose(prompts, pattern)) - set(self.ground_truth))
+            self._tell(alien, f"{what}(s) are for images that are not in the ground truth and are left out")
         jobs = [self._job(mode, stem, prompts[stem]) for stem in chosen if stem in prompts]
         jobs = [job for job in jobs if job is not None]
         if not jobs:
@@ -60,6 +65,10 @@ class Sources:
                 f"the ground truth has {len(self.ground_truth)}; they are paired by file name."
             )
         return jobs
+
+    def _tell(self, stems: list[str], what: str) -> None:
+        if stems:
+            self.report.once(what, f"note: {len(stems)} {what} (first: {stems[0]}).")
 
     def _prompts(self, mode: Mode) -> dict[str, str]:
         """stem -> prompt of every image that the mode could be run on."""
