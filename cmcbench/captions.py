@@ -90,7 +90,7 @@ def write(path: Path, texts: Mapping[str, str]) -> None:
 
 
 def _line(cells: tuple[object, ...]) -> str:
-    """A row and its newline. csv quotes a cell with a character of its line end: a lone \\r would end the row as well."""
+    """A row and its newline. csv quotes what is part of its line end, and a lone \\r would end the row as well."""
     buffer = io.StringIO(newline="")
     csv.writer(buffer, lineterminator="\r\n").writerow(cells)
     return buffer.getvalue()[:-2] + "\n"

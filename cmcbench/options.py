@@ -108,7 +108,7 @@ def run(main: Callable[[list[str]], int]) -> None:
         elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
             code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
         elif isinstance(error, (FileExistsError, NotADirectoryError)):
-            code = _end(f"a file stands where a folder is needed ({error.filename}). Choose another folder or move it away", 2)
+            code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
         else:
             raise
     sys.exit(code)

@@ -71,7 +71,7 @@ def test_every_character_comes_back(tmp_path):
 
 def test_random_texts_come_back(tmp_path):
     chance = random.Random(5)
-    texts = named(["x" + "".join(chance.choices('",\n\r; \\x\'', k=chance.randrange(1, 30))) + "x" for _ in range(500)])
+    texts = named(["x" + "".join(chance.choices("\",\n\r; \\x'", k=chance.randrange(1, 30))) + "x" for _ in range(500)])
     write(tmp_path / "x.csv", texts)
     found = read(tmp_path / "x.csv")
     assert found.texts == texts and found.problems == {}
@@ -205,7 +205,11 @@ ROWS = {
     "a very long name": (f"0,{'x' * 5000},A house", repr("x" * 80), "is not a plain"),
     "an unfinished file": ("0,.tmp-x.png,A house", "'.tmp-x.png'", "is not a plain"),
     "another text before": ("0,bad.png,one\n1,bad.png,two", "bad.png", "line 4: bad.png stands in the file twice"),
-    "another text, then the first": ("0,bad.png,one\n1,bad.png,two\n2,bad.png,one", "bad.png", "line 4: bad.png stands"),
+    "another text, then the first": (
+        "0,bad.png,one\n1,bad.png,two\n2,bad.png,one",
+        "bad.png",
+        "line 4: bad.png stands",
+    ),
     "no text, then one": ("0,bad.png,\n1,bad.png,two", "bad.png", "line 3: bad.png has no caption"),
     "a text, then none": ("0,bad.png,two\n1,bad.png,", "bad.png", "line 4: bad.png has no caption"),
 }

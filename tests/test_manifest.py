@@ -41,7 +41,9 @@ def test_a_model_that_needs_no_checkpoint(given):
     assert manifest.checkpoint(given) is None
 
 
-@pytest.mark.parametrize("name", ["Qwen/Qwen-VL-Chat", "SG161222/RealVisXL_V4.0", "gpt-4o-2024-05-13", "no such folder", "../no/such"])
+@pytest.mark.parametrize(
+    "name", ["Qwen/Qwen-VL-Chat", "SG161222/RealVisXL_V4.0", "gpt-4o-2024-05-13", "no such folder", "../no/such"]
+)
 def test_a_hub_name(name):
     assert manifest.checkpoint(name) == f"hub:{name}"
 
@@ -116,7 +118,9 @@ def test_up_to_two_mib_every_byte_counts(tmp_path, size):
     assert len(found) == 1 + len({0, size // 2, MIB - 2, size - 1})
 
 
-@pytest.mark.parametrize("name", [".gitattributes", ".git/HEAD", ".cache/huggingface/x.lock", "unet/.ipynb_checkpoints/x"])
+@pytest.mark.parametrize(
+    "name", [".gitattributes", ".git/HEAD", ".cache/huggingface/x.lock", "unet/.ipynb_checkpoints/x"]
+)
 def test_hidden_files_do_not_matter(model, name):
     before = manifest.checkpoint(str(model))
     (model / name).parent.mkdir(parents=True, exist_ok=True)
@@ -186,14 +190,26 @@ def test_differences(old, new, phrase):
 WHOLE = {"settings": {"steps": 40}, "inputs": {"a": {}}}
 
 
-@pytest.mark.parametrize("record, found", [({}, {}), ({"modes": {}}, {}), ({"modes": {"full": WHOLE}}, {"full": WHOLE})])
+@pytest.mark.parametrize(
+    "record, found", [({}, {}), ({"modes": {}}, {}), ({"modes": {"full": WHOLE}}, {"full": WHOLE})]
+)
 def test_modes_of_a_manifest(record, found):
     assert manifest.modes(record, Path("manifest.json")) == found
 
 
 @pytest.mark.parametrize(
     "modes",
-    [None, [], "full", 3, {"full": None}, {"full": []}, {"full": {}}, {"full": {"settings": {}}}, {"full": {**WHOLE, "inputs": []}}],
+    [
+        None,
+        [],
+        "full",
+        3,
+        {"full": None},
+        {"full": []},
+        {"full": {}},
+        {"full": {"settings": {}}},
+        {"full": {**WHOLE, "inputs": []}},
+    ],
     ids=repr,
 )
 def test_modes_of_what_is_no_manifest(modes):

