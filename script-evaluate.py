@@ -8,10 +8,10 @@ from cmcbench.score.command import main as score
 
 
 def main(argv: list[str]) -> int:
-    code, target = score(argv)
-    results = target.resolve().parent
-    leaderboard.update(results)
-    say(f"The leaderboard is {target.parent / 'leaderboard.md'} and .csv.")
+    code, targets = score(argv)
+    for results in dict.fromkeys(target.resolve().parent for target in targets):
+        leaderboard.update(results)
+        say(f"The leaderboard is {results / 'leaderboard.md'} and .csv.")
     return code
 
 

@@ -505,6 +505,11 @@ def test_file_names_and_stems_are_chosen_alike():
     assert [Path(name).stem for name in choose(files, subset=37)] == choose(BENCHMARK, subset=37)
 
 
+def test_a_type_of_few_pictures_is_not_left_to_the_end():
+    names = ["NSI_pgc_001", "NSI_pgc_002", "NSI_pgc_003", "SCI_game_001"]
+    assert types(choose(names, subset=2)) == {"NSI": 1, "SCI": 1}
+
+
 def test_pictures_outside_the_scheme_are_chosen_too():
     names = [f"kodim{i:02}" for i in range(24)]
     assert len(choose(names, subset=7)) == 7 and set(choose(names, subset=3)) < set(choose(names, subset=7))

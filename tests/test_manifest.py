@@ -105,6 +105,12 @@ def test_a_change_makes_another_checkpoint(model, change):
     assert manifest.checkpoint(str(model)) != before
 
 
+def test_the_middle_of_a_large_file_is_not_read_so_that_it_is_quick(model):
+    before = manifest.checkpoint(str(model))
+    flip(model / "unet" / "model.safetensors", MIB + 500)
+    assert manifest.checkpoint(str(model)) == before
+
+
 @pytest.mark.parametrize("size", [MIB - 1, MIB, MIB + 1, 2 * MIB])
 def test_up_to_two_mib_every_byte_counts(tmp_path, size):
     (tmp_path / "m").mkdir()

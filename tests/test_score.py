@@ -171,6 +171,24 @@ def test_the_decoders_name_finds_its_only_result(ready, small_truth):
     assert "may be sdxl+llava, sdxl+qwen" in done.stderr
 
 
+def test_several_targets_in_one_run(ready, small_truth):
+    """Names, patterns and `all` give the scores that each target gets by itself."""
+    for place, name in enumerate(("sdxl", "sd15", "sd15+qwen")):
+        blur(small_truth, ready.folder / "Result" / name / "image", place + 2)
+    (ready.folder / "Result" / "empty").mkdir()
+    done = ready.score(*METRICS, "--target", "sd*", "real")
+    assert [line for line in done.stdout.splitlines() if "Evaluating" in line] == [
+        f"------Evaluating {name}------" for name in ("sd15", "sd15+qwen", "sdxl", "real")
+    ]
+    together = ready.files("Result/*/scores.csv")
+    for name in ("sdxl", "sd15", "sd15+qwen", "real"):
+        ready.score(*METRICS, "--target", name, "--overwrite")
+    assert ready.files("Result/*/scores.csv") == together and len(together) == 4
+    done = ready.score(*METRICS, "--target", "all")
+    assert done.stdout.count("Evaluating") == 4 and "scores:" not in done.stderr
+    assert "It has: empty, real, sd15" in ready.score(*METRICS, "--target", "x*", code=2).stderr
+
+
 def test_other_endings_are_paired(ready, small_truth):
     folder = ready.folder / "Result/codec/image"
     folder.mkdir(parents=True)
@@ -197,9 +215,9 @@ def test_broken_pictures_are_listed_and_the_others_scored(ready, small_truth):
     with Image.open(folder / names[2]) as image:
         image.convert("RGBA").save(folder / names[2])
     done = ready.score(*METRICS, code=1)
-    assert f"full/{names[0]}: is 33x44 and its ground truth" in done.stderr
-    assert f"full/{names[1]}: is damaged or truncated" in done.stderr
-    assert f"full/{names[2]} had an alpha channel" in done.stderr
+    assert f"real/full/{names[0]}: is 33x44 and its ground truth" in done.stderr
+    assert f"real/full/{names[1]}: is damaged or truncated" in done.stderr
+    assert f"real/full/{names[2]} had an alpha channel" in done.stderr
     assert [bool(row["psnr"]) for row in scores(ready) if row["mode"] == "full"] == [False, False, True, True]
     assert {row["mode"]: row["status"] for row in board(ready)} == {"full": "partial", "text": "whole", "overall": "partial"}
 

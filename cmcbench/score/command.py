@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import glob
 from pathlib import Path
 from typing import Any, Optional
@@ -16,7 +17,7 @@ from .metrics import FR_ORDERS, Metric, resolve
 from .run import Request, score
 from .summary import PAIR, by_mode, over_modes, overall
 from .table import Row
-from .target import PLAIN, Target, find
+from .target import PLAIN, Target, find, holds_images
 
 RESULTS = Path("Result")
 DEFAULT_TARGET = "real"
@@ -24,44 +25,68 @@ GROUND_TRUTH = "./GT/"
 LABELS = dict(zip(PAIR, ("FR", "NR")))  # how the published script calls them
 
 
-def main(argv: list[str]) -> tuple[int, Path]:
-    """Score a target and print its means as the published script does.
+def main(argv: list[str]) -> tuple[int, list[Path]]:
+    """Score targets and print their means as the published script does.
 
-    Returns the exit code and the target's folder, whose summary.json is written.
+    Returns the exit code and the targets' folders, whose summary.json is written.
     """
     options = _parser().parse_args(argv)
     report = Report()
-    target = find(*_folder(options))
-    name, folder = target.name, target.folder
-    modes = _modes(options.modes, target)
+    targets = _targets(options)
+    modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
         raise BadInput(f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with --gt_path.")
     chosen = choose(truth, options.images, options.subset)
-    if not any(stem in target.modes[mode] for mode in modes for stem in chosen):
-        raise BadInput(f"{folder} and the ground truth have no image in common (of those chosen); they are paired by file name.")
+    for target in targets:
+        if not any(stem in target.modes[mode] for mode in modes[target.name] for stem in chosen):
+            raise BadInput(
+                f"{target.folder} and the ground truth have no image in common (of those chosen); they are paired by file name."
+            )
     metrics = resolve(options.metrics, Path(options.model_weight), options.fr_order)
+    request = Request(
+        targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, report
+    )
+    for target, rows in zip(targets, score(request)):
+        print(f"------Evaluating {target.name}------")
+        wanted = [rows[key] for key in sorted(rows) if key[0] in set(chosen)]
+        _print(wanted, modes[target.name], metrics, len(chosen), options)
+    files = ", ".join(str(target.folder) for target in targets)
+    return report.close(f"Scores are in scores.csv, means in summary.json in {files}."), [target.folder for target in targets]
 
-    print(f"------Evaluating {name}------", flush=True)
-    rows = score(Request(target, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, report))
-    _print([rows[key] for key in sorted(rows) if key[0] in set(chosen)], modes, metrics, len(chosen), options)
-    return report.close(f"Scores are in {folder / 'scores.csv'}, means in {folder / 'summary.json'}."), folder
 
-
-def _folder(options: argparse.Namespace) -> tuple[str, Path]:
-    """The target's name and folder. `--target real` also finds the only Result/real+CAPTIONS where there is no Result/real."""
+def _targets(options: argparse.Namespace) -> list[Target]:
+    """The targets that --target and --target_path name, each once, in the order given."""
     if options.target_path:
         folder = Path(options.target_path)
-        return (folder.resolve().name if options.target == DEFAULT_TARGET else options.target), folder
-    name = folder_name(options.target, "--target")
-    if not (RESULTS / name).is_dir():
-        found = sorted(folder.name for folder in RESULTS.glob(f"{glob.escape(name)}+*") if folder.is_dir())
-        if len(found) > 1:
-            raise BadInput(f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them.")
-        if found:
-            say(f"note: there is no {RESULTS / name}; {found[0]}, the only result of {name}, is meant.")
-            name = found[0]
-    return name, RESULTS / name
+        if len(options.target) > 1:
+            raise BadInput("--target_path is one folder; --target may then give it one name on the leaderboard.")
+        return [find(folder.resolve().name if options.target == [DEFAULT_TARGET] else options.target[0], folder)]
+    names = [name for asked in options.target for name in _names(asked)]
+    return [find(name, RESULTS / name) for name in dict.fromkeys(names)]
+
+
+def _names(asked: str) -> list[str]:
+    """The folders in Result/ that one --target means: a name, a pattern such as 'real*', or all.
+
+    `real` also means the only Result/real+CAPTIONS where there is no Result/real. Raises BadInput.
+    """
+    if asked == "all" or any(mark in asked for mark in "*?["):
+        there = sorted(folder.name for folder in RESULTS.glob("*") if folder.is_dir() and not folder.name.startswith("."))
+        found = [name for name in there if asked == "all" or fnmatch.fnmatchcase(name, asked)]
+        found = [name for name in found if holds_images(RESULTS / name)]
+        if not found:
+            raise BadInput(f"--target {asked}: no folder in {RESULTS} with images in it is meant. It has: {', '.join(there) or 'none'}.")
+        return found
+    name = folder_name(asked, "--target")
+    if (RESULTS / name).is_dir():
+        return [name]
+    found = sorted(folder.name for folder in RESULTS.glob(f"{glob.escape(name)}+*") if folder.is_dir())
+    if len(found) > 1:
+        raise BadInput(f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them.")
+    if found:
+        say(f"note: there is no {RESULTS / name}; {found[0]}, the only result of {name}, is meant.")
+    return found or [name]
 
 
 def _modes(asked: str, target: Target) -> list[str]:
@@ -113,7 +138,10 @@ def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric], wante
 def _parser() -> argparse.ArgumentParser:
     options = parser("Score: consistency (FR) and perception (NR) of reconstructions.")
     options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
-    options.add_argument("--target", default=DEFAULT_TARGET, help="the folder in ./Result/ to score, and its name on the leaderboard")
+    options.add_argument(
+        "--target", nargs="+", default=[DEFAULT_TARGET],
+        help="folders in ./Result/ to score, their names on the leaderboard; patterns such as 'real*', or all",
+    )
     options.add_argument(
         "--target_path", default="", help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images"
     )

@@ -39,11 +39,19 @@ def find(name: str, folder: Path) -> Target:
             f"there is no folder {folder}. Make reconstructions with: python script-t2i.py --model_name {name}, "
             f"or name another with --target or --target_path."
         )
-    modes = {mode: list_images(folder / mode, "reconstructions") for mode in MODES if (folder / mode).is_dir()}
-    modes = {mode: images for mode, images in modes.items() if images}
+    modes = _images(folder)
     if not modes:
-        images = list_images(folder, "reconstructions")
-        if not images:
-            raise BadInput(f"{folder} holds neither images nor a folder of them called {', '.join(MODES)}.")
-        modes = {PLAIN: images}
+        raise BadInput(f"{folder} holds neither images nor a folder of them called {', '.join(MODES)}.")
     return Target(name, folder, modes, read_json(folder / "manifest.json") or {})
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether a folder is a target at all."""
+    return bool(_images(folder))
+
+
+def _images(folder: Path) -> dict[str, dict[str, Path]]:
+    modes = {mode: list_images(folder / mode, "reconstructions") for mode in MODES}
+    modes = {mode: images for mode, images in modes.items() if images}
+    plain = {} if modes else list_images(folder, "reconstructions")
+    return modes or ({PLAIN: plain} if plain else {})

