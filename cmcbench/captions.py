@@ -47,7 +47,8 @@ def read(path: Path) -> Captions:
 
 def _parse(table: str, path: Path) -> Captions:
     csv.field_size_limit(LARGEST_CELL)
-    rows = csv.DictReader(io.StringIO(table, newline=""))
+    # strict: an unclosed quote would otherwise swallow the rows after it without a word
+    rows = csv.DictReader(io.StringIO(table, newline=""), strict=True)
     try:
         columns = rows.fieldnames or []
         missing = [column for column in ("name", "text") if column not in columns]

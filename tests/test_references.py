@@ -419,12 +419,18 @@ def test_overwrite_makes_everything_anew(truth, ref, worked):
     assert files(ref) == before
 
 
-def test_overwrite_leaves_the_pictures_that_are_not_chosen(truth, ref):
+def test_overwrite_leaves_the_pictures_that_are_not_chosen(gt, ref):
+    """And another rate for some of them is refused: references of two rates in one folder would pass for one."""
     before = files(ref)
-    make(truth, ref, budget=0.4, overwrite=True, only="SCI")
+    for overwrite in (False, True):
+        with pytest.raises(BadInput, match="is made with avif 0.02 .expected: avif 0.4"):
+            make(gt, ref, budget=0.4, overwrite=overwrite, only="SCI")
+    assert files(ref) == before
+    Image.new("RGB", (33, 44), "red").save(gt / "SCI_game_000.png")
+    make(gt, ref, overwrite=True, only="SCI")
     after = files(ref)
-    assert {name for name in before if before[name] != after[name]} == {"rate.csv", "image/SCI_game_000.png"}
-    assert [row["budget"] for row in rows(ref)] == ["0.02", "0.02", "0.4", "", "", ""]
+    changed = {"rate.csv", "image/SCI_game_000.png", "pixel/SCI_game_000.png"}
+    assert {name for name in before if before[name] != after[name]} == changed
 
 
 HEADER = ",".join(COLUMNS).encode()

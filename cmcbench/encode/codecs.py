@@ -159,7 +159,7 @@ def ffmpeg_program() -> str:
         program = imageio_ffmpeg.get_ffmpeg_exe()
         encoders = subprocess.run([program, "-v", "error", "-encoders"], capture_output=True, timeout=60).stdout
     except (ImportError, RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-        raise RunFailed(f"there is no ffmpeg ({error}); pip install 'imageio-ffmpeg>=0.6' brings one") from None
+        raise RunFailed(f"there is no ffmpeg ({error}); pip install 'imageio-ffmpeg>=0.8' brings one") from None
     if b"libvvenc" not in encoders:
         raise RunFailed(f"{program} has no VVC encoder (libvvenc); pip install -U imageio-ffmpeg brings one that has")
     return program

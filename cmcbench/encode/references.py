@@ -88,17 +88,19 @@ class _Work:
             if not overwrite:
                 raise
             self.rates = {}
-        if overwrite:
+        # Images that are not chosen now: references of two rates in one folder would pass for one
+        others = [key for key, rate in self.rates.items() if key not in self.jobs and rate.settings != self.settings.get(key[0])]
+        if overwrite and not others:
             self._forget(self.jobs)
-        others = [job for job in self.jobs if self.path(*job).exists() and not self._ours(*job)]
+        others += [job for job in self.jobs if self.path(*job).exists() and not self._ours(*job)]
         if others:
             kind, stem = others[0]
             rate = self.rates.get(others[0])
-            why = f"made with {' '.join(rate.settings)}" if rate and rate.settings != self.settings[kind] else "not of this run"
+            why = f"made with {' '.join(rate.settings)}" if rate and rate.settings != self.settings.get(kind) else "not of this run"
             raise BadInput(
                 f"{len(others)} reference(s) in {self.folder} cannot go on as they are; the first, "
-                f"{self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings[kind])}, from this ground truth). "
-                f"Choose another --ref_dir, or make them anew with --overwrite."
+                f"{self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings.get(kind, ('nothing',)))}, from this ground truth). "
+                f"Choose another --ref_dir, or make all anew with --overwrite (without --subset and --images)."
             )
         self.missing = [job for job in self.jobs if not is_whole_png(self.path(*job))]
 
