@@ -12,6 +12,7 @@ from ..dataset import choose, list_images
 from ..errors import BadInput
 from ..options import add_choice, folder_name, parser
 from ..protocol import MODES
+from ..ranks import join
 from ..report import Report, say
 from .metrics import FR_ORDERS, Metric, resolve
 from .run import Request, score
@@ -44,10 +45,14 @@ def main(argv: list[str]) -> tuple[int, list[Path]]:
                 f"{target.folder} and the ground truth have no image in common (of those chosen); they are paired by file name."
             )
     metrics = resolve(options.metrics, Path(options.model_weight), options.fr_order)
+    ranks = join()
     request = Request(
-        targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, report
+        targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, ranks, report
     )
-    for target, rows in zip(targets, score(request)):
+    tables = score(request)
+    if not ranks.first:
+        return 0, []  # process 0 tells
+    for target, rows in zip(targets, tables):
         print(f"------Evaluating {target.name}------")
         wanted = [rows[key] for key in sorted(rows) if key[0] in set(chosen)]
         _print(wanted, modes[target.name], metrics, len(chosen), options)

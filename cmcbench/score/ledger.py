@@ -9,6 +9,7 @@ from typing import Any, Iterable, Optional
 
 from ..dataset import image_size
 from ..errors import BadInput, ImageProblem
+from ..ranks import Ranks
 from ..rate import bpp
 from ..report import say
 from ..store import digest, read_json, sweep, write_json
@@ -24,29 +25,31 @@ SAVE_EVERY = 1.0  # seconds: what a killed run can lose
 class Ledger:
     """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
 
-    def __init__(self, target: Target, truth: dict[str, Path], truth_digests: dict[str, str]) -> None:
+    def __init__(
+        self, target: Target, truth: dict[str, Path], truth_digests: dict[str, str], metrics: list[Metric], ranks: Ranks
+    ) -> None:
         self.target, self.truth, self.truth_digests = target, truth, truth_digests
+        self.metrics, self.ranks = metrics, ranks
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: table.Table = {}
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
         self.saved = time.monotonic()
 
-    def settle(self, metrics: list[Metric], anew: Iterable[tuple[str, str]]) -> None:
+    def settle(self, anew: Iterable[tuple[str, str]] = ()) -> None:
         """Take over the rows of images that are still the same, but for the scores of `anew` ((stem, mode) pairs)."""
-        for file in (self.file, self.summary_file):
-            sweep(self.target.folder, file.name)
         before = self._before()
         self._pair(before)
-        wanted = {metric.name: metric.identity for metric in metrics}
+        wanted = {metric.name: metric.identity for metric in self.metrics}
         for row in self.rows.values():
             for metric in list(row.scores):
                 known = self.known.get(metric, {}).get("identity")
                 if known is None or wanted.get(metric, known) != known:
                     del row.scores[metric]  # other weights, or a column that nothing tells of
+        self.join_parts()  # what other processes of a killed run had done
         for key in anew:
             for metric in wanted:
                 self.rows[key].scores.pop(metric, None)
-        if self.rows != before:
+        if self.ranks.first and self.rows != before:
             self.save()
 
     def _before(self) -> table.Table:
@@ -97,9 +100,41 @@ class Ledger:
 
     def save(self) -> None:
         """Write the scores so far. The summary goes first and says that it is none yet, but what the columns are."""
+        if not self.ranks.first:
+            names = {metric.name for metric in self.metrics}
+            table.write(self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)})
+            self.saved = time.monotonic()
+            return
         write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics()})
         table.write(self.file, self.rows)
         self.saved = time.monotonic()
+
+    def _part(self, number: object) -> Path:
+        """The file of another process. Its name holds what was scored with, so that other weights' scores never join."""
+        identity = "".join(sorted(f"{metric.name} {metric.identity};" for metric in self.metrics))
+        return self.target.folder / f".scores.part-{digest(identity.encode())}-{number}.csv"
+
+    def join_parts(self) -> None:
+        """Enter the scores that other processes wrote. Process 0 then takes their files away, once its own is written."""
+        parts = sorted(self.target.folder.glob(self._part("*").name))
+        for part in parts:
+            try:
+                found = table.read(part)
+            except (OSError, ValueError) as error:
+                say(f"note: {part} is not usable ({error}); its scores are made anew.")
+                continue
+            for key, theirs in found.items():
+                mine = self.rows.get(key)
+                if mine and (mine.ground_truth, mine.reconstruction) == (theirs.ground_truth, theirs.reconstruction):
+                    names = [metric.name for metric in self.metrics if metric.name in theirs.scores]
+                    mine.scores.update({name: theirs.scores[name] for name in names})
+        if self.ranks.first and parts:
+            for metric in self.metrics:
+                self.describe(metric)
+            self.save()
+            sweep(self.target.folder, "scores.csv")
+            for part in self.target.folder.glob(".scores.part-*.csv"):
+                part.unlink(missing_ok=True)
 
     def save_now_and_then(self) -> None:
         if time.monotonic() - self.saved > SAVE_EVERY:

@@ -14,8 +14,9 @@ from typing import Any
 from ..dataset import read_rgb
 from ..errors import ImageProblem
 from ..options import resolve_device
+from ..ranks import Ranks
 from ..report import Report, progress
-from ..store import only_writer
+from ..store import only_writer, sweep
 from .ledger import Ledger, digests
 from .metrics import Metric, checked
 from .table import Row, Table
@@ -34,31 +35,56 @@ class Request:
     device: str
     overwrite: bool
     i2t_table: bool
+    ranks: Ranks = Ranks()
     report: Report = field(default_factory=Report)
 
 
 def score(request: Request) -> list[Table]:
-    """Score what is not in the targets' scores.csv yet; write scores.csv and summary.json. Returns each target's table."""
+    """Score what is not in the targets' scores.csv yet; write scores.csv and summary.json. Returns each target's table.
+
+    With several processes each scores its share of the images, and process 0 joins them; the others return [].
+    """
+    ranks = request.ranks
     with ExitStack() as locks:
-        for target in request.targets:
-            locks.enter_context(only_writer(target.folder / ".scores.lock", f"scores of {target.folder}"))
+        if ranks.first:
+            for target in request.targets:
+                locks.enter_context(only_writer(target.folder / ".scores.lock", f"scores of {target.folder}"))
+                for file in ("scores.csv", "summary.json", ".scores.part"):
+                    sweep(target.folder, file)
         work = _Work(request)
-        work.settle()
+        if ranks.first:
+            work.settle(request.overwrite)
+        ranks.meet()
+        if not ranks.first:
+            work.settle(False)  # process 0 has taken away what is made anew
         try:
             work.run()
         except BaseException:
             work.save()  # an interrupted run goes on from here
             raise
-        for ledger in work.ledgers:
-            ledger.finish(request.i2t_table)
-        return [ledger.rows for ledger in work.ledgers]
+        if not ranks.first:
+            work.save()
+        for failures in ranks.collect(request.report.failures):
+            request.report.failures.update(failures)
+        if ranks.first:
+            work.finish()
+        ranks.meet()  # torchrun ends the others when one has ended with an error
+        return [ledger.rows for ledger in work.ledgers] if ranks.first else []
 
 
 class _Work:
     def __init__(self, request: Request) -> None:
         self.request = request
         seen = digests(request.truth)
-        self.ledgers = [Ledger(target, request.truth, seen) for target in request.targets]
+        self.ledgers = [
+            Ledger(target, request.truth, seen, request.metrics, request.ranks) for target in request.targets
+        ]
+
+    def finish(self) -> None:
+        for ledger in self.ledgers:
+            if self.request.ranks.size > 1:
+                ledger.join_parts()
+            ledger.finish(self.request.i2t_table)
 
     def _keys(self, ledger: Ledger) -> list[tuple[str, str]]:
         """(stem, mode) of what this run was asked to score of a target."""
@@ -66,9 +92,9 @@ class _Work:
         paired = ledger.target.modes
         return [(stem, mode) for stem in self.request.chosen for mode in modes if stem in paired[mode]]
 
-    def settle(self) -> None:
+    def settle(self, anew: bool) -> None:
         for ledger in self.ledgers:
-            ledger.settle(self.request.metrics, self._keys(ledger) if self.request.overwrite else ())
+            ledger.settle(self._keys(ledger) if anew else ())
 
     def save(self) -> None:
         for ledger in self.ledgers:
@@ -81,12 +107,15 @@ class _Work:
                 total += 1
                 if any(metric.name not in ledger.rows[stem, mode].scores for metric in self.request.metrics):
                     missing.setdefault(stem, []).append((ledger, ledger.rows[stem, mode]))
-        if not missing:
+        stems = self.request.ranks.share(sorted(missing))
+        if not stems:
             return
         self._load([row for entries in missing.values() for _, row in entries])
         done = total - sum(len(entries) for entries in missing.values())
+        if self.request.ranks.size > 1:
+            total, done = sum(len(missing[stem]) for stem in stems), 0
         with progress(total, done, "scores") as bar:
-            for stem in sorted(missing):
+            for stem in stems:
                 self._image(stem, missing[stem])
                 bar.update(len(missing[stem]))
                 for ledger in self.ledgers:
@@ -94,7 +123,7 @@ class _Work:
 
     def _load(self, rows: list[Row]) -> None:
         """Make ready the metrics that a row lacks."""
-        device = resolve_device(self.request.device)
+        device = self.request.ranks.device(resolve_device(self.request.device))
         for metric in self.request.metrics:
             if any(metric.name not in row.scores for row in rows):
                 metric.load(device)

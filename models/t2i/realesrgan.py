@@ -40,8 +40,9 @@ PACKAGED = {
 #   animevideov3 x2 at 1/1     0.830 83.0      x4plus at 1/3                      0.817 48.3  (1.8 times the cost)
 #   animevideov3 x2 at 1/2     0.831 74.6      x4plus-anime at 1/4                0.818 70.8
 #   animevideov3 x4 at 1/4     0.821 68.2      half x4plus at 1/4, half reference 0.826 75.8
-# x4plus nearly halves piqe for 0.012 of ms_ssim; all others still look blurred or painted. It takes 2.5 s of CPU time for
-# 600x400 and 4 s for 768x512, shared between the cores.
+# x4plus nearly halves piqe for 0.012 of ms_ssim; all others still look blurred or painted. It takes 1.5 s for
+# 600x400 and 3 s for 768x512 on two free cores. On cores that others use too, OpenMP's spinning threads take several
+# times as long, unless OMP_WAIT_POLICY=passive is set before Python starts (torch's OpenMP serves ncnn too).
 
 # All in px of the net's input, the shrunken reference.
 TILE = 192  # a 768 px reference is one tile; x4plus takes 48 KB/px, so memory stays below 3 GB at any size
@@ -67,8 +68,6 @@ class Model(T2IModel):
 
         Raises ModelError for a missing package and for a `model_dir` that is no net.
         """
-        # ncnn's OpenMP reads this at import. Threads that spin while they wait take three times as long on shared cores.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
             import ncnn
             import numpy as np
