@@ -35,7 +35,11 @@ demo: $(VENV)/ready-demo
 	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name realesrgan
 	$(EVALUATE)/reference+tags
 	$(EVALUATE)/realesrgan+tags
+	@$(BIN)/python tools/side_by_side.py --output $(DEMO)/pictures.png --width 220 \
+	  --images NSI_pgc_000,NSI_pgc_002,NSI_ugc_001,SCI_game_000,SCI_screen_002 "ground truth=samples/GT" \
+	  "Ref/pixel=$(DEMO)/Ref/pixel" "Ref/image=$(DEMO)/Ref/image" "realesrgan=$(DEMO)/Result/realesrgan+tags/image"
 	@echo; cat $(DEMO)/Result/leaderboard.md
+	@echo "side by side:    $(DEMO)/pictures.png"
 	@echo "captions:        $(DEMO)/Text/tags.csv"
 	@echo "references:      $(DEMO)/Ref/image $(DEMO)/Ref/pixel"
 	@echo "reconstructions: $(DEMO)/Result/realesrgan+tags $(DEMO)/Result/reference+tags"

@@ -18,7 +18,8 @@ ENDS = 1 << 20  # bytes read at either end of a large file
 
 
 def checkpoint(model_dir: Optional[str]) -> Optional[str]:
-    """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, None for a model that needs none.
+    """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, "name:NAME" of one that the adapter
+    brings, None for a model that needs none.
 
     A local folder is told by its files' names and sizes, small files whole and large ones by their first and last MiB
     (a safetensors file begins with its table of tensors): the same wherever the folder lies, and quick.
@@ -27,7 +28,7 @@ def checkpoint(model_dir: Optional[str]) -> Optional[str]:
         return None
     folder = Path(model_dir)
     if not folder.exists():
-        return f"hub:{model_dir}"
+        return f"hub:{model_dir}" if "/" in model_dir else f"name:{model_dir}"
     files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
     total = hashlib.sha256()
     for path in files:

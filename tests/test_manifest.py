@@ -42,10 +42,14 @@ def test_a_model_that_needs_no_checkpoint(given):
 
 
 @pytest.mark.parametrize(
-    "name", ["Qwen/Qwen-VL-Chat", "SG161222/RealVisXL_V4.0", "gpt-4o-2024-05-13", "no such folder", "../no/such"]
-)
-def test_a_hub_name(name):
-    assert manifest.checkpoint(name) == f"hub:{name}"
+    "name, kind",
+    [
+        ("Qwen/Qwen-VL-Chat", "hub"), ("SG161222/RealVisXL_V4.0", "hub"), ("../no/such", "hub"),
+        ("gpt-4o-2024-05-13", "name"), ("animevideov3", "name"),
+    ],
+)  # fmt: skip
+def test_what_is_no_folder(name, kind):
+    assert manifest.checkpoint(name) == f"{kind}:{name}"
 
 
 def test_a_folder_wins_over_a_hub_name(tmp_path, monkeypatch):

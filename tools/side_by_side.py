@@ -17,7 +17,7 @@ GAP, HEAD = 6, 26  # pixels
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--output", required=True, type=Path, help="the PNG to write")
-    options.add_argument("--images", nargs="*", default=None, metavar="STEM", help="only these images, in this order")
+    options.add_argument("--images", default="", metavar="STEM,STEM", help="only these images, in this order")
     options.add_argument("--width", type=int, default=320, help="pixels of a column")
     options.add_argument("columns", nargs="+", metavar="LABEL=FOLDER")
     arguments = options.parse_args()
@@ -26,7 +26,7 @@ def main() -> int:
         options.error("each column is LABEL=FOLDER, with a label of its own")
     folders = {label: {path.stem: path for path in Path(folder).glob("*.png")} for label, folder in columns.items()}
     common = set.intersection(*(set(folder) for folder in folders.values()))
-    stems = [stem for stem in arguments.images or sorted(common) if stem in common]
+    stems = [stem for stem in arguments.images.split(",") if stem in common] or sorted(common)
     if not stems:
         print("error: the folders have no image in common", file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ from ..dataset import choose, list_images
 from ..errors import BadInput
 from ..options import add_choice, add_compute, folder_name, parser, positive
 from ..protocol import SEED, WORDS
-from ..report import Report, say
+from ..report import Report
 
 
 def main(argv: list[str]) -> int:

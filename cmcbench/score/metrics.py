@@ -10,7 +10,7 @@ import importlib.util
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..store import digest
