@@ -10,12 +10,14 @@ import importlib.util
 import math
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..store import digest
 
 FR_ORDERS = ("published", "pyiqa")
+PRECISIONS = ("fp32", "bf16", "fp16")
+SMALLEST = 32  # pixels a side; the networks halve a picture five times
 WEIGHTS = {"topiq_fr": "topiq-fr.pth", "topiq_nr": "topiq-nr.pth"}
 WITHOUT_WEIGHTS = "--metrics ms_ssim,piqe"
 
@@ -42,30 +44,72 @@ class Metric(ABC):
 
 
 class Topiq(Metric):
-    """TOPIQ FR or NR with the benchmark's fine-tuned weights; higher is better."""
+    """TOPIQ FR or NR with the benchmark's fine-tuned weights; higher is better.
 
-    def __init__(self, kind: str, weights: Path, fr_order: str) -> None:
-        self.kind, self.weights, self.order = kind, weights, fr_order
+    What changes the numbers (the order of FR's arguments, a lower precision) gives the metric another name, so that its
+    scores have a column of their own and never meet the published ones.
+    """
+
+    def __init__(self, kind: str, weights: Path, fr_order: str, precision: str) -> None:
+        self.kind, self.weights, self.order, self.precision = kind, weights, fr_order, precision
         self.needs_truth = kind == "topiq_fr"
-        # Another order gives other numbers, so it has a column of its own and never meets the published one
-        self.name = f"{kind}@pyiqa-order" if self.needs_truth and fr_order == "pyiqa" else kind
+        marks = ["pyiqa-order"] if self.needs_truth and fr_order == "pyiqa" else []
+        marks += [precision] if precision != "fp32" else []
+        self.name = "@".join([kind, *marks])
         self.identity = f"weights {digest(weights.read_bytes())}"
 
     def load(self, device: str) -> None:
         from .topiq import TopiqFR, TopiqNR, WeightError
 
+        self.device = device
         try:
             self.network = (TopiqFR if self.needs_truth else TopiqNR).from_file(self.weights, device=device)
         except WeightError as error:
             raise BadInput(f"{error} {where_weights_are(self.weights.parent)}") from None
 
     def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+        import torch
+
+        for picture in pictures:
+            if min(picture.size) < SMALLEST:
+                raise ImageProblem(f"{picture.width}x{picture.height} is too small for TOPIQ, which needs {SMALLEST} pixels a side")
+        reduced = self.precision != "fp32"
+        dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
+        with torch.autocast(torch.device(self.device).type, dtype=dtype, enabled=reduced):
+            try:
+                return self._score(truth, pictures)
+            except ValueError as error:  # a score that is no number
+                raise ImageProblem(str(error)) from None
+
+    def _score(self, truth: Any, pictures: list[Any]) -> list[float]:
         import numpy as np
 
+        arrays = [np.asarray(picture) for picture in pictures]
+        # On a CPU a batch saves nothing and costs memory
+        size = 1 if self.device == "cpu" else len(arrays)
         if not self.needs_truth:
-            return [float(self.network.score(np.asarray(picture))) for picture in pictures]
-        features = self.network.encode(np.asarray(truth))
-        return [float(self.network.score(features, np.asarray(picture), order=self.order)) for picture in pictures]
+            return in_batches(lambda batch: self.network.score(np.stack(batch)), arrays, size)
+        features = in_batches(lambda batch: [self.network.encode(batch[0])], [np.asarray(truth)], 1)[0]
+        return in_batches(lambda batch: self.network.score(features, np.stack(batch), order=self.order), arrays, size)
+
+
+def in_batches(function: Callable[[list[Any]], list[Any]], items: list[Any], size: int) -> list[Any]:
+    """`function` of all items, `size` at a time. Where a GPU's memory does not hold them, half as many at a time.
+
+    Raises ImageProblem where it does not hold one.
+    """
+    import torch
+
+    results: list[Any] = []
+    while len(results) < len(items):
+        try:
+            results += function(items[len(results) : len(results) + size])
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            if size == 1:
+                raise ImageProblem("does not fit into the device's memory; score it with --device cpu") from None
+            size = max(1, size // 2)
+    return results
 
 
 class Pyiqa(Metric):
@@ -108,7 +152,7 @@ class Pyiqa(Metric):
         return scores
 
 
-def resolve(names: str, weights: Path, fr_order: str) -> list[Metric]:
+def resolve(names: str, weights: Path, fr_order: str = "published", precision: str = "fp32") -> list[Metric]:
     """The metrics that `--metrics` names, separated by commas; `topiq` is the pair FR and NR. Loads nothing.
 
     Raises BadInput for an unknown one, one of whole sets of images, or missing weights.
@@ -119,7 +163,7 @@ def resolve(names: str, weights: Path, fr_order: str) -> list[Metric]:
         raise BadInput("--metrics names no metric. The default is topiq; without weights: " + WITHOUT_WEIGHTS)
     metrics: list[Metric] = []
     for name in dict.fromkeys(wanted):
-        metrics.append(_topiq(name, weights, fr_order) if name in WEIGHTS else _pyiqa(name))
+        metrics.append(_topiq(name, weights, fr_order, precision) if name in WEIGHTS else _pyiqa(name))
     return metrics
 
 
@@ -130,11 +174,11 @@ def where_weights_are(folder: Path) -> str:
     )
 
 
-def _topiq(name: str, folder: Path, fr_order: str) -> Metric:
+def _topiq(name: str, folder: Path, fr_order: str, precision: str) -> Metric:
     file = folder / WEIGHTS[name]
     if not file.is_file():
         raise BadInput(f"there are no TOPIQ weights: {file} is missing. {where_weights_are(folder)}")
-    return Topiq(name, file, fr_order)
+    return Topiq(name, file, fr_order, precision)
 
 
 def _pyiqa(name: str) -> Metric:

@@ -34,7 +34,7 @@ STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # ResNet-50: inner width and n
 CHANNELS = (64, 256, 512, 1024, 2048)  # of the five feature maps, at 1/2 to 1/32 of the image's size
 HIDDEN, DIM, HEADS, GRID = 64, 256, 4, 32  # of the pooling weights, of tokens, of attention, of position embeddings
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB in [0, 1]
-BAND_BYTES = 1 << 20  # of a feature map worked on at once: what is made of it then fits into a core's own cache
+BAND_BYTES = 2 << 20  # of a feature map worked on at once: what is made of it then fits into a core's own cache
 ORDERS = ("published", "pyiqa")
 WRAPPERS = ("params", "params_ema", "state_dict")  # keys under which checkpoints keep their tensors, pyiqa's first
 
@@ -357,6 +357,58 @@ def _head_layers(state: Mapping[str, Tensor], full_reference: bool) -> Layers:
 
 
 def _compose(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Two 1x1 convolutions with nothing between them as one: half of NR's split convolution need not be computed."""
-    (inner, inner_bias), (outer, outer_bias) = ([part.double().flatten(1) if part.dim() > 1 else part.double() for part in pair] for pair in (first, second))
+    """Two 1x1 convolutions with nothing between them as one, so that half of NR's split is never computed by itself."""
+    (inner, inner_bias), (outer, outer_bias) = ((weight.double().flatten(1), bias.double()) for weight, bias in (first, second))
     return (outer @ inner)[:, :, None, None].float(), (outer @ inner_bias + outer_bias).float()
+
+
+def read_weights(path: Path | str, full_reference: bool) -> dict[str, Tensor]:
+    """The tensors that inference needs from a checkpoint of pyiqa's format, by name and with the expected shapes.
+
+    Raises WeightError for a file that is no checkpoint and for every missing, unexpected or wrongly shaped tensor; pyiqa
+    itself loads such files without a word.
+    """
+    kind = _kind(full_reference)
+    state = _tensors(path, kind)
+    problems = _problems(state, full_reference)
+    if not problems:
+        return {name: state[name] for name in _expected(full_reference)}
+    if not _problems(state, not full_reference):
+        raise WeightError(f"{path} holds the weights of {_kind(not full_reference)}, expected those of {kind}.")
+    raise WeightError(f"{path} does not hold the weights of {kind} (CFANet with ResNet-50): {'; '.join(problems)}.")
+
+
+def _kind(full_reference: bool) -> str:
+    return "TOPIQ FR (full reference)" if full_reference else "TOPIQ NR (no reference)"
+
+
+def _tensors(path: Path | str, kind: str) -> dict[str, Any]:
+    """What a checkpoint holds by name, without wrapper and prefix. Never runs code from the file."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightError(f"{path} cannot be read ({error.strerror or error}), expected the weights of {kind}.") from None
+    except Exception as error:  # torch raises what zip, pickle and its own reader raise
+        code = re.search(r"GLOBAL ([\w.]+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
+        size = f"{Path(path).stat().st_size:,} bytes"
+        what = f"holds a Python object ({code[1]}) that may run code" if code else f"is damaged or no PyTorch file ({size})"
+        raise WeightError(f"{path} {what}, expected the weights of {kind}: plain tensors, about 150 MB or more.") from None
+    if isinstance(found, Mapping):
+        found = next((found[key] for key in WRAPPERS if isinstance(found.get(key), Mapping)), found)
+    if not isinstance(found, Mapping) or not found:
+        raise WeightError(f"{path} holds a {type(found).__name__} without tensors, expected the weights of {kind}.")
+    return {str(name).removeprefix("module."): value for name, value in found.items()}
+
+
+def _problems(state: Mapping[str, Any], full_reference: bool) -> list[str]:
+    """What keeps `state` from being used, a line for each sort of problem with the first three names."""
+    expected = _expected(full_reference)
+    shapes = {name: tuple(getattr(state[name], "shape", ())) for name in expected.keys() & state.keys()}
+    wrong = [f"{name} {shapes[name]} instead of {shape}" for name, shape in expected.items() if shapes.get(name, shape) != shape]
+    sorts = {
+        "missing": [name for name in expected if name not in state],
+        "unexpected": sorted(state.keys() - expected.keys() - _unused()),
+        "of a wrong shape": wrong,
+    }
+    sorts = {sort: names for sort, names in sorts.items() if names}
+    return [f"{len(names)} {sort} ({', '.join(names[:3])}{', ...' * (len(names) > 3)})" for sort, names in sorts.items()]
