@@ -42,7 +42,7 @@ def state_dict(kind: str, seed: int = 0) -> dict[str, torch.Tensor]:
 def _perturb(module: torch.nn.Module) -> None:
     """Move every parameter off the value (mostly 0 or 1) at which an error in using it would not show."""
     if isinstance(module, torch.nn.BatchNorm2d):
-        # Near 1 / sqrt(2): two branches are added in each block, so activations neither vanish nor explode over 16 blocks.
+        # Two branches are added in each block: activations must neither vanish nor explode over 16 of them
         module.weight.uniform_(0.6, 1.1)
         module.bias.normal_(0, 0.1)
         module.running_mean.normal_(0, 0.1)
@@ -60,10 +60,10 @@ def _perturb(module: torch.nn.Module) -> None:
 
 @torch.no_grad()
 def _sharpen(net: torch.nn.Module) -> None:
-    """Make scores depend on the picture as much as real ones do (differences of tenths), not on the biases alone."""
+    """Make scores depend on the picture as much as real ones do (differences of hundredths), not on the biases alone."""
     net.semantic_model.conv1.weight.mul_(4)
     for part in (net.weight_pool, net.dim_reduce):
         for module in part.modules():
             if isinstance(module, torch.nn.Conv2d):
                 module.weight.mul_(2.5)
-    net.score_linear[-1].weight.mul_(8)
+    net.score_linear[-1].weight.mul_(4)
