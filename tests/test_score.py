@@ -7,9 +7,11 @@ import json
 import math
 import shutil
 import signal
+import subprocess
+import sys
 
 import pytest
-from conftest import write_captions, write_truth
+from conftest import ROOT, write_captions, write_truth
 from PIL import Image, ImageFilter
 
 METRICS = ["--metrics", "psnr,piqe"]
@@ -324,3 +326,13 @@ def test_bits_and_bpp_come_from_the_manifest(faked, small_truth):
     record.write_text(record.read_text().replace('"bits": 80', '"bits": "<b>"'))
     faked.score(*METRICS)
     assert {row["bits"] for row in scores(faked)} == {""}
+
+
+def test_pyiqa_leaves_other_libraries_alone(tmp_path):
+    """Importing all of pyiqa would put classes of its own in place of transformers' Llama."""
+    program = (
+        "from pathlib import Path; from cmcbench.score.metrics import resolve; resolve('ms_ssim', Path())[0].load('cpu');"
+        "from transformers.models.llama import modeling_llama as llama; print(llama.LlamaAttention.__module__ == llama.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split()[-1:] == ["True"], done.stderr

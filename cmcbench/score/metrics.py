@@ -6,8 +6,11 @@ To add one that pyiqa lacks, write a subclass of Metric and name it in `resolve`
 from __future__ import annotations
 
 import difflib
+import importlib
 import importlib.util
 import math
+import sys
+import types
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Callable
@@ -124,11 +127,10 @@ class Pyiqa(Metric):
         self.identity = f"pyiqa {version('pyiqa')}"
 
     def load(self, device: str) -> None:
-        import pyiqa
         import torch
 
         try:
-            self.network = pyiqa.create_metric(self.name, device=torch.device(device))
+            self.network = _import_pyiqa(self.name).create_metric(self.name, device=torch.device(device))
         except Exception as error:  # a missing package, no network, a broken download: pyiqa raises what its parts raise
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise RunFailed(
@@ -202,6 +204,22 @@ def _pyiqa_configs() -> dict[str, dict[str, Any]]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.DEFAULT_CONFIGS
+
+
+def _import_pyiqa(metric: str) -> Any:
+    """pyiqa, without the parts of it that put their own classes in place of transformers' Llama.
+
+    pyiqa imports all of its parts to find one; these two would break every model built on Llama in this process, so they
+    are imported only for the metrics that are theirs.
+    """
+    for name in ("qalign", "compare2score"):
+        part = f"pyiqa.archs.{name}_arch"
+        if not metric.startswith(name):
+            sys.modules.setdefault(part, types.ModuleType(part))
+        elif not hasattr(sys.modules.get(part), "__file__"):
+            sys.modules.pop(part, None)
+            importlib.import_module(part)
+    return importlib.import_module("pyiqa")
 
 
 def checked(score: float, metric: Metric) -> float:
