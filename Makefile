@@ -26,6 +26,7 @@ DEMO := demo
 EVALUATE := $(BIN)/python script-evaluate.py --gt_path samples/GT --metrics ms_ssim,piqe --target_path $(DEMO)/Result
 
 # The three steps with the baselines, whose weights come inside packages: no GPU, no network, no download
+demo: export OMP_WAIT_POLICY := passive  # else threads that wait spin, at the cost of whatever else runs here
 demo: $(VENV)/ready-demo
 	$(BIN)/python script-i2t.py --ground_truth samples/GT --output_path $(DEMO)/Text --model_name tags \
 	  --references --ref_dir $(DEMO)/Ref
