@@ -1,5 +1,6 @@
-# make demo: the whole job on samples/, here and now. make test: the tests. Each sets itself up in .venv.
-.PHONY: demo test clean
+# make demo: the whole job on samples/, here and now. make test: the tests. make bench: how fast scoring is.
+# Each sets itself up in .venv.
+.PHONY: demo test bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -26,7 +27,8 @@ DEMO := demo
 EVALUATE := $(BIN)/python script-evaluate.py --gt_path samples/GT --metrics ms_ssim,piqe --target_path $(DEMO)/Result
 
 # The three steps with the baselines, whose weights come inside packages: no GPU, no network, no download
-demo: export OMP_WAIT_POLICY := passive  # else threads that wait spin, at the cost of whatever else runs here
+# passive: threads that wait would otherwise spin, at the cost of whatever else runs on the machine
+demo: export OMP_WAIT_POLICY := passive
 demo: $(VENV)/ready-demo
 	$(BIN)/python script-i2t.py --ground_truth samples/GT --output_path $(DEMO)/Text --model_name tags \
 	  --references --ref_dir $(DEMO)/Ref
@@ -47,6 +49,9 @@ demo: $(VENV)/ready-demo
 
 test: $(VENV)/ready-test
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/ready-test
+	$(BIN)/python benchmarks/score.py
 
 clean:
 	rm -rf $(DEMO) $(VENV)
