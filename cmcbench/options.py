@@ -66,13 +66,13 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def resolve_dtype(dtype: str, device: str) -> Any:
-    """The torch dtype for `--dtype` on a device."""
+def resolve_dtype(dtype: str, device: str) -> tuple[str, Any]:
+    """What `--dtype` means on a device: its name ("fp32", "fp16", "bf16") and torch's dtype."""
     import torch
 
     if dtype == "auto":
         dtype = "fp32" if torch.device(device).type == "cpu" else "fp16"  # "cpu:0" is one too
-    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+    return dtype, {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
 
 
 def folder_name(text: str, flag: str) -> str:

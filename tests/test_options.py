@@ -184,7 +184,8 @@ def test_a_device_that_is_not_there(device):
     ],
 )
 def test_dtype(dtype, device, expected):
-    assert options.resolve_dtype(dtype, device) is expected
+    name, found = options.resolve_dtype(dtype, device)
+    assert found is expected and name == {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[expected]
 
 
 @pytest.mark.parametrize("name", ["Qwen", "gpt4v", "real+gpt4v", "my model", "InternVL2.5", "日本"])

@@ -129,8 +129,7 @@ class _Work:
     def _load(self, modes: frozenset[str], before: dict[str, Any]) -> None:
         request = self.request
         device = resolve_device(request.device)
-        dtype = resolve_dtype(request.dtype, device)
-        name = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[str(dtype).removeprefix("torch.")]
+        name, dtype = resolve_dtype(request.dtype, device)
         for mode, settings in request.settings.items():
             if settings["dtype"] not in (None, name) and not request.overwrite:
                 raise BadInput(

@@ -122,8 +122,7 @@ class _Work:
     def _load(self) -> None:
         request = self.request
         device = resolve_device(request.device)
-        dtype = resolve_dtype(request.dtype, device)
-        name = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}[str(dtype).removeprefix("torch.")]
+        name, dtype = resolve_dtype(request.dtype, device)
         if self.texts and self.settings["dtype"] not in (None, name):
             raise BadInput(
                 f"{request.file} was begun with --dtype {self.settings['dtype']} and would go on with {name}. "
