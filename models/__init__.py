@@ -14,7 +14,6 @@ from typing import Optional, Union
 from .base import I2TModel, ModelError, T2IModel
 
 FAMILY = {"i2t": "_transformers", "t2i": "_diffusers"}  # what an unknown name with a --model_dir is loaded by
-CONTRACT = {"i2t": I2TModel, "t2i": T2IModel}
 
 
 def names(kind: str) -> list[str]:

@@ -138,6 +138,17 @@ def write_captions(file: Path, texts: dict[str, str], header: str = ",name,text"
     return file
 
 
+@pytest.fixture(scope="module")
+def one_thread():
+    """Tiny operators lose far more to threads that wait for each other than they win, above all on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """checkpoint("sdxl") is the folder of a tiny random checkpoint of that architecture, built once a session."""

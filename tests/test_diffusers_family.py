@@ -27,14 +27,7 @@ ALL = frozenset({"full", "image", "pixel", "text"})
 EVEN, ODD = (128, 96), (200, 133)  # divisible by the tiny models' multiple of 32, and floored by it to 192x128
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny operators lose far more to threads that wait for each other than they win, above all on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="session")

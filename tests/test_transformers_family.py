@@ -24,14 +24,7 @@ from models.i2t import _transformers
 KINDS = ["llava", "llava_next", "qwen2_5_vl", "smolvlm", "instructblip", "blip_2", "blip"]
 PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Tiny tensors gain nothing from threads, and lose much where the cores are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="session")
