@@ -39,7 +39,9 @@ def add_compute(arguments: argparse._ActionsContainer) -> None:
     arguments.add_argument(
         "--dtype", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on a GPU as published, fp32 on a CPU"
     )
-    arguments.add_argument("--batch_size", metavar="N", type=positive, default=1, help="images that the model gets at once")
+    arguments.add_argument("--batch_size", metavar="N", type=positive, default=None, help="images that the model gets at once (None: 1)")
+    arguments.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint")
+    arguments.add_argument("--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md")
 
 
 def positive(text: str) -> int:
@@ -73,6 +75,11 @@ def resolve_dtype(dtype: str, device: str) -> tuple[str, Any]:
     if dtype == "auto":
         dtype = "fp32" if torch.device(device).type == "cpu" else "fp16"  # "cpu:0" is one too
     return dtype, {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+
+
+def short_name(model_name: str) -> str:
+    """What a model is called in file names: the name itself, of a user's own adapter the file's without its ending."""
+    return Path(model_name).stem if model_name.endswith(".py") else model_name
 
 
 def folder_name(text: str, flag: str) -> str:

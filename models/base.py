@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 if TYPE_CHECKING:  # torch takes seconds to import; adapters import it when they load
     import torch
@@ -56,30 +56,44 @@ class Job:
     steps: int
 
 
-class I2TModel(ABC):
-    """An encoder. Subclasses set the attributes and write `load` and `caption`."""
+class Model:
+    """What encoders and decoders have in common. Subclasses set the attributes."""
 
     default_dir: Optional[str] = None  # checkpoint used when the user names none: a hub name or a folder
-    baseline: bool = False  # True: no language model, a floor to compare with; the leaderboard says so
+    baseline: bool = False  # True: no language or diffusion model, a floor to compare with; the leaderboard says so
+    parameters: Optional[float] = None  # of the default checkpoint, in billions, all parts together
+    packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
+    key: Optional[str] = None  # environment variable that holds the key of a paid service
+    stopped: Optional[str] = None  # set by a model that cannot go on (quota, dead program): why, and the remedy.
+    # The run then ends after the answer that the model just gave, keeps what is done, and exits with 1.
+
+
+class I2TModel(Model, ABC):
+    """An encoder. Subclasses write `load` and `caption`."""
+
+    batch_size: int = 1  # images that a call gets where the user does not say
 
     @abstractmethod
     def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", **options: Any) -> None:
         """Load the checkpoint onto `device` ("cpu", "cuda", "cuda:1", "mps").
 
-        options: trust_remote_code (bool), seed (int). Ignore the ones that mean nothing to the model.
+        options: what the command line says, of which a model reads what means something to it: trust_remote_code
+        (bool), seed (int), api_base (str or None), concurrency (int), command (str or None).
         Raises ModelError for whatever the user can mend.
         """
 
     @abstractmethod
-    def caption(self, images: "list[Image.Image]", prompt: str, words: int) -> list[Caption]:
-        """One Caption an image, in order. `images` are RGB, any size; `words` is the word count that `prompt` asks for."""
+    def caption(self, images: "list[Image.Image]", prompt: str, words: int) -> list[Union[Caption, ModelError]]:
+        """One Caption an image, in order, or the ModelError that tells why this image has none.
+
+        `images` are RGB, any size; `words` is the word count that `prompt` asks for. An error that is raised instead
+        is not one image's: the batch is asked again in halves.
+        """
 
 
-class T2IModel(ABC):
-    """A decoder. Subclasses set the attributes and write `load` and `generate`."""
+class T2IModel(Model, ABC):
+    """A decoder. Subclasses write `load` and `generate`."""
 
-    default_dir: Optional[str] = None
-    baseline: bool = False
     modes: frozenset[str] = frozenset({"full", "image", "pixel", "text"})  # those the model can be run in
     accepts_strength: bool = True  # False: an edit or restoration model; Job.strength is None in every mode
     max_batch: Optional[int] = None  # the largest batch the model can take, None: no limit
@@ -92,11 +106,20 @@ class T2IModel(ABC):
 
     @abstractmethod
     def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", modes: frozenset[str], **options: Any) -> None:
-        """Load the checkpoint once for all `modes` that will be asked for. Raises ModelError for whatever the user can mend."""
+        """Load the checkpoint once for all `modes` that will be asked for.
+
+        options: what the command line says, of which a model reads what means something to it: guidance (float or
+        None: the checkpoint's own), negative_prompt (str or None), lora (str or None: a folder, file or hub name),
+        offload (None, "model" or "sequential"), vae_tiling (bool), compile (bool), long_prompts (bool),
+        trust_remote_code (bool), command (str or None).
+        Raises ModelError for whatever the user can mend, and for an option whose neglect would change pictures.
+        """
 
     @abstractmethod
-    def generate(self, jobs: list[Job]) -> "list[Image.Image]":
-        """One RGB image a job, in order, of any size. All jobs of a call share mode, size, strength and steps.
+    def generate(self, jobs: list[Job]) -> "list[Union[Image.Image, ModelError]]":
+        """One RGB image a job, in order, of any size, or the ModelError that tells why this job has none.
 
-        A batch must equal its images made one by one (within 1/255), so noise comes from each Job.seed.
+        All jobs of a call share mode, size, strength and steps. A batch must equal its images made one by one (within
+        1/255), so noise comes from each Job.seed. An error that is raised is not one image's: the batch is made again
+        in halves.
         """

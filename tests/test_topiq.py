@@ -16,11 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
-from cmcbench.score import allocator, topiq
-from cmcbench.score.topiq import ScoreError, TopiqFR, TopiqNR, WeightError, read_weights
+from cmcbench.score import allocator, topiq, topiq_weights
+from cmcbench.score.topiq import ScoreError, TopiqFR, TopiqNR
+from cmcbench.score.topiq_weights import WeightError, read_weights
 
 BOUND = 1e-5  # of a score's difference; float32 rounding gives up to 2e-6, in pyiqa itself nearly 1e-6
-SIZES = [(224, 224), (225, 301), (341, 512), (512, 768), (1024, 1024)]  # (height, width) in pixels
+SIZES = [(224, 224), (225, 301), (341, 512), (512, 768), (1024, 1024), (225, 2047)]  # (height, width) in pixels
 EDGES = [(1, 1), (40, 1), (33, 64), (65, 31)]  # where some or all feature maps are not pooled
 ROOT = Path(__file__).parent.parent
 
@@ -122,7 +123,7 @@ def test_everything_is_on_the_device(kind: Any, weights: Path) -> None:
     """On "meta", torch's device without data, an operand left on the CPU is an error, as it would be on a GPU."""
     network = kind.from_file(weights / ("topiq-fr.pth" if kind is TopiqFR else "topiq-nr.pth"), "meta")
     maps = network._encode(np.zeros((2, 64, 2048, 3), dtype=np.uint8)).maps
-    assert [x.shape for x in maps] == [(2, c, 32 >> i, 1024 >> i) for i, c in enumerate(topiq.CHANNELS)]
+    assert [x.shape for x in maps] == [(2, c, 32 >> i, 1024 >> i) for i, c in enumerate(topiq_weights.CHANNELS)]
     pooled = [
         network._compare(level, x, x, (2, 64)) if kind is TopiqFR else network._select(level, x, (2, 64))
         for level, x in enumerate(maps)
@@ -168,7 +169,7 @@ def test_a_score_that_is_no_number_is_an_error(weights: Path) -> None:
 
 def shapes_only(full_reference: bool) -> dict[str, torch.Tensor]:
     """Tensors of the right shapes that share one stored zero: a checkpoint of a few kilobytes."""
-    names = topiq._expected(full_reference)
+    names = topiq_weights.expected_shapes(full_reference)
     return {name: torch.zeros(1).expand(shape) for name, shape in names.items()}
 
 
@@ -222,7 +223,7 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wrapper", [None, "params", "params_ema", "state_dict"])
 def test_checkpoints_may_be_wrapped(wrapper: str | None, tmp_path: Path) -> None:
-    unused = {name: torch.zeros(1) for name in topiq._unused()}
+    unused = {name: torch.zeros(1) for name in topiq_weights.unused_names()}
     state = {f"module.{name}": value for name, value in (shapes_only(True) | unused).items()}
     torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "fr.pth")
     assert read_weights(tmp_path / "fr.pth", full_reference=True).keys() == shapes_only(True).keys()
@@ -231,7 +232,7 @@ def test_checkpoints_may_be_wrapped(wrapper: str | None, tmp_path: Path) -> None
 def test_the_unused_tensors_are_pyiqas(weights: Path) -> None:
     for kind, full_reference in (("fr", True), ("nr", False)):
         names = torch.load(weights / f"topiq-{kind}.pth", weights_only=True)["params"].keys()
-        assert names == topiq._expected(full_reference).keys() | topiq._unused()
+        assert names == topiq_weights.expected_shapes(full_reference).keys() | topiq_weights.unused_names()
 
 
 def test_imports_are_light() -> None:

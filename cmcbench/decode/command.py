@@ -11,7 +11,7 @@ from models.base import T2IModel
 
 from .. import captions, manifest
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, parser, positive
+from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..report import Report
 from ..store import digest
@@ -20,6 +20,9 @@ from .run import Request, make
 
 CAPTIONS = "./Text/gpt4v.csv"
 MODEL = "real"
+MODEL_OPTIONS = (  # handed to the adapter as they are
+    "guidance", "negative_prompt", "lora", "long_prompts", "offload", "vae_tiling", "compile", "trust_remote_code", "command",
+)  # fmt: skip
 PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their name, as published
 
 
@@ -27,8 +30,8 @@ def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
     options = _parser().parse_args(argv)
     report = Report()
-    name = options.model_name or MODEL
-    model = create("t2i", name, options.model_dir or None)
+    model = create("t2i", options.model_name or MODEL, options.model_dir or None)
+    name = short_name(options.model_name or MODEL)
     model_dir = options.model_dir or model.default_dir
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
@@ -47,8 +50,8 @@ def main(argv: list[str]) -> int:
     facts = _facts(name, model_dir, file if texts else None)
     made = make(
         Request(
-            model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size,
-            options.overwrite, report,
+            model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size or 1,
+            options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, report,
         )
     )  # fmt: skip
     wanted = sum(len(planned) for planned in jobs.values())
@@ -84,6 +87,12 @@ def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: O
         "seed": options.seed,
         "dtype": None if options.dtype == "auto" else options.dtype,
         "strength": (options.strength or mode.strength) if takes_strength else None,
+        # Not None, which would not be compared
+        "guidance": "own" if options.guidance is None else options.guidance,
+        "negative_prompt": options.negative_prompt or "",
+        "lora": manifest.checkpoint(options.lora) or "",
+        "long_prompts": options.long_prompts,
+        "command": options.command or "",
     }
 
 
@@ -119,7 +128,14 @@ def _parser():
     options.add_argument(
         "--result_name", default=None, help="folder in --output_path (None: MODEL_NAME for gpt4v's captions, else MODEL_NAME+CAPTIONS)"
     )
+    options.add_argument("--guidance", type=float, default=None, help="guidance scale (None: the checkpoint's own)")
+    options.add_argument("--negative_prompt", metavar="TEXT", default=None, help="what the pictures should not show (none as published)")
+    options.add_argument("--lora", metavar="FOLDER_FILE_OR_HUB_NAME", default=None, help="LoRA weights to load into the model")
+    options.add_argument("--long_prompts", action="store_true", help="use prompts beyond CLIP's 77 tokens whole instead of cutting them")
     add_choice(options)
     add_compute(options)
+    options.add_argument("--offload", choices=("model", "sequential"), default=None, help="keep parts in the CPU's memory; slower, fits small GPUs")
+    options.add_argument("--vae_tiling", action="store_true", help="decode in tiles, for large pictures on small GPUs")
+    options.add_argument("--compile", action="store_true", help="compile the denoiser: minutes of start, then faster")
     options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")
     return options

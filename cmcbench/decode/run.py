@@ -10,15 +10,16 @@ from typing import Any, Iterator, Optional
 from models.base import Job, ModelError, T2IModel
 
 from .. import manifest
+from ..asking import ask
 from ..dataset import is_whole_png, read_rgb
-from ..errors import BadInput, ImageProblem
+from ..errors import BadInput, ImageProblem, RunFailed
 from ..options import resolve_device, resolve_dtype
 from ..protocol import MODES, image_seed, working_size
 from ..report import Report, progress
 from ..store import only_writer, read_json, sweep, write_json, write_png
 from .jobs import Planned
 
-SHARED = ("model", "checkpoint", "captions", "steps", "seed", "dtype")  # settings in which all modes of a result agree
+OWN = ("strength",)  # settings that a mode may have for itself; in all others the modes of a result agree
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Request:
     dtype: str
     batch_size: int
     overwrite: bool
+    options: dict[str, Any] = field(default_factory=dict)  # handed to the model's `load` as they are
     report: Report = field(default_factory=Report)
 
 
@@ -96,7 +98,7 @@ class _Work:
             made = {path.stem for path in (request.folder / mode).glob("*.png")}
             if mode not in request.jobs:
                 # Another mode, which this run leaves as it is
-                shared = {key: value for key, value in next(iter(request.settings.values())).items() if key in SHARED}
+                shared = {key: value for key, value in next(iter(request.settings.values())).items() if key not in OWN}
                 problem = manifest.differences(old["settings"], shared) if made else ""
                 remedy = "Choose another --result_name, or make all modes anew with --mode all --overwrite."
             else:
@@ -138,7 +140,7 @@ class _Work:
                 )
             settings["dtype"] = name
         self._check(before)
-        request.model.load(request.model_dir, device, dtype, modes)
+        request.model.load(request.model_dir, device, dtype, modes, **request.options)
 
     def _remove(self, jobs: dict[str, list[Planned]]) -> None:
         """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the new."""
@@ -178,12 +180,19 @@ class _Work:
                 jobs[each.stem] = self._job(mode, each)
             except ImageProblem as error:
                 self.request.report.fail(f"{mode}/{each.stem}", f"{error} (mode {mode})")
-        images = self._ask(mode, jobs)
-        for each in planned:
-            if each.stem in images:
-                image = images[each.stem].convert("RGB")
-                write_png(self._path(mode, each), image if image.size == each.size else image.resize(each.size))
-        return len(images)
+        made = 0
+        sizes = {each.stem: (self._path(mode, each), each.size) for each in planned}
+        for stem, image in ask(self.request.model, self.request.model.generate, jobs).items():
+            if isinstance(image, ModelError):
+                self.request.report.fail(f"{mode}/{stem}", f"{stem}: {image} (mode {mode})")
+                continue
+            path, size = sizes[stem]
+            image = image.convert("RGB")
+            write_png(path, image if image.size == size else image.resize(size))
+            made += 1
+        if self.request.model.stopped:
+            raise RunFailed(f"{self.request.model.stopped} What is finished is kept; the same command goes on from here.")
+        return made
 
     def _job(self, mode: str, planned: Planned) -> Job:
         settings = self.request.settings[mode]
@@ -195,20 +204,3 @@ class _Work:
         return Job(
             planned.stem, planned.prompt, guide, working_size(*planned.size), seed, settings["strength"], settings["steps"]
         )
-
-    def _ask(self, mode: str, jobs: dict[str, Job]) -> dict[str, Any]:
-        """The model's images. A batch that fails is made one by one, so that one image cannot take others along."""
-        if not jobs:
-            return {}
-        try:
-            images = self.request.model.generate(list(jobs.values()))
-            if len(images) != len(jobs):
-                raise ModelError(f"the model gave {len(images)} images for {len(jobs)} jobs")
-            return dict(zip(jobs, images))
-        except (ModelError, RuntimeError, ValueError, IndexError) as error:  # what torch and diffusers raise
-            if len(jobs) == 1:
-                stem = next(iter(jobs))
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                self.request.report.fail(f"{mode}/{stem}", f"{stem}: {reason} (mode {mode})")
-                return {}
-        return {stem: image for each in jobs for stem, image in self._ask(mode, {each: jobs[each]}).items()}

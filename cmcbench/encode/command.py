@@ -8,9 +8,11 @@ from models import create
 
 from ..dataset import choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, parser, positive
+from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
 from ..protocol import SEED, WORDS
 from ..report import Report
+
+MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
 
 
 def main(argv: list[str]) -> int:
@@ -38,13 +40,14 @@ def main(argv: list[str]) -> int:
     if model is not None:
         from .run import Request, make
 
-        file = Path(options.output_path) / f"{folder_name(options.model_name, '--model_name')}.csv"
+        name = options.result_name or short_name(options.model_name)
+        file = Path(options.output_path) / f"{folder_name(name, '--result_name' if options.result_name else '--model_name')}.csv"
         order = [path.name for path in everything.values()]
         made = make(
             Request(
-                model, options.model_name, options.model_dir or model.default_dir, images, order, file, options.explen,
-                options.seed, options.device, options.dtype, options.batch_size, options.overwrite,
-                options.trust_remote_code, report,
+                model, short_name(options.model_name), options.model_dir or model.default_dir, images, order, file,
+                options.explen, options.seed, options.device, options.dtype, options.batch_size or model.batch_size,
+                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, report,
             )
         )  # fmt: skip
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
@@ -74,7 +77,9 @@ def _parser():
     add_compute(options)
     options.add_argument("--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default")
     options.add_argument("--overwrite", action="store_true", help="make the chosen images' outputs anew")
-    options.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint")
+    options.add_argument("--result_name", default=None, help="name of the captions' file in --output_path (None: MODEL_NAME)")
+    options.add_argument("--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1")
+    options.add_argument("--concurrency", type=positive, default=8, help="requests to a server at the same time")
     return options
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from models.base import Caption, I2TModel, ModelError
 
 from .. import captions, manifest
+from ..asking import ask
 from ..dataset import read_rgb
-from ..errors import BadInput, ImageProblem
+from ..errors import BadInput, ImageProblem, RunFailed
 from ..options import resolve_device, resolve_dtype
 from ..protocol import i2t_prompt
 from ..report import Report, progress
@@ -22,7 +23,7 @@ class Request:
     """What the user asked for: which model captions which images, how, and where the captions go.
 
     images: stem -> path, those to caption. order: all of the ground truth's file names, the order of the rows.
-    file: Text/NAME.csv. device and dtype as on the command line. trusted: whether the checkpoint's own code may run.
+    file: Text/NAME.csv. device and dtype as on the command line. options: what is handed to the model's `load` as it is.
     """
 
     model: I2TModel
@@ -37,7 +38,7 @@ class Request:
     dtype: str
     batch_size: int
     overwrite: bool
-    trusted: bool
+    options: dict[str, Any]
     report: Report = field(default_factory=Report)
 
 
@@ -59,6 +60,7 @@ class _Work:
             "words": request.words,
             "seed": request.seed,
             "dtype": None if request.dtype == "auto" else request.dtype,
+            "command": request.options.get("command") or "",
         }
         self.texts: dict[str, str] = {}
         self.made_of: dict[str, dict[str, Any]] = {}  # image name -> digest of the picture, finish reason, usage
@@ -129,7 +131,7 @@ class _Work:
                 f"Give --dtype {self.settings['dtype']}, or make all captions anew with --overwrite."
             )
         self.settings["dtype"] = name
-        request.model.load(request.model_dir, device, dtype, trust_remote_code=request.trusted, seed=request.seed)
+        request.model.load(request.model_dir, device, dtype, seed=request.seed, **request.options)
 
     def _batch(self, images: dict[str, Path]) -> int:
         """Caption a few images and write the files. Returns how many got a caption."""
@@ -141,36 +143,25 @@ class _Work:
             except ImageProblem as error:
                 self.request.report.fail(name, str(error))
         made = 0
-        for name, caption in self._ask(pictures).items():
-            text = " ".join(caption.text.split())
+        for name, answer in ask(self.request.model, self._caption, pictures).items():
+            text = " ".join(answer.text.split()) if isinstance(answer, Caption) else ""
             if not text:
-                why = f" (finish reason: {caption.finish_reason})" if caption.finish_reason else ""
-                self.request.report.fail(name, f"{name}: the model gave no caption{why}")
+                why = _why(answer)
+                self.request.report.fail(name, f"{name}: {why}")
                 continue
             self.texts[name] = text
-            self.made_of[name] = {"sha256": digest(images[name].read_bytes()), "finish_reason": caption.finish_reason}
-            if caption.usage:
-                self.made_of[name]["usage"] = caption.usage
+            self.made_of[name] = {"sha256": digest(images[name].read_bytes()), "finish_reason": answer.finish_reason}
+            if answer.usage:
+                self.made_of[name]["usage"] = answer.usage
             made += 1
         if made:
             self._write()
+        if self.request.model.stopped:
+            raise RunFailed(f"{self.request.model.stopped} What is finished is kept; the same command goes on from here.")
         return made
 
-    def _ask(self, pictures: dict[str, Any]) -> dict[str, Caption]:
-        """The model's captions. A batch that fails is asked again one by one, so that one image cannot take others along."""
-        if not pictures:
-            return {}
-        try:
-            answers = self.request.model.caption(list(pictures.values()), self.settings["prompt"], self.request.words)
-            if len(answers) != len(pictures):
-                raise ModelError(f"the model gave {len(answers)} captions for {len(pictures)} images")
-            return dict(zip(pictures, answers))
-        except (ModelError, RuntimeError, ValueError, IndexError) as error:  # what torch and transformers raise
-            if len(pictures) == 1:
-                name = next(iter(pictures))
-                self.request.report.fail(name, f"{name}: {_first_line(error)}")
-                return {}
-        return {name: caption for each in pictures for name, caption in self._ask({each: pictures[each]}).items()}
+    def _caption(self, pictures: list[Any]) -> list[Union[Caption, ModelError]]:
+        return self.request.model.caption(pictures, self.settings["prompt"], self.request.words)
 
     def _write(self) -> None:
         """The manifest first: a caption without a manifest would look like somebody else's."""
@@ -187,5 +178,8 @@ class _Work:
         captions.write(self.request.file, {name: self.texts[name] for name in names})
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+def _why(answer: Union[Caption, ModelError]) -> str:
+    if isinstance(answer, ModelError):
+        return str(answer)
+    return "the model gave no caption" + (f" (finish reason: {answer.finish_reason})" if answer.finish_reason else "")
