@@ -61,6 +61,7 @@ class _Topiq:
         self.device = torch.device(device)
         layers = fold(state, self.full_reference)
         self.layers = {name: (self._place(weight), self._place(bias)) for name, (weight, bias) in layers.items()}
+        self.packed: dict[str, tuple[torch.Size, Tensor]] = {}  # oneDNN's own copy of a weight, with the input's shape
         rows, columns = state["h_emb"].float(), state["w_emb"].float()  # half of the channels each
         self.grid = self._place(torch.cat((rows.expand(-1, -1, -1, GRID), columns.expand(-1, -1, GRID, -1)), dim=1))
         self.mean, self.std = (self._place(torch.tensor(value).view(1, 3, 1, 1)) for value in (MEAN, STD))
@@ -81,7 +82,7 @@ class _Topiq:
             raise ValueError(f"expected uint8 RGB images (N, H, W, 3), found {images.dtype} {tuple(images.shape)}")
         images = images.to(self.device)[None] if images.dim() == 3 else images.to(self.device)
         x = images.permute(0, 3, 1, 2).float().div_(255).sub_(self.mean).div_(self.std)
-        x = self._convolve("conv1", x.contiguous(memory_format=torch.channels_last), stride=2).relu_()
+        x = self._convolve("conv1", x.contiguous(memory_format=torch.channels_last), stride=2, then="relu")
         maps = [x]
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         for stage, (_, blocks) in enumerate(STAGES, 1):
@@ -92,20 +93,42 @@ class _Topiq:
 
     def _bottleneck(self, name: str, x: Tensor, stride: int) -> Tensor:
         """ResNet's block in version 1.5: the 3x3 convolution has the stride."""
-        y = self._convolve(f"{name}.conv1", x).relu_()
-        y = self._convolve(f"{name}.conv2", y, stride).relu_()
-        y = self._convolve(f"{name}.conv3", y)
+        y = self._convolve(f"{name}.conv1", x, then="relu")
+        y = self._convolve(f"{name}.conv2", y, stride, then="relu")
         shortcut = f"{name}.downsample.0"
-        return y.add_(self._convolve(shortcut, x, stride) if shortcut in self.layers else x).relu_()
+        # Without a shortcut of its own, x is the block before's, which nobody reads again
+        x = self._convolve(shortcut, x, stride) if shortcut in self.layers else x
+        return self._convolve(f"{name}.conv3", y, then="relu", plus=x)
 
-    def _convolve(self, name: str, x: Tensor, stride: int = 1) -> Tensor:
+    def _convolve(
+        self, name: str, x: Tensor, stride: int = 1, then: str = "none", plus: Tensor | None = None
+    ) -> Tensor:
+        """A convolution, `plus` added to it (which may be overwritten), then "relu", "gelu" or "none" of that."""
         weight, bias = self.layers[name]
-        return F.conv2d(x, weight, bias, stride, padding=weight.shape[-1] // 2)
+        padding = weight.shape[-1] // 2
+        if not _fuses(x):
+            y = F.conv2d(x, weight, bias, stride, padding)
+            y = y if plus is None else y.add_(plus)
+            return y.relu_() if then == "relu" else F.gelu(y) if then == "gelu" else y
+        place = [padding] * 2, [stride] * 2, [1, 1], 1
+        weight = self._pack(name, x.shape, place)
+        algorithm = "none" if then == "gelu" else ""  # of GELU: exact, as F.gelu's
+        if plus is None:
+            return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *place, then, [], algorithm)
+        fused = torch.ops.mkldnn._convolution_pointwise_.binary
+        return fused(plus, x, weight, bias, *place, "add", 1.0, then, [], algorithm)
+
+    def _pack(self, name: str, shape: torch.Size, place: tuple) -> Tensor:
+        """A weight in the layout that oneDNN wants for inputs of that shape; it would make it anew at every call."""
+        if name not in self.packed or self.packed[name][0] != shape:
+            weight = self.layers[name][0].to_mkldnn()
+            self.packed[name] = shape, torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *place, list(shape))
+        return self.packed[name][1]
 
     def _gate(self, level: int, x: Tensor) -> Tensor:
         """The weight in (0, 1) of every place of a feature map: (N, C, H, W) -> (N, 1, H, W)."""
-        x = F.gelu(self._convolve(f"weight_pool.{level}.0", x))
-        x = F.gelu(self._convolve(f"weight_pool.{level}.2", x))
+        x = self._convolve(f"weight_pool.{level}.0", x, then="gelu")
+        x = self._convolve(f"weight_pool.{level}.2", x, then="gelu")
         return self._convolve(f"weight_pool.{level}.4", x).sigmoid_()
 
     def _regress(self, pooled: list[Tensor]) -> Tensor:
@@ -113,7 +136,7 @@ class _Topiq:
         position = functools.cache(lambda size: F.interpolate(self.grid, size, mode="bicubic", align_corners=False))
         tokens = []
         for level, x in enumerate(pooled):
-            x = F.gelu(self._convolve(f"dim_reduce.{level}.0", x)) + position(x.shape[2:])
+            x = self._convolve(f"dim_reduce.{level}.0", x, then="gelu") + position(x.shape[2:])
             x = x.permute(0, 2, 3, 1).contiguous()
             tokens.append(self._self_attend(f"sa_attn_blks.{level}.layers.0", x))
         query = tokens[-1]
@@ -121,7 +144,7 @@ class _Topiq:
             query = self._cross_attend(f"attn_blks.{block}.layers.0", query, finer)
         x = self._self_attend("attn_pool", query).mean(dim=(1, 2), keepdim=True)
         for norm, linear in ((0, 1), (3, 4)):
-            x = F.gelu(self._linear(f"score_linear.{linear}", self._normalise(f"score_linear.{norm}", x)))
+            x = self._linear(f"score_linear.{linear}", self._normalise(f"score_linear.{norm}", x), then="gelu")
         return self._linear("score_linear.6", x).flatten()
 
     # Tokens are (N, h, w, 256), contiguous.
@@ -137,7 +160,7 @@ class _Topiq:
         return self._feed_forward(name, self._normalise(f"{name}.norm3", query)).add_(query)
 
     def _feed_forward(self, name: str, tokens: Tensor) -> Tensor:
-        return self._linear(f"{name}.linear2", F.gelu(self._linear(f"{name}.linear1", tokens)))
+        return self._linear(f"{name}.linear2", self._linear(f"{name}.linear1", tokens, then="gelu"))
 
     def _attention(self, name: str, query: Tensor, memory: Tensor) -> Tensor:
         q, (k, v) = self._linear(f"{name}.query", query), self._linear(f"{name}.memory", memory).chunk(2, dim=-1)
@@ -148,9 +171,9 @@ class _Topiq:
     def _normalise(self, name: str, tokens: Tensor) -> Tensor:
         return F.layer_norm(tokens, (DIM,), *self.layers[name])
 
-    def _linear(self, name: str, tokens: Tensor) -> Tensor:
+    def _linear(self, name: str, tokens: Tensor, then: str = "none") -> Tensor:
         # A 1x1 convolution, because torch's linear goes to MKL, at half of oneDNN's speed on AMD processors
-        return self._convolve(name, tokens.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return self._convolve(name, tokens.permute(0, 3, 1, 2), then=then).permute(0, 2, 3, 1)
 
 
 class TopiqFR(_Topiq):
@@ -210,7 +233,13 @@ class TopiqNR(_Topiq):
     def _select(self, level: int, x: Tensor, size: tuple[int, int]) -> Tensor:
         """One half of the split convolution, pooled with weights made from the other half: (N, C, h, w)."""
         weight = self._gate(level, x)
-        return _pool(x, weight, size, lambda band: F.gelu(self._convolve(f"weight_pool.{level}.split", band)))
+        return _pool(x, weight, size, lambda band: self._convolve(f"weight_pool.{level}.split", band, then="gelu"))
+
+
+def _fuses(x: Tensor) -> bool:
+    """Whether oneDNN can compute a convolution and what follows it in one pass: what torch.compile uses on a CPU."""
+    here = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return here and torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def _pool(
