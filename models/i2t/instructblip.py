@@ -5,3 +5,4 @@ from . import _transformers
 
 class Model(_transformers.Model):
     default_dir = "Salesforce/instructblip-vicuna-7b"
+    parameters = 7.9

@@ -5,3 +5,4 @@ from . import _transformers
 
 class Model(_transformers.Model):
     default_dir = "llava-hf/llava-1.5-7b-hf"
+    parameters = 7.1

@@ -5,3 +5,4 @@ from . import _transformers
 
 class Model(_transformers.Model):
     default_dir = "Qwen/Qwen-VL-Chat"
+    parameters = 9.6

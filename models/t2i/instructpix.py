@@ -8,6 +8,7 @@ from ._diffusers import Model as Family
 
 class Model(Family):
     default_dir = "timbrooks/instruct-pix2pix"
+    parameters = 1.1
     # Known before the checkpoint is looked at, so that a wrong mode is refused without importing diffusers.
     modes = frozenset({"full", "image"})
     accepts_strength = False
