@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from models.base import ModelError
 
@@ -68,12 +68,15 @@ def resolve_device(device: str) -> str:
     return device
 
 
-def resolve_dtype(dtype: str, device: str) -> tuple[str, Any]:
-    """What `--dtype` means on a device: its name ("fp32", "fp16", "bf16") and torch's dtype."""
+def resolve_dtype(dtype: str, device: str, own: Optional[str] = None) -> tuple[str, Any]:
+    """What `--dtype` means on a device: its name ("fp32", "fp16", "bf16") and torch's dtype.
+
+    own: what the model itself wants on a GPU where the user does not say.
+    """
     import torch
 
     if dtype == "auto":
-        dtype = "fp32" if torch.device(device).type == "cpu" else "fp16"  # "cpu:0" is one too
+        dtype = "fp32" if torch.device(device).type == "cpu" else own or "fp16"  # "cpu:0" is one too
     return dtype, {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
 
 

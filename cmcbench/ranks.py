@@ -6,6 +6,7 @@ name and writes a file of its own; number 0 joins them. A run by one process has
 
 from __future__ import annotations
 
+import atexit
 import datetime
 import os
 from dataclasses import dataclass
@@ -50,6 +51,16 @@ class Ranks:
         torch.distributed.gather_object(value, values)
         return values or []
 
+    def tell(self, value: Any) -> Any:
+        """The value of process 0, in all processes."""
+        if self.size == 1:
+            return value
+        import torch.distributed
+
+        values = [value]
+        torch.distributed.broadcast_object_list(values)
+        return values[0]
+
     def device(self, device: str) -> str:
         """The device of this process: with several GPUs, each process takes its own."""
         return f"cuda:{self.local}" if self.size > 1 and device == "cuda" else device
@@ -69,4 +80,5 @@ def join() -> Ranks:
 
         # gloo: the processes only exchange a few words, through the CPU
         torch.distributed.init_process_group("gloo", timeout=PATIENCE)
+        atexit.register(torch.distributed.destroy_process_group)  # its threads else end the process with an abort
     return Ranks(number, size, local)

@@ -1,7 +1,9 @@
-"""Scoring by several processes under torchrun: the same rows, failures of all listed, and nothing lost when they are killed."""
+"""All three steps by several processes under torchrun: what one process makes, failures of all listed, and nothing lost
+when they are killed."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, SAMPLES, write_truth
+from conftest import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
 
 from cmcbench.errors import BadInput
@@ -22,19 +24,27 @@ from cmcbench.score import table
 METRICS = ["--metrics", "psnr,piqe"]
 
 
-def launch(folder: Path, *arguments: str) -> subprocess.Popen:
-    """script-evaluate.py in two processes on this machine."""
+def launch(folder: Path, *command: object, **environment: str) -> subprocess.Popen:
+    """A program with its arguments in two processes on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1",
-        "--master_port", str(port), str(ROOT / "script-evaluate.py"), *METRICS, *arguments,
-    ]  # fmt: skip
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
     return subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        [*torchrun, "--master_port", str(port), *map(str, command)], cwd=folder,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )  # fmt: skip
+
+
+def scoring(folder: Path, *arguments: str) -> subprocess.Popen:
+    return launch(folder, ROOT / "script-evaluate.py", *METRICS, *arguments)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """All at once: torchrun's workers outlive it."""
+    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+        each.send_signal(signal.SIGKILL)
+    process.communicate()
 
 
 def prepare(faked, truth):
@@ -69,11 +79,11 @@ def test_two_processes_give_the_rows_of_one(ready):
     broken = sorted((ready.folder / "Result/two/full").iterdir())[1]  # in the share of process 1
     whole = broken.read_bytes()
     broken.write_bytes(whole[:500])
-    process = launch(ready.folder, "--target", "two")
+    process = scoring(ready.folder, "--target", "two")
     output, errors = process.communicate(timeout=180)
     assert process.returncode == 1 and f"two/full/{broken.name}: is damaged" in errors and "1 failed:" in errors
     broken.write_bytes(whole)
-    process = launch(ready.folder, "--target", "two")
+    process = scoring(ready.folder, "--target", "two")
     output, errors = process.communicate(timeout=180)
     assert process.returncode == 0, errors
     ready.score(*METRICS, "--target", "one")
@@ -88,11 +98,9 @@ def test_killed_processes_lose_nothing(faked):
     truth = Path(shutil.copytree(SAMPLES, faked.folder / "GT"))  # of full size, so that there is time to die in
     ready = prepare(faked, truth)
     folder = ready.folder / "Result" / "two"
-    process = launch(ready.folder, "--target", "two")
+    process = scoring(ready.folder, "--target", "two")
     ready.until(lambda: list(folder.glob(".scores.part-*-1.csv")), process)
-    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
-        each.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill(process)
     theirs = {key for part in folder.glob(".scores.part-*.csv") for key in table.read(part)}
     mine = {key for key, row in rows(ready, "two").items() if row.scores}
     assert theirs - mine and len(theirs | mine) < 26
@@ -101,6 +109,91 @@ def test_killed_processes_lose_nothing(faked):
     ready.score(*METRICS, "--target", "one")
     assert_equal(rows(ready, "one"), rows(ready, "two"))
     assert not list(folder.glob(".scores.part*"))
+
+
+ENCODE = (ROOT / "tests" / "fake.py", "script-i2t.py", "--model_name", "two")
+DECODE = (ROOT / "tests" / "fake.py", "script-t2i.py", "--model_name", "two", "--input_path", "Text/gpt4v.csv", "--mode", "text")
+
+
+def ended(process: subprocess.Popen, code: int = 0) -> str:
+    output, errors = process.communicate(timeout=180)
+    assert process.returncode == code, errors
+    return output + errors
+
+
+def texts(bench, name: str) -> bytes:
+    return (bench.folder / "Text" / f"{name}.csv").read_bytes()
+
+
+def manifest_of(bench, name: str) -> dict:
+    record = json.loads((bench.folder / name).read_text())
+    record["settings"].pop("model")
+    return record
+
+
+def test_two_processes_caption_as_one_does(faked):
+    truth = write_truth(faked.folder / "GT", 7)
+    bad = sorted(truth.iterdir())[3]  # in the share of process 1
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:300])
+    shown = ended(launch(faked.folder, *ENCODE), 1)
+    assert bad.name in shown and "1 failed:" in shown and "6 captions made" in shown
+    bad.write_bytes(whole)
+    assert "1 captions made" in ended(launch(faked.folder, *ENCODE))
+    faked.encode("--model_name", "one")
+    assert texts(faked, "one") == texts(faked, "two")
+    assert manifest_of(faked, "Text/one.json") == manifest_of(faked, "Text/two.json")
+    assert not list((faked.folder / "Text").glob(".*part*"))
+
+
+def test_killed_captioners_lose_nothing(faked):
+    write_truth(faked.folder / "GT", 12)
+    process = launch(faked.folder, *ENCODE, FAKE_SECONDS="0.3")
+    part = faked.folder / "Text" / ".two.part-1.json"
+    faked.until(lambda: part.exists() and len(json.loads(part.read_text())["texts"]) > 1, process)
+    kill(process)
+    had = len(json.loads(part.read_text())["texts"]) + texts(faked, "two").count(b".png")
+    done = faked.encode("--model_name", "two")
+    assert f"{12 - had} captions made" in done.stderr and had >= 2
+    faked.encode("--model_name", "one")
+    assert texts(faked, "one") == texts(faked, "two") and not part.exists()
+
+
+def test_a_part_of_other_settings_is_not_mixed_in(faked):
+    write_truth(faked.folder / "GT", 4)
+    faked.encode("--model_name", "two", "--explen", 20)
+    part = faked.folder / "Text" / ".two.part-1.json"
+    record = json.loads((faked.folder / "Text" / "two.json").read_text())
+    part.write_text(json.dumps({"settings": record["settings"], "texts": {}, "images": {}}))
+    for file in ("two.csv", "two.json"):
+        (faked.folder / "Text" / file).unlink()
+    done = faked.encode("--model_name", "two", code=2)
+    assert "words was 20 and is 10 now" in done.stderr and part.exists()
+    faked.encode("--model_name", "two", "--overwrite")
+    assert not part.exists()
+
+
+def test_two_processes_decode_as_one_does(faked):
+    truth = write_truth(faked.folder / "GT", 7)
+    names = sorted(path.name for path in truth.iterdir())
+    write_captions(faked.folder / "Text" / "gpt4v.csv", {name: f"picture {name}" for name in names})
+    stem = names[3].removesuffix(".png")
+    shown = ended(launch(faked.folder, *DECODE, FAKE_FAIL=stem), 1)
+    assert "6 images made" in shown and f"{stem}: no memory left (mode text)" in shown
+    process = launch(faked.folder, *DECODE, "--overwrite", FAKE_SECONDS="0.4")
+    made = faked.folder / "Result" / "two" / "text"
+    faked.until(lambda: made.exists() and len(list(made.glob("*.png"))) in (2, 3), process)
+    kill(process)
+    faked.decode("--model_name", "one", "--input_path", "Text/gpt4v.csv", "--mode", "text")
+    assert "images made" in ended(launch(faked.folder, *DECODE))
+    one, two = ({path.name: path.read_bytes() for path in (faked.folder / "Result" / n / "text").glob("*.png")} for n in ("one", "two"))
+    assert one == two and len(one) == 7
+
+
+def test_more_processes_than_images(faked):
+    write_truth(faked.folder / "GT", 1)
+    assert "1 captions made" in ended(launch(faked.folder, *ENCODE))
+    assert "0 captions made" in ended(launch(faked.folder, *ENCODE))
 
 
 def test_shares_cover_everything_once():

@@ -13,6 +13,7 @@ from .. import captions, manifest
 from ..errors import BadInput
 from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
 from ..protocol import MODES, SEED, STEPS, Mode
+from ..ranks import join
 from ..report import Report
 from ..store import digest
 from .jobs import Sources
@@ -48,12 +49,15 @@ def main(argv: list[str]) -> int:
 
     settings = {mode.name: _settings(mode, options, name, model, model_dir, file) for mode in modes}
     facts = _facts(name, model_dir, file if texts else None)
+    ranks = join()
     made = make(
         Request(
             model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size or 1,
-            options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, report,
+            options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
         )
     )  # fmt: skip
+    if not ranks.first:
+        return 0  # process 0 tells how it ended
     wanted = sum(len(planned) for planned in jobs.values())
     return report.close(f"{made} images made; {folder} has the {wanted} of this run but for what failed.")
 

@@ -15,6 +15,7 @@ from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..options import resolve_device, resolve_dtype
 from ..protocol import MODES, image_seed, working_size
+from ..ranks import Ranks
 from ..report import Report, progress
 from ..store import only_writer, read_json, sweep, write_json, write_png
 from .jobs import Planned
@@ -38,20 +39,29 @@ class Request:
     batch_size: int
     overwrite: bool
     options: dict[str, Any] = field(default_factory=dict)  # handed to the model's `load` as they are
+    ranks: Ranks = Ranks()
     report: Report = field(default_factory=Report)
 
 
 def make(request: Request) -> int:
     """Make the reconstructions that are missing. Returns their number.
 
-    Raises BadInput where the folder holds what other captions, another checkpoint or other settings made.
+    With several processes each makes its share of the images, and process 0 holds the locks, writes the manifest and
+    reports the failures of all. Raises BadInput where the folder holds what other captions, another checkpoint or
+    other settings made.
     """
+    ranks = request.ranks
     with ExitStack() as locks:
-        for mode in request.jobs:
-            place = request.folder / mode
-            locks.enter_context(only_writer(request.folder / f".{mode}.lock", str(place)))
-            sweep(place)
-        return _Work(request).run()
+        if ranks.first:
+            for mode in request.jobs:
+                place = request.folder / mode
+                locks.enter_context(only_writer(request.folder / f".{mode}.lock", str(place)))
+                sweep(place)
+        made = sum(ranks.collect(_Work(request).run()))
+        for failures in ranks.collect(request.report.failures):
+            request.report.failures.update(failures)
+        ranks.meet()  # torchrun ends the others when one has ended with an error
+        return made
 
 
 class _Work:
@@ -60,20 +70,26 @@ class _Work:
         self.file = request.folder / "manifest.json"
 
     def run(self) -> int:
-        request = self.request
+        request, ranks = self.request, self.request.ranks
         before = manifest.modes(read_json(self.file) or {}, self.file)
         for settings in request.settings.values():
             self._inherit(settings, before)
-        self._check(before)
-        missing = {mode: self._missing(mode, jobs) for mode, jobs in request.jobs.items()}
-        if any(missing.values()):
-            self._load(frozenset(mode for mode in missing if missing[mode]), before)
+        missing = {}
+        if ranks.first:
+            self._check(before)
+            missing = {mode: self._missing(mode, jobs) for mode, jobs in request.jobs.items()}
+        missing = ranks.tell(missing)
+        mine = {mode: ranks.share(jobs) for mode, jobs in missing.items()}
+        if any(mine.values()):
+            self._load(frozenset(mode for mode in mine if mine[mode]), before)
+        if ranks.first:
             if request.overwrite:
                 self._remove(missing)
-        self._record()
+            self._record()
+        ranks.meet()  # no image before the manifest
         made = 0
-        for mode, jobs in missing.items():
-            total = len(request.jobs[mode])
+        for mode, jobs in mine.items():
+            total = len(jobs) if ranks.size > 1 else len(request.jobs[mode])
             with progress(total, total - len(jobs), mode) as bar:
                 for batch in self._batches(jobs):
                     made += self._batch(mode, batch)
@@ -130,8 +146,8 @@ class _Work:
 
     def _load(self, modes: frozenset[str], before: dict[str, Any]) -> None:
         request = self.request
-        device = resolve_device(request.device)
-        name, dtype = resolve_dtype(request.dtype, device)
+        device = request.ranks.device(resolve_device(request.device))
+        name, dtype = resolve_dtype(request.dtype, device, request.model.dtype)
         for mode, settings in request.settings.items():
             if settings["dtype"] not in (None, name) and not request.overwrite:
                 raise BadInput(
@@ -139,7 +155,8 @@ class _Work:
                     f"Give --dtype {settings['dtype']}, choose another --result_name, or make it anew with --overwrite."
                 )
             settings["dtype"] = name
-        self._check(before)
+        if request.ranks.first:
+            self._check(before)
         request.model.load(request.model_dir, device, dtype, modes, **request.options)
 
     def _remove(self, jobs: dict[str, list[Planned]]) -> None:

@@ -10,6 +10,7 @@ from ..dataset import choose, list_images
 from ..errors import BadInput
 from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
 from ..protocol import SEED, WORDS
+from ..ranks import join
 from ..report import Report
 
 MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
@@ -31,8 +32,9 @@ def main(argv: list[str]) -> int:
 
     # The model's name is checked before minutes go into references
     model = create("i2t", options.model_name, options.model_dir) if captioning else None
+    ranks = join()
     done = []
-    if options.references:
+    if options.references and ranks.first:
         from .references import make as make_references
 
         make_references(images, Path(options.ref_dir), options.bpp, options.overwrite, report)
@@ -47,11 +49,11 @@ def main(argv: list[str]) -> int:
             Request(
                 model, short_name(options.model_name), options.model_dir or model.default_dir, images, order, file,
                 options.explen, options.seed, options.device, options.dtype, options.batch_size or model.batch_size,
-                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, report,
+                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
             )
         )  # fmt: skip
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
-    return report.close(" ".join(done))
+    return report.close(" ".join(done)) if ranks.first else 0  # process 0 tells how it ended
 
 
 def _nothing(folder: Path, found: int, pattern: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -14,6 +15,7 @@ from ..dataset import read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..options import resolve_device, resolve_dtype
 from ..protocol import i2t_prompt
+from ..ranks import Ranks
 from ..report import Report, progress
 from ..store import digest, only_writer, read_json, sweep, write_json
 
@@ -39,14 +41,30 @@ class Request:
     batch_size: int
     overwrite: bool
     options: dict[str, Any]
+    ranks: Ranks = Ranks()
     report: Report = field(default_factory=Report)
 
 
 def make(request: Request) -> int:
-    """Caption what Text/NAME.csv lacks. Returns the number of captions made. Raises BadInput, ModelError, OSError."""
-    with only_writer(request.file.parent / f".{request.file.stem}.lock", str(request.file)):
-        sweep(request.file.parent, f"{request.file.stem}.")
-        return _Work(request).run()
+    """Caption what Text/NAME.csv lacks. Returns the number of captions made. Raises BadInput, ModelError, OSError.
+
+    With several processes each captions its share of the images into a file of its own, which process 0 takes over; the
+    parts of processes that were killed are taken over by the next run.
+    """
+    ranks = request.ranks
+    with ExitStack() as locks:
+        if ranks.first:
+            locks.enter_context(only_writer(request.file.parent / f".{request.file.stem}.lock", str(request.file)))
+            for name in (request.file.stem + ".", f".{request.file.stem}.part-"):
+                sweep(request.file.parent, name)
+        work = _Work(request)
+        made = sum(ranks.collect(work.run()))
+        for failures in ranks.collect(request.report.failures):
+            request.report.failures.update(failures)
+        if ranks.first:
+            work.take_parts()
+        ranks.meet()  # torchrun ends the others when one has ended with an error
+        return made
 
 
 class _Work:
@@ -66,19 +84,43 @@ class _Work:
         self.made_of: dict[str, dict[str, Any]] = {}  # image name -> digest of the picture, finish reason, usage
 
     def run(self) -> int:
-        self._resume()
-        images = {path.name: path for path in self.request.images.values()}
-        missing = [name for name in images if name not in self.texts]
-        if not missing:
+        request, ranks = self.request, self.request.ranks
+        images = {path.name: path for path in request.images.values()}
+        missing: list[str] = []
+        if ranks.first:
+            self._resume()
+            self.take_parts(anew=request.overwrite)
+            self._drop_stale()
+            missing = [name for name in images if name not in self.texts]
+        missing, self.settings["dtype"], begun = ranks.tell((missing, self.settings["dtype"], bool(self.texts)))
+        mine = ranks.share(missing)
+        if not mine:
             return 0
-        self._load()
-        made = 0
-        with progress(len(images), len(images) - len(missing), "captions") as bar:
-            for start in range(0, len(missing), self.request.batch_size):
-                batch = missing[start : start + self.request.batch_size]
+        self._load(begun)
+        made, total = 0, len(mine) if ranks.size > 1 else len(images)
+        with progress(total, total - len(mine), "captions") as bar:
+            for start in range(0, len(mine), request.batch_size):
+                batch = mine[start : start + request.batch_size]
                 made += self._batch({name: images[name] for name in batch})
                 bar.update(len(batch))
         return made
+
+    def _part(self, number: Any) -> Path:
+        """The hidden file of a process other than 0: settings, texts and what they were made of."""
+        return self.request.file.parent / f".{self.request.file.stem}.part-{number}.json"
+
+    def take_parts(self, anew: bool = False) -> None:
+        """Take over what other processes wrote, in this run or in one that was killed; anew: throw it away."""
+        for path in sorted(self.request.file.parent.glob(self._part("*").name)):
+            part = {} if anew else read_json(path)
+            if problem := manifest.differences(part.get("settings", {}), self.settings):
+                raise BadInput(f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite.")
+            if part:
+                self.texts |= part["texts"]
+                self.made_of |= part["images"]
+                self.settings["dtype"] = self.settings["dtype"] or part["settings"]["dtype"]
+                self._write()
+            path.unlink()
 
     def _resume(self) -> None:
         """Take over what is there, if the same settings made it; refuse it otherwise, or drop it where asked to."""
@@ -108,8 +150,11 @@ class _Work:
         self.made_of = dict(record.get("images", {})) if record else {}
         if self.settings["dtype"] is None and record:
             self.settings["dtype"] = record["settings"].get("dtype")
-        for name, path in ((path.name, path) for path in request.images.values()):
-            if request.overwrite or self._changed(name, path):
+
+    def _drop_stale(self) -> None:
+        """Forget the captions that are to be made anew, or that are of a picture that has changed since."""
+        for name, path in ((path.name, path) for path in self.request.images.values()):
+            if self.request.overwrite or self._changed(name, path):
                 self.texts.pop(name, None)
                 self.made_of.pop(name, None)
 
@@ -121,11 +166,12 @@ class _Work:
         except OSError:
             return False
 
-    def _load(self) -> None:
+    def _load(self, begun: bool) -> None:
+        """begun: whether there are captions already, which the new ones must fit."""
         request = self.request
-        device = resolve_device(request.device)
-        name, dtype = resolve_dtype(request.dtype, device)
-        if self.texts and self.settings["dtype"] not in (None, name):
+        device = request.ranks.device(resolve_device(request.device))
+        name, dtype = resolve_dtype(request.dtype, device, request.model.dtype)
+        if begun and self.settings["dtype"] not in (None, name):
             raise BadInput(
                 f"{request.file} was begun with --dtype {self.settings['dtype']} and would go on with {name}. "
                 f"Give --dtype {self.settings['dtype']}, or make all captions anew with --overwrite."
@@ -165,6 +211,10 @@ class _Work:
 
     def _write(self) -> None:
         """The manifest first: a caption without a manifest would look like somebody else's."""
+        if not self.request.ranks.first:
+            part = {"settings": self.settings, "texts": self.texts, "images": self.made_of}
+            write_json(self._part(self.request.ranks.number), part)
+            return
         order = {name: place for place, name in enumerate(self.request.order)}
         names = sorted(self.texts, key=lambda name: (order.get(name, len(order)), name))
         record = {
