@@ -72,6 +72,8 @@ class Model:
 class I2TModel(Model, ABC):
     """An encoder. Subclasses write `load` and `caption`."""
 
+    runs_instead: Optional[str] = None  # the adapter that runs, under its own name, where the user names no checkpoint
+    why_instead: str = ""  # one sentence for the user: what does not run here, and what runs
     batch_size: int = 1  # images that a call gets where the user does not say
 
     @abstractmethod

@@ -72,6 +72,17 @@ def test_a_picture_below_32_pixels(weights, pictures):
         assert len(metric.score(small.resize((32, 32)), [small.resize((32, 32))])) == 1
 
 
+def test_a_picture_that_memory_does_not_hold(weights, monkeypatch):
+    """It is refused by name before the system would end the whole run."""
+    import psutil
+
+    metric = loaded("topiq_nr", weights)[0]
+    large = Image.new("RGB", (4096, 1025))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 2 << 30}))
+    with pytest.raises(ImageProblem, match="4096x1025 takes 3 GiB of memory to score and 2 GiB are free"):
+        metric.score(None, [large])
+
+
 def test_a_score_that_is_no_number(weights, pictures, tmp_path):
     """Weights with one NaN in them: every image is a failure by name, and no NaN gets into a table."""
     state = torch.load(weights / "topiq-nr.pth", weights_only=True)

@@ -11,7 +11,7 @@ from ..errors import BadInput
 from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
 from ..protocol import SEED, WORDS
 from ..ranks import join
-from ..report import Report
+from ..report import Report, say
 
 MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
 
@@ -32,6 +32,10 @@ def main(argv: list[str]) -> int:
 
     # The model's name is checked before minutes go into references
     model = create("i2t", options.model_name, options.model_dir) if captioning else None
+    if model is not None and model.runs_instead and not options.model_dir:
+        say(f"note: {model.why_instead}")
+        options.model_name = model.runs_instead  # its captions must not pass for the other's
+        model = create("i2t", options.model_name)
     ranks = join()
     done = []
     if options.references and ranks.first:
