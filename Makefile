@@ -1,4 +1,4 @@
-# make demo: the whole job on samples/, here and now. make test: the tests. make bench: how fast scoring is.
+# make demo: the whole job on samples/, here and now. make test: the tests. make bench: how fast the steps are.
 # Each sets itself up in .venv.
 .PHONY: demo test bench clean
 
@@ -52,6 +52,8 @@ test: $(VENV)/ready-test
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py
+	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/encode.py
 
 clean:
 	rm -rf $(DEMO) $(VENV)

@@ -85,6 +85,13 @@ def short_name(model_name: str) -> str:
     return Path(model_name).stem if model_name.endswith(".py") else model_name
 
 
+def own_adapter(model_name: str) -> str:
+    """What identifies the file of a user's own adapter; "" for a model that comes with this program."""
+    from .manifest import checkpoint
+
+    return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""
+
+
 def folder_name(text: str, flag: str) -> str:
     """A name that becomes a folder or a file: it may not lead anywhere else. Raises BadInput."""
     from .store import plain_name

@@ -11,7 +11,7 @@ from models.base import T2IModel
 
 from .. import captions, manifest
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
+from ..options import add_choice, add_compute, folder_name, own_adapter, parser, positive, short_name
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..ranks import join
 from ..report import Report
@@ -97,6 +97,7 @@ def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: O
         "lora": manifest.checkpoint(options.lora) or "",
         "long_prompts": options.long_prompts,
         "command": options.command or "",
+        "adapter": own_adapter(options.model_name or MODEL),
     }
 
 

@@ -8,7 +8,7 @@ from models import create
 
 from ..dataset import choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, parser, positive, short_name
+from ..options import add_choice, add_compute, folder_name, own_adapter, parser, positive, short_name
 from ..protocol import SEED, WORDS
 from ..ranks import join
 from ..report import Report, say
@@ -53,7 +53,8 @@ def main(argv: list[str]) -> int:
             Request(
                 model, short_name(options.model_name), options.model_dir or model.default_dir, images, order, file,
                 options.explen, options.seed, options.device, options.dtype, options.batch_size or model.batch_size,
-                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
+                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS},
+                own_adapter(options.model_name), ranks, report,
             )
         )  # fmt: skip
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")

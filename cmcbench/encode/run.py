@@ -41,6 +41,7 @@ class Request:
     batch_size: int
     overwrite: bool
     options: dict[str, Any]
+    adapter: str = ""  # what identifies a user's own adapter
     ranks: Ranks = Ranks()
     report: Report = field(default_factory=Report)
 
@@ -79,6 +80,7 @@ class _Work:
             "seed": request.seed,
             "dtype": None if request.dtype == "auto" else request.dtype,
             "command": request.options.get("command") or "",
+            "adapter": request.adapter,
         }
         self.texts: dict[str, str] = {}
         self.made_of: dict[str, dict[str, Any]] = {}  # image name -> digest of the picture, finish reason, usage
@@ -222,6 +224,7 @@ class _Work:
             "baseline": self.request.model.baseline,
             "model_dir": self.request.model_dir,
             "environment": manifest.environment(),
+            "usage": _total(self.made_of),
             "images": {name: self.made_of[name] for name in names if name in self.made_of},
         }
         write_json(self.record_file, record)
@@ -233,3 +236,13 @@ def _why(answer: Union[Caption, ModelError]) -> str:
     if isinstance(answer, ModelError):
         return str(answer)
     return "the model gave no caption" + (f" (finish reason: {answer.finish_reason})" if answer.finish_reason else "")
+
+
+def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """What all captions cost: the sums of the numbers that the model told of each (tokens, perhaps dollars)."""
+    total: dict[str, float] = {}
+    for made in made_of.values():
+        for key, value in (made.get("usage") or {}).items():
+            if isinstance(value, (int, float)):
+                total[key] = round(total.get(key, 0) + value, 6)
+    return total

@@ -1,0 +1,30 @@
+"""python -m cmcbench: what is none of the three steps."""
+
+from __future__ import annotations
+
+import importlib
+
+from .errors import BadInput
+from .options import run
+
+COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
+    "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
+}
+
+
+def main(argv: list[str]) -> int:
+    """Run a subcommand. Returns its exit code."""
+    if not argv or argv[0] in ("-h", "--help"):
+        print("usage: python -m cmcbench COMMAND [--help]\n")
+        for name, (_, purpose) in COMMANDS.items():
+            print(f"  {name:<12}{purpose}")
+        print("\nThe three steps are script-i2t.py, script-t2i.py and script-evaluate.py.")
+        return 0
+    if argv[0] not in COMMANDS:
+        raise BadInput(f"there is no command {ascii(argv[0])}. There are: {', '.join(COMMANDS)}.")
+    module = importlib.import_module(f".{COMMANDS[argv[0]][0]}", __package__)
+    return module.main(argv[1:])
+
+
+if __name__ == "__main__":
+    run(main)
