@@ -6,6 +6,7 @@ mean nothing. The VAEs shrink by 16 or 32 instead of 8, so that the benchmark's 
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import diffusers
@@ -239,3 +240,275 @@ def _t5_tokenizer():
     """T5's tokenizer: pieces with their log probabilities in T5's order, padding, end, unknown, then the letters."""
     special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0)]
     return transformers.T5Tokenizer(vocab=special + [(letter, -4.0) for letter in LETTERS], extra_ids=0)
+
+
+def pg25(folder: Path) -> Path:
+    """Playground 2.5: SDXL with the EDM scheduler, and latents that are normalised. Scale factor 32."""
+    return _save(diffusers.StableDiffusionXLPipeline, _pg25_parts, folder)
+
+
+def kandinsky3(folder: Path) -> Path:
+    """Kandinsky 3: a UNet that halves latents of a scale of 8 three times, so sizes are multiples of 64."""
+    return _save(diffusers.Kandinsky3Pipeline, _kandinsky3_parts, folder)
+
+
+def sana(folder: Path) -> Path:
+    """Sana, text only: a deep-compression autoencoder, a Gemma 2 as text encoder. Scale factor 32."""
+    return _save(diffusers.SanaPipeline, _sana_parts, folder)
+
+
+def flux_kontext(folder: Path) -> Path:
+    """FLUX.1 Kontext: FLUX.1's parts in an edit pipeline. Sizes are multiples of 32."""
+    return _save(diffusers.FluxKontextPipeline, _flux_kontext_parts, folder)
+
+
+def flux2(folder: Path) -> Path:
+    """FLUX.2 klein base: a Qwen3 of at least 27 layers as text encoder. Scale factor 16 and latents packed by 2."""
+    return _save(diffusers.Flux2KleinPipeline, _flux2_parts, folder)
+
+
+def z_image(folder: Path) -> Path:
+    """Z-Image: a Qwen3 as text encoder. Scale factor 16 and patches of 2."""
+    return _save(diffusers.ZImagePipeline, _z_image_parts, folder)
+
+
+def qwen_image(folder: Path) -> Path:
+    """Qwen-Image: a Qwen2.5-VL as text encoder, a video's autoencoder. Scale factor 8 and latents packed by 2."""
+    return _save(diffusers.QwenImagePipeline, _qwen_image_parts, folder, processor=False)
+
+
+def qwen_image_edit(folder: Path) -> Path:
+    """Qwen-Image-Edit as first published: one guide."""
+    return _save(diffusers.QwenImageEditPipeline, _qwen_image_parts, folder)
+
+
+def qwen_image_edit_plus(folder: Path) -> Path:
+    """Qwen-Image-Edit since September 2025: several guides."""
+    return _save(diffusers.QwenImageEditPlusPipeline, _qwen_image_parts, folder)
+
+
+def motion_adapter(folder: Path) -> Path:
+    """AnimateDiff's motion module alone, for the UNet of `sd15`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = _motion_adapter()
+    module.save_pretrained(folder)
+    return Path(folder)
+
+
+def animatediff(folder: Path) -> Path:
+    """A whole AnimateDiff pipeline. Scale factor 32."""
+    return _save(diffusers.AnimateDiffPipeline, _animatediff_parts, folder)
+
+
+def _attentive(transformer):
+    """The transformer with attention that is strong enough for a guide to show in a picture of eight bits."""
+    for name, weight in transformer.named_parameters():
+        if "attn" in name and weight.ndim == 2:
+            weight.data *= 6
+    return transformer
+
+
+def _flux_kontext_parts():
+    parts = _flux_parts()
+    return {**parts, "transformer": _attentive(parts["transformer"])}
+
+
+def _pg25_parts():
+    parts = _sdxl_parts()
+    latents = {"latents_mean": [-1.6, 1.2, 0.3, -0.2], "latents_std": [8.4, 5.9, 5.4, 5.3]}
+    return {
+        **parts,
+        "vae": _vae(force_upcast=True, scaling_factor=0.5, **latents),
+        "scheduler": diffusers.EDMDPMSolverMultistepScheduler(sigma_max=80.0, sigma_data=0.5),
+    }
+
+
+def _kandinsky3_parts():
+    return {
+        "tokenizer": _t5_tokenizer(),
+        "text_encoder": _t5_encoder(),
+        "unet": diffusers.Kandinsky3UNet(
+            time_embedding_dim=16,
+            groups=2,
+            attention_head_dim=4,
+            layers_per_block=2,
+            block_out_channels=(8, 8, 16, 16),
+            cross_attention_dim=8,
+            encoder_hid_dim=2 * WIDTH,
+        ),
+        "scheduler": diffusers.DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False),
+        "movq": diffusers.VQModel(
+            block_out_channels=(32,) * 4,  # the spatial norm is of 32 groups
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=1,
+            latent_channels=4,
+            num_vq_embeddings=12,
+            vq_embed_dim=4,
+            norm_type="spatial",
+            mid_block_add_attention=False,
+        ),
+    }
+
+
+def _sana_parts():
+    tokenizer = _qwen_tokenizer()
+    return {
+        "tokenizer": tokenizer,
+        "text_encoder": transformers.Gemma2Model(
+            transformers.Gemma2Config(
+                head_dim=8, num_key_value_heads=2, max_position_embeddings=512, **_language(tokenizer, layers=1)
+            )
+        ),
+        "vae": diffusers.AutoencoderDC(
+            latent_channels=4,
+            attention_head_dim=2,
+            encoder_block_out_channels=(8, 8, 8, 8, 8, 8),
+            decoder_block_out_channels=(8, 8, 8, 8, 8, 8),
+            encoder_block_types="ResBlock",
+            decoder_block_types="ResBlock",
+            encoder_qkv_multiscales=((),) * 6,
+            decoder_qkv_multiscales=((),) * 6,
+            encoder_layers_per_block=(1,) * 6,
+            decoder_layers_per_block=(1,) * 6,
+            scaling_factor=0.41,
+        ),
+        "transformer": diffusers.SanaTransformer2DModel(
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            num_attention_heads=2,
+            attention_head_dim=4,
+            num_cross_attention_heads=2,
+            cross_attention_head_dim=4,
+            cross_attention_dim=8,
+            caption_channels=WIDTH,
+            sample_size=16,
+        ),
+        "scheduler": diffusers.DPMSolverMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction"),
+    }
+
+
+def _flux2_parts():
+    tokenizer = _qwen_tokenizer()
+    return {
+        "tokenizer": tokenizer,
+        "text_encoder": transformers.Qwen3ForCausalLM(
+            transformers.Qwen3Config(head_dim=8, num_key_value_heads=2, **_language(tokenizer, layers=28))
+        ),
+        "vae": diffusers.AutoencoderKLFlux2(
+            block_out_channels=(4, 4, 4, 8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 5,
+            up_block_types=("UpDecoderBlock2D",) * 5,
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+        ),
+        "transformer": _attentive(
+            diffusers.Flux2Transformer2DModel(
+                in_channels=16,
+                num_layers=1,
+                num_single_layers=1,
+                attention_head_dim=16,
+                num_attention_heads=2,
+                joint_attention_dim=3 * WIDTH,
+                axes_dims_rope=(4, 4, 4, 4),
+                timestep_guidance_channels=16,
+                guidance_embeds=False,
+            )
+        ),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    }
+
+
+def _z_image_parts():
+    tokenizer = _qwen_tokenizer()
+    return {
+        "tokenizer": tokenizer,
+        "text_encoder": transformers.Qwen3Model(
+            transformers.Qwen3Config(head_dim=8, num_key_value_heads=2, **_language(tokenizer, layers=2))
+        ),
+        "vae": _vae(levels=5, latent_channels=16, use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.1159),
+        "transformer": diffusers.ZImageTransformer2DModel(
+            dim=32,
+            n_layers=1,
+            n_refiner_layers=1,
+            n_heads=2,
+            n_kv_heads=2,
+            cap_feat_dim=WIDTH,
+            axes_dims=[8, 4, 4],
+            axes_lens=[1024, 256, 256],
+        ),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0),
+    }
+
+
+def _qwen_image_parts(processor=True):
+    import tiny_i2t
+
+    with tempfile.TemporaryDirectory() as folder:
+        captioner = tiny_i2t.qwen2_5_vl(Path(folder))
+        encoder = transformers.Qwen2_5_VLForConditionalGeneration.from_pretrained(captioner)
+        parts = transformers.AutoProcessor.from_pretrained(captioner)
+    images = transformers.Qwen2VLProcessor(parts.image_processor, parts.tokenizer, parts.video_processor)
+    return {
+        "tokenizer": parts.tokenizer,
+        "text_encoder": encoder,
+        **({"processor": images} if processor else {}),
+        "vae": diffusers.AutoencoderKLQwenImage(
+            base_dim=4,
+            z_dim=4,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            latents_mean=[0.0] * 4,
+            latents_std=[8.0] * 4,
+        ),
+        "transformer": _attentive(
+            diffusers.QwenImageTransformer2DModel(
+                in_channels=16,
+                out_channels=4,
+                num_layers=1,
+                attention_head_dim=16,
+                num_attention_heads=2,
+                joint_attention_dim=tiny_i2t.WIDTH,
+                axes_dims_rope=(4, 6, 6),
+            )
+        ),
+        "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+    }
+
+
+def _animatediff_parts():
+    parts = _sd15_parts(scheduler=diffusers.DDIMScheduler(beta_schedule="linear", clip_sample=False))
+    parts = {key: part for key, part in parts.items() if key not in ("safety_checker", "feature_extractor")}
+    return {**parts, "motion_adapter": _motion_adapter()}
+
+
+def _motion_adapter():
+    return diffusers.MotionAdapter(
+        block_out_channels=(16, 32), motion_layers_per_block=1, motion_num_attention_heads=2, motion_norm_num_groups=8
+    )
+
+
+def _language(tokenizer, layers):
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": WIDTH,
+        "intermediate_size": WIDTH,
+        "num_hidden_layers": layers,
+        "num_attention_heads": 4,
+        "initializer_range": 0.3,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+
+
+def _qwen_tokenizer():
+    import tiny_i2t
+
+    tokenizer = tiny_i2t._tokenizer(begin=False)
+    tokenizer.chat_template = (
+        "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
+        "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    return tokenizer

@@ -1,5 +1,7 @@
 """Qwen-Image."""
 
+from typing import Any, Optional
+
 from ._diffusers import Model as Family
 
 
@@ -7,3 +9,7 @@ class Model(Family):
     default_dir = "Qwen/Qwen-Image"
     parameters = 28.9
     dtype = "bf16"
+
+    def load(self, *args: Any, negative_prompt: Optional[str] = None, **options: Any) -> None:
+        # Its guidance works against a negative prompt only; a blank is what its model card gives
+        super().load(*args, negative_prompt=" " if negative_prompt is None else negative_prompt, **options)

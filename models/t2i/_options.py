@@ -1,0 +1,164 @@
+"""What the options of `load` do to a pipeline of diffusers, and which pipelines cannot honour which option.
+
+An option that changes pictures is honoured or refused: diffusers itself only warns about most of what it ignores.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+import re
+from pathlib import Path
+from typing import Any, Optional
+
+from ..base import ModelError
+from ._loading import _one_line, _quiet
+from ._prompts import CHUNKED
+
+DENOISERS = ("unet", "transformer", "transformer_2")
+
+
+def refuse(pipeline: Any, device: str, options: dict[str, Any]) -> None:
+    """Raise ModelError for an option that a pipeline, class or object, cannot honour; needs no weights."""
+    name, known = _class_name(pipeline), inspect.signature(pipeline.__call__).parameters
+    guidance = options.get("guidance")
+    if guidance is not None and not (math.isfinite(guidance) and guidance >= 0):
+        raise ModelError(f"--guidance {guidance}: give a number from 0 up.")
+    if guidance is not None and _scale(known) is None:
+        raise ModelError(f"{name} has no guidance scale: leave out --guidance.")
+    if _meant(options.get("negative_prompt")) and ("negative_prompt" not in known or _embedded(known)):
+        raise ModelError(f"{name} takes no negative prompt: leave out --negative_prompt.")
+    _refuse_lora(pipeline, options.get("lora"))
+    _refuse_offload(device, options)
+    if options.get("long_prompts"):
+        if name not in CHUNKED:
+            raise ModelError(f"--long_prompts is for Stable Diffusion 1, 2 and XL, and {name} is none: leave it out.")
+        _need("compel", "--long_prompts", "compel>=2.5")
+
+
+def guidance_arguments(pipe: Any, guidance: Optional[float], negative: Optional[str]) -> tuple[dict[str, float], Optional[str]]:
+    """The guidance scale as the pipeline's argument (none: its own), and the negative prompt to encode.
+
+    Raises ModelError where this checkpoint would ignore either, which only its configuration tells.
+    """
+    name, known = _class_name(pipe), inspect.signature(pipe.__call__).parameters
+    scale = _scale(known)
+    denoiser = next((part for part in (getattr(pipe, each, None) for each in DENOISERS) if part is not None), None)
+    config = getattr(denoiser, "config", {})
+    distilled = pipe.config.get("is_distilled") or (_embedded(known) and not config.get("guidance_embeds"))
+    if distilled and guidance is not None:
+        raise ModelError(f"this {name} is distilled to work without guidance: leave out --guidance.")
+    if scale == "true_cfg_scale" and guidance is not None and negative is None:
+        negative = " "  # without any the pipeline does not guide; the blank is what its model card gives
+    if _meant(negative):
+        value = guidance if guidance is not None else known[scale].default if scale else None
+        if distilled or config.get("time_cond_proj_dim"):
+            raise ModelError(f"this {name} is distilled to work without a negative prompt: leave out --negative_prompt.")
+        if value is not None and value <= 1:
+            raise ModelError(f"--negative_prompt has no effect at guidance {value:g}: give --guidance above 1.")
+    return {} if guidance is None else {scale: guidance}, negative
+
+
+def add_lora(pipe: Any, lora: str, offline: bool) -> None:
+    """Put LoRA weights into the pipeline's modules, which its twin shares. Raises ModelError where they do not fit."""
+    source, file = _lora_file(lora)
+    try:
+        with _quiet("diffusers", "transformers") as reports:  # a pickle could run code
+            pipe.load_lora_weights(source, weight_name=file, use_safetensors=True, local_files_only=offline)
+    except Exception as error:  # damage raises whatever the reader of the file raises, peft what it likes
+        problem = _one_line(error)
+    else:
+        strange = [report for report in reports if "unexpected keys" in report]
+        if pipe.get_list_adapters() and not strange:
+            return
+        problem = _one_line(ValueError(strange[0] if strange else "none of its weights belongs to a part of the model"))
+    raise ModelError(f"--lora {lora} does not fit this {_class_name(pipe)}: {problem} Give one that was trained for it.")
+
+
+def tile(pipe: Any) -> None:
+    """Let the VAE work in tiles. Raises ModelError where it cannot."""
+    try:
+        pipe.vae.enable_tiling()
+    except (AttributeError, NotImplementedError) as error:
+        raise ModelError(f"the VAE of {_class_name(pipe)} cannot work in tiles: leave out --vae_tiling.") from error
+
+
+def compile_denoiser(pipe: Any) -> None:
+    """Compile the denoiser in place, so that the twin has it too; it happens at the first picture."""
+    parts = [part for part in (getattr(pipe, each, None) for each in DENOISERS) if part is not None]
+    if not parts:
+        raise ModelError(f"{_class_name(pipe)} has no denoiser that can be compiled: leave out --compile.")
+    for part in parts:
+        part.compile()
+
+
+def offload(pipes: list[Any], kind: str, device: str) -> None:
+    """Keep the modules in the CPU's memory but for those at work: whole ("model") or layer by layer ("sequential")."""
+    if kind == "sequential":  # lives in the modules alone, which the pipelines share
+        pipes[0].enable_sequential_cpu_offload(device=device)
+        return
+    # A pipeline that has not enabled it itself leaves its last module on the GPU. Each call takes the hooks away that
+    # another pipeline has set, so twins do not get in each other's way.
+    for pipe in pipes:
+        pipe.enable_model_cpu_offload(device=device)
+
+
+def _refuse_lora(pipeline: Any, lora: Optional[str]) -> None:
+    if lora is None:
+        return
+    if not hasattr(pipeline, "load_lora_weights"):
+        raise ModelError(f"diffusers has no LoRA for {_class_name(pipeline)}: leave out --lora.")
+    _need("peft", "--lora", "peft>=0.15")
+    _lora_file(lora)
+
+
+def _refuse_offload(device: str, options: dict[str, Any]) -> None:
+    kind = options.get("offload")
+    if kind and not device.startswith("cuda"):
+        raise ModelError(f"--offload {kind} needs an Nvidia or AMD GPU (--device cuda), not '{device}': leave it out.")
+    if kind == "sequential" and options.get("compile"):
+        raise ModelError("--offload sequential moves layer by layer, so --compile has no whole to work on: leave one out.")
+
+
+def _lora_file(lora: str) -> tuple[str, Optional[str]]:
+    """The folder or hub name of LoRA weights, and the file in it (None: for diffusers to find on the hub)."""
+    path = Path(lora).expanduser()
+    if path.is_dir():
+        files = sorted(file.name for file in path.glob("*.safetensors"))
+        if len(files) != 1:
+            what = f"{len(files)} safetensors files: name one of them" if files else "no safetensors file"
+            raise ModelError(f"--lora {lora} has {what}.")
+        return str(path), files[0]
+    if path.is_file() and path.suffix == ".safetensors":
+        return str(path.parent), path.name
+    if path.is_file():
+        raise ModelError(f"--lora {lora} is no .safetensors file, and others can run code: have it saved as safetensors.")
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", lora) and path.suffix != ".safetensors":
+        return lora, None
+    raise ModelError(f"there is no file '{lora}'. --lora takes a folder, a .safetensors file or a hub name.")
+
+
+def _scale(known: Any) -> Optional[str]:
+    """The parameter that is the guidance scale: of Qwen-Image's two it is the one that has a value of its own."""
+    first = "true_cfg_scale" if "guidance_scale" in known and known["guidance_scale"].default is None else "guidance_scale"
+    return next((name for name in (first, "true_cfg_scale", "guidance_scale") if name in known), None)
+
+
+def _embedded(known: Any) -> bool:
+    """Whether guidance is an input of the denoiser (Flux), so that a negative prompt would not be looked at."""
+    return "true_cfg_scale" in known and _scale(known) == "guidance_scale"
+
+
+def _meant(negative: Optional[str]) -> bool:
+    """Whether a negative prompt says anything: a blank is only what makes Qwen-Image guide at all."""
+    return bool(negative and negative.strip())
+
+
+def _need(package: str, flag: str, requirement: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise ModelError(f"{flag} needs the package {package}: pip install '{requirement}'.")
+
+
+def _class_name(pipeline: Any) -> str:
+    return getattr(pipeline, "__name__", None) or type(pipeline).__name__
