@@ -64,6 +64,7 @@ class Model:
     parameters: Optional[float] = None  # of the default checkpoint, in billions, all parts together
     dtype: Optional[str] = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
+    runs_on: str = "here"  # "server": asked over a network, `--model_dir` is its id there; "program": by `--command`
     key: Optional[str] = None  # environment variable that holds the key of a paid service
     stopped: Optional[str] = None  # set by a model that cannot go on (quota, dead program): why, and the remedy.
     # The run then ends after the answer that the model just gave, keeps what is done, and exits with 1.
@@ -73,7 +74,7 @@ class I2TModel(Model, ABC):
     """An encoder. Subclasses write `load` and `caption`."""
 
     runs_instead: Optional[str] = None  # the adapter that runs, under its own name, where the user names no checkpoint
-    why_instead: str = ""  # one sentence for the user: what does not run here, and what runs
+    why_instead: str = ""  # a sentence without its full stop: what does not run here, and why
     batch_size: int = 1  # images that a call gets where the user does not say
 
     @abstractmethod

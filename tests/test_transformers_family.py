@@ -21,7 +21,18 @@ from safetensors.torch import load_file, save_file
 from models import ModelError, create
 from models.i2t import _transformers
 
-KINDS = ["llava", "llava_next", "qwen2_5_vl", "smolvlm", "instructblip", "blip_2", "blip"]
+KINDS = [
+    "llava",
+    "llava_next",
+    "llava_onevision",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "internvl",
+    "gemma3",
+    "idefics3",
+    "smolvlm",
+]
+KINDS += ["instructblip", "blip_2", "blip"]
 PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -229,8 +240,9 @@ def test_bad_config(tmp_path, content, words):
         ({"model_type": "llava", "architectures": ["LlavaLlamaForCausalLM"]}, "llava-hf/llava-1.5-7b-hf"),
         ({"model_type": "llava_llama"}, "llava-hf/llava-1.5-7b-hf"),
         ({"model_type": "llava", "mm_vision_tower": "openai/clip"}, "llava-hf/llava-1.5-7b-hf"),
-        ({"model_type": "share4v", "mm_vision_tower": "x"}, "ShareGPT4V"),
-        ({"model_type": "qwen", "visual": {}, "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "Qwen2.5-VL-3B-Instruct"),
+        ({"model_type": "share4v", "mm_vision_tower": "x"}, "not of 1.5's design (mm_projector_type=None)"),
+        ({"model_type": "qwen", "visual": {}, "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "qwen2.5-vl"),
+        ({"model_type": "florence2", "vision_config": {"dim_embed": [8]}}, "--model_name florence2"),
         ({"model_type": "mplug_owl2"}, "OpenAI-compatible"),
         ({"model_type": "llama"}, "no image-to-text class"),
         ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, "its remote code has AutoModel"),
@@ -276,9 +288,10 @@ def test_folder_that_does_not_exist(name):
     assert "is no folder here" in refusal(name)
 
 
-def test_published_default_is_refused_with_what_runs():
-    with pytest.raises(ModelError, match="Qwen/Qwen2.5-VL-3B-Instruct"):
-        create("i2t", "Qwen").load(None, "cpu", torch.float32)
+@pytest.mark.parametrize("model_dir", [None, "Qwen/Qwen-VL-Chat"])
+def test_published_default_is_refused_with_what_runs(model_dir):
+    with pytest.raises(ModelError, match="fails in generate .* --model_name qwen2.5-vl"):
+        create("i2t", "Qwen").load(model_dir, "cpu", torch.float32)
 
 
 def test_adapters(checkpoints):

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
     # The model's name is checked before minutes go into references
     model = create("i2t", options.model_name, options.model_dir) if captioning else None
     if model is not None and model.runs_instead and not options.model_dir:
-        say(f"note: {model.why_instead}")
+        say(f"note: {model.why_instead}. {model.runs_instead} runs instead, under its own name.")
         options.model_name = model.runs_instead  # its captions must not pass for the other's
         model = create("i2t", options.model_name)
     ranks = join()

@@ -6,135 +6,25 @@ have nothing to do with the image is refused at load: random weights, a foreign 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base import Caption, I2TModel, ModelError
+from . import _checkpoint, _llava_layout
+from ._refusals import is_refusal
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-    from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
+    from transformers import BatchFeature, ProcessorMixin
 
 # A caption must end where the model ends it. The longest published one has 2,565 characters although 10 words were
 # asked for: at a poor 2.5 characters a token that is 1,026 tokens. A request for many more words gets more.
 LEAST_TOKENS, TOKENS_PER_WORD = 1056, 8
 
-SMALL_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.py"]  # what a checkpoint is judged by before its weights
-WEIGHTS = ["model*.safetensors"]
 # Classes whose `generate` hands over to a part of the model: that part's settings count.
 GENERATING_PART = {"blip": "text_decoder", "blip-2": "language_model", "instructblip": "language_model"}
-ELSEWHERE = "serve it in its own environment and use an OpenAI-compatible adapter"
-QWEN_VL = (
-    "Qwen-VL-Chat cannot run here: its remote code fails in generate under transformers 5. Its successors run: "
-    "--model_dir Qwen/Qwen2.5-VL-3B-Instruct, or a Qwen3-VL. For the published model itself, " + ELSEWHERE + "."
-)
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-def _fetch(model_dir: str, patterns: list[str]) -> Path:
-    """The checkpoint's folder; of a hub name the files that match `patterns`, from the cache or downloaded."""
-    if (folder := Path(model_dir).expanduser()).is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
-
-    reasons = {
-        HFValidationError: "a hub name has the form OWNER/NAME",
-        GatedRepoError: "on the hub it asks for a licence: accept it there, then run `hf auth login`",
-        RepositoryNotFoundError: "the hub has no such model, or keeps it private",
-    }
-    try:
-        return Path(snapshot_download(model_dir, allow_patterns=patterns))
-    except Exception as error:
-        remedy = f"Where there is a network: hf download {model_dir} --local-dir FOLDER, then --model_dir FOLDER"
-        reason = reasons.get(type(error), f"the hub gave no copy ({_first_line(error)}). {remedy}")
-        raise ModelError(f"--model_dir '{model_dir}' is no folder here, and {reason}.") from error
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    """The content of config.json. Raises ModelError for a folder that is no transformers checkpoint."""
-    if (folder / "model_index.json").is_file():
-        raise ModelError(f"{folder} is a diffusers pipeline, a text-to-image model: give it to script-t2i.py instead.")
-    if not (path := folder / "config.json").is_file():
-        raise ModelError(f"{folder} has no config.json: --model_dir must be a checkpoint in the transformers format.")
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{path} holds no JSON object ({_first_line(error)}): download it again.") from error
-
-
-def _check_layout(config: dict[str, Any], name: str, trust_remote_code: bool) -> None:
-    """Raise ModelError for a checkpoint that transformers would not load, or would load wrongly without a word."""
-    import transformers
-    from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as KNOWN
-
-    kind, classes = str(config.get("model_type")), str(config.get("architectures"))
-    remote = config.get("auto_map") or {}
-    if kind == "qwen" and "visual" in config:
-        raise ModelError(QWEN_VL)
-    if kind == "share4v" or "Share4V" in classes:
-        reason = "is ShareGPT4V in its authors' layout: convert it to LLaVA's, or use llava-hf/llava-1.5-7b-hf"
-    # As a "llava" this would load as a default LlavaConfig with random weights.
-    elif kind.startswith("llava_llama") or "LlavaLlama" in classes or "mm_vision_tower" in config:
-        reason = "is LLaVA in its authors' layout: use the converted one, llava-hf/llava-1.5-7b-hf (or -13b-hf)"
-    elif kind in KNOWN or (trust_remote_code and "AutoModelForImageTextToText" in remote):
-        return
-    elif "AutoModelForImageTextToText" in remote:
-        reason = f"('{kind}') needs the code in its repository: read it, then add --trust_remote_code"
-    else:
-        offer = f"its remote code has {', '.join(remote)}" if remote else "no image-to-text class of it"
-        reason = f"('{kind}') is not for transformers {transformers.__version__} ({offer}): {ELSEWHERE}"
-    raise ModelError(f"{name} {reason}.")
-
-
-def _load_model(folder: Path, device: str, dtype: torch.dtype, trust_remote_code: bool) -> PreTrainedModel:
-    """The model with all its weights, in evaluation mode."""
-    from transformers import AutoModelForImageTextToText
-    from transformers.utils import logging
-
-    if not any(folder.glob("*.safetensors")):
-        remedy = "take a safetensors copy, or convert it (from_pretrained, save_pretrained) if you trust it"
-        raise ModelError(f"{folder} holds no *.safetensors; pickles (*.bin) can run code and are not loaded: {remedy}.")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()  # after the download, whose progress one wants to see
-    how = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": trust_remote_code}
-    try:
-        model, report = AutoModelForImageTextToText.from_pretrained(folder, output_loading_info=True, **how)
-        model.to(device)
-    except Exception as error:
-        why = f"{_first_line(error)}. Are its files complete, and is there memory for it?"
-        raise ModelError(f"{folder} does not load on {device} as {dtype}: {why}") from error
-    if missing := sorted(report["missing_keys"]):
-        what = f"{len(missing)} of the model's weights ({missing[0]}, ...), they would be random"
-        raise ModelError(f"{folder} lacks {what}: fetch it again, or take one converted for transformers.")
-    return model
-
-
-def _load_processor(folder: Path, model: PreTrainedModel, trust_remote_code: bool) -> ProcessorMixin:
-    """The processor, with the fields that older checkpoints leave to the model's configuration."""
-    from transformers import AutoProcessor
-
-    try:
-        processor = AutoProcessor.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    except Exception as error:
-        raise ModelError(f"the processor in {folder} does not load: {_first_line(error)}") from error
-    if not (hasattr(processor, "image_processor") and hasattr(processor, "tokenizer")):
-        raise ModelError(f"{folder} lacks preprocessor_config.json or its tokenizer's files: download it again.")
-    unset = {key for key, value in vars(processor).items() if value is None}
-    for key in unset & {"num_query_tokens", "vision_feature_select_strategy"}:
-        setattr(processor, key, getattr(model.config, key))  # without the queries BLIP-2 would silently drop the image
-    if "patch_size" in unset:
-        vision = model.config.vision_config
-        processor.patch_size = vision.patch_size
-        processor.num_additional_image_tokens = int(vision.model_type == "clip_vision_model")  # CLIP's CLS
-    processor.tokenizer.padding_side = "left"  # with padding on the right, captions would go on from padding
-    processor.tokenizer.pad_token = processor.tokenizer.pad_token or processor.tokenizer.eos_token
-    return processor
+OWN_PROMPTS = {"florence2": "florence2"}  # model type without instructions -> the adapter that knows its prompts
 
 
 def _chat_template(processor: ProcessorMixin) -> str | None:
@@ -156,24 +46,36 @@ class Model(I2TModel):
         if not name:
             raise ModelError("--model_dir is missing: the folder or hub name of the checkpoint.")
         if name.lower() == "qwen/qwen-vl-chat" and not Path(name).is_dir():
-            raise ModelError(QWEN_VL)  # known before anything is downloaded
-        _check_layout(_read_config(_fetch(name, SMALL_FILES)), name, trust)
-        folder = _fetch(name, WEIGHTS)
-        self.model = _load_model(folder, device, dtype, trust)
-        self.processor = _load_processor(folder, self.model, trust)
+            raise ModelError(_checkpoint.QWEN_VL)  # known before anything is downloaded
+        config = _checkpoint.read_config(_checkpoint.fetch(name, _checkpoint.SMALL_FILES))
+        if config.get("model_type") in OWN_PROMPTS and type(self)._request is Model._request:
+            own = OWN_PROMPTS[config["model_type"]]
+            raise ModelError(f"{name} follows no instructions, only its own task prompts: add --model_name {own}.")
+        if _llava_layout.recognises(config):
+            self.model, self.processor = _llava_layout.load(name, config, device, dtype)
+        else:
+            _checkpoint.check_layout(config, name, trust)
+            folder = _checkpoint.fetch(name, _checkpoint.WEIGHTS)
+            self.model = _checkpoint.load_model(folder, device, dtype, trust)
+            self.processor = _checkpoint.load_processor(folder, self.model, trust)
         self.template = _chat_template(self.processor)
         self._be_greedy()
         self._prove_sight(name)
 
-    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption]:
-        """Captions in order. usage: output_tokens, the tokens generated, with the one that ended them.
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
+        """Captions in order, an error in place of one that declines. usage: output_tokens, with the one that ended them.
 
         Images may differ in size. In float32 a batch equals its images one by one.
         """
-        inputs = self._inputs(images, prompt)
+        inputs = self._inputs(images, self._request(prompt, words))
         echo = inputs["input_ids"].clone()  # BLIP's generate writes into them
         rows = self.model.generate(**inputs, max_new_tokens=self._budget(words, echo.shape[1]))
-        return [self._read(row) for row in rows[:, self._preface(rows, echo) :].tolist()]
+        captions = [self._read(row) for row in rows[:, self._preface(rows, echo) :].tolist()]
+        return [ModelError(f"refused: {each.text[:80]}") if is_refusal(each.text) else each for each in captions]
+
+    def _request(self, prompt: str, words: int) -> str:
+        """What the model is asked: the benchmark's prompt, but for models with prompts of their own."""
+        return prompt
 
     def _be_greedy(self) -> None:
         """Keep the checkpoint's token ids and drop its sampling, beams and penalties; note what ends a caption."""
@@ -198,10 +100,13 @@ class Model(I2TModel):
         images = Image.new("RGB", (256, 256), "navy"), Image.linear_gradient("L").convert("RGB")
         settings = {"max_new_tokens": 1, "return_dict_in_generate": True, "output_logits": True}
         try:
-            runs = [self.model.generate(**self._inputs([image], "What is it?"), **settings) for image in images]
+            runs = [
+                self.model.generate(**self._inputs([image], self._request("What is it?", 10)), **settings)
+                for image in images
+            ]
         except Exception as error:
             lack = "" if self.template else ", which has no chat template for images,"
-            raise ModelError(f"{name}{lack} fails on a test image: {_first_line(error)}") from error
+            raise ModelError(f"{name}{lack} fails on a test image: {_checkpoint.first_line(error)}") from error
         first, second = (run.logits[0].float() for run in runs)
         if torch.isnan(first).any() or torch.isnan(second).any():
             raise ModelError(f"{name} computes NaN in {self.model.dtype}: choose another --dtype, fp32 is the safest.")

@@ -1,4 +1,5 @@
-"""Qwen-VL. The published default, Qwen-VL-Chat, is refused with its successors' names; those run by --model_dir."""
+"""Qwen-VL. The published default, Qwen-VL-Chat, cannot run here; without --model_dir its successor runs, under its own
+name. Other Qwen checkpoints run by --model_dir."""
 
 from . import _transformers
 
@@ -6,3 +7,7 @@ from . import _transformers
 class Model(_transformers.Model):
     default_dir = "Qwen/Qwen-VL-Chat"
     parameters = 9.6
+    runs_instead = "qwen2.5-vl"
+    why_instead = (
+        "Qwen-VL-Chat, the published encoder, does not run here: its remote code fails in generate under transformers 5"
+    )

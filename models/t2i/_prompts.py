@@ -56,7 +56,9 @@ class Prompts:
         self._cuts = all(_sees(pipe, name) <= CLIP for name in _encoders(pipe))
         self._said = False
         if long_prompts and not self._cuts:
-            raise ModelError(f"an encoder of this {type(pipe).__name__} sees more than CLIP's {CLIP} tokens: leave out --long_prompts.")
+            raise ModelError(
+                f"an encoder of this {type(pipe).__name__} sees more than CLIP's {CLIP} tokens: leave out --long_prompts."
+            )
         if negative is not None:
             self._watch(negative, "the negative prompt")
 
@@ -86,15 +88,18 @@ class Prompts:
             # small for all of them would drop each just before it is asked for again.
             if size <= self._room:
                 self._room -= size
-                self._kept[prompt] = {key: value.cpu() for key, value in row.items()}
+                self._kept[prompt] = row
         row = {**row, **self._unwanted}
         wanted, unwanted = row["prompt_embeds"], row.get("negative_prompt_embeds")
         if unwanted is not None and wanted.shape[1] != unwanted.shape[1]:
             length = max(wanted.shape[1], unwanted.shape[1])
-            row["prompt_embeds"], row["negative_prompt_embeds"] = (self._pad(each, length) for each in (wanted, unwanted))
+            row["prompt_embeds"], row["negative_prompt_embeds"] = (
+                self._pad(each, length) for each in (wanted, unwanted)
+            )
         return row
 
     def _encode(self, pipe: Any, prompt: str) -> dict[str, "torch.Tensor"]:
+        """The prompt's own tensors, in the CPU's memory; at the first call the negative ones are kept besides."""
         import torch
 
         with torch.no_grad(), _quiet("diffusers", "transformers"):
@@ -105,7 +110,7 @@ class Prompts:
                     self._unwanted["negative_prompt_embeds"] = self._whole(self._negative).cpu()
             if self._is_long(prompt):
                 row["prompt_embeds"] = self._whole(prompt)  # what is pooled stays that of the first 77 tokens
-        return row
+        return {key: value.cpu() for key, value in row.items()}
 
     def _whole(self, text: str) -> "torch.Tensor":
         """The embeddings of all of a text, in chunks of 77 tokens that end where a sentence or a word does."""
@@ -132,7 +137,9 @@ class Prompts:
             return embeddings
         with torch.no_grad(), _quiet("diffusers", "transformers"):
             # SDXL's embedding of no negative prompt is zeros
-            filler = self._whole("").to(embeddings.device) if embeddings.any() else torch.zeros_like(embeddings[:, :CLIP])
+            filler = (
+                self._whole("").to(embeddings.device) if embeddings.any() else torch.zeros_like(embeddings[:, :CLIP])
+            )
         return torch.cat([embeddings, filler.repeat(1, (length - embeddings.shape[1]) // CLIP, 1)], dim=1)
 
     def _is_long(self, text: Optional[str]) -> bool:
@@ -171,7 +178,11 @@ def _encoded(pipe: Any, prompt: str, negative: Optional[str], guided: bool) -> d
     if not isinstance(values, tuple):
         values = values.split(1)[:2]
     names = FAMILIES[type(pipe).__name__]
-    return {name: value for name, value in zip(names, values) if name and value is not None and (guided or "negative" not in name)}
+    return {
+        name: value
+        for name, value in zip(names, values)
+        if name and value is not None and (guided or "negative" not in name)
+    }
 
 
 def _stack(rows: list[dict[str, "torch.Tensor"]], pipe: Any) -> dict[str, Any]:

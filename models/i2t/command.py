@@ -1,0 +1,54 @@
+"""Your own encoder: a program in its own environment, given with --command."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union
+
+from .._command import Program
+from ..base import Caption, I2TModel, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+class Model(I2TModel):
+    """Hands each image to the program, as a PNG, and takes the text that it answers."""
+
+    runs_on = "program"
+
+    def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
+        """Start the program. Option used: command (str); the program is told the others. Raises ModelError."""
+        name = type(self).__module__.rpartition(".")[2]
+        settings = {
+            "kind": "i2t", "model_dir": model_dir or self.default_dir, "device": device,
+            "dtype": str(dtype).removeprefix("torch."), "seed": options.get("seed"),
+        }  # fmt: skip
+        self._program = Program(options.get("command"), name, settings)
+
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Union[Caption, ModelError]]:
+        """Captions in order, one request after the other. usage: the numbers that the program answers."""
+        answers = [self._one(image, prompt, words) for image in images]
+        self.stopped = self._program.stopped
+        return answers
+
+    def _one(self, image: Image.Image, prompt: str, words: int) -> Union[Caption, ModelError]:
+        picture: Path = self._program.file(".png")
+        try:
+            image.convert("RGB").save(picture)
+            return _read(self._program.ask({"image": str(picture), "prompt": prompt, "words": words}))
+        except ModelError as error:
+            return error
+        finally:
+            picture.unlink(missing_ok=True)
+
+
+def _read(answer: dict[str, Any]) -> Caption:
+    text, reason, usage = answer.get("text"), answer.get("finish_reason"), answer.get("usage")
+    if not isinstance(text, str) or not text.strip():
+        raise ModelError('the program of --command answered without a "text"')
+    numbers = usage.items() if isinstance(usage, dict) else ()
+    kept = {name: value for name, value in numbers if type(value) in (int, float) and math.isfinite(value)}
+    return Caption(text.strip(), reason if isinstance(reason, str) else None, kept)

@@ -1,0 +1,329 @@
+"""Encoders by their names: the published rows and today's, Florence-2's tasks, LLaVA in its authors' layout."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_i2t
+import tiny_llava
+import torch
+from PIL import Image, ImageOps
+from safetensors.torch import load_file, save_file
+from transformers import CLIPConfig, CLIPModel
+
+from models import ModelError, create, names
+from models.base import Caption
+from models.i2t import _transformers
+
+PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
+# name on the command line, checkpoint, --dtype auto on a GPU, the tiny checkpoint of its architecture
+ENCODERS = [
+    ("blip", "Salesforce/blip-image-captioning-large", None, "blip"),
+    ("blip2", "Salesforce/blip2-opt-2.7b", None, "blip_2"),
+    ("florence2", "florence-community/Florence-2-large", None, "florence2"),
+    ("gemma3", "google/gemma-3-4b-it", "bf16", "gemma3"),
+    ("InstructBLIP", "Salesforce/instructblip-vicuna-7b", None, "instructblip"),
+    ("internvl3", "OpenGVLab/InternVL3-8B-hf", "bf16", "internvl"),
+    ("LLaVA", "llava-hf/llava-1.5-7b-hf", None, "llava"),
+    ("llava-onevision", "llava-hf/llava-onevision-qwen2-7b-ov-hf", None, "llava_onevision"),
+    ("qwen2.5-vl", "Qwen/Qwen2.5-VL-7B-Instruct", "bf16", "qwen2_5_vl"),
+    ("Qwen3-VL", "Qwen/Qwen3-VL-8B-Instruct", "bf16", "qwen3_vl"),
+    ("smolvlm", "HuggingFaceTB/SmolVLM-Instruct", "bf16", "idefics3"),
+    ("sharegpt4v", "Lin-Chen/ShareGPT4V-7B", None, "authors"),
+]
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("encoders")
+    built = {kind: getattr(tiny_i2t, kind)(base / kind) for *_, kind in ENCODERS if kind != "authors"}
+    built["authors"], built["converted"], _ = tiny_llava.both(base / "llava_layouts")
+    return built
+
+
+def load(name: str, folder: Path) -> _transformers.Model:
+    model = create("i2t", name, str(folder))
+    model.load(str(folder), "cpu", torch.float32)
+    return model
+
+
+def refusal(name: str, folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(name, folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def pictures() -> list[Image.Image]:
+    sizes = [(64, 64), (200, 90), (50, 170), (300, 300), (97, 131)]
+    colours = np.random.default_rng(1).integers(0, 255, (len(sizes), 3, 3, 3), dtype=np.uint8)
+    return [Image.fromarray(c).resize(size, Image.Resampling.BICUBIC) for c, size in zip(colours, sizes)]
+
+
+def edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+# By name
+
+
+@pytest.mark.parametrize("name, checkpoint, dtype, kind", ENCODERS)
+def test_every_encoder_by_its_name(checkpoints, name, checkpoint, dtype, kind):
+    model = create("i2t", name)
+    assert name.lower().replace(".", "-") in names("i2t")
+    assert (model.default_dir, model.dtype) == (checkpoint, dtype) and 0.1 < model.parameters < 10
+    images, model = pictures(), load(name, checkpoints[kind])
+    captions = model.caption(images, PROMPT, 10)
+    assert len({caption.text for caption in captions}) > 1
+    assert captions == [model.caption([image], PROMPT, 10)[0] for image in images]
+    for caption in captions:
+        assert caption.text.isprintable() and not {"generate", "paragraph", "<image>"} & set(
+            caption.text.lower().split()
+        )
+        assert kind == "blip" or (caption.finish_reason == "stop" and caption.text.endswith("."))
+
+
+@pytest.mark.parametrize("name, dtype, kind", [(name, dtype or "fp16", kind) for name, _, dtype, kind in ENCODERS])
+def test_every_encoder_in_the_precision_of_a_gpu(checkpoints, name, dtype, kind):
+    precision = {"bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
+    model = create("i2t", name)
+    model.load(str(checkpoints[kind]), "cpu", precision)
+    kept = {tensor.dtype for tensor in model.model.parameters()} - {precision}
+    assert kept <= ({torch.float32} if kind in ("blip_2", "instructblip") else set())  # their Q-Former stays in float32
+    assert all(caption.text.isprintable() and caption.text for caption in model.caption(pictures(), PROMPT, 10))
+
+
+@pytest.mark.parametrize("name, kind", [(name, kind) for name, *_, kind in ENCODERS if kind != "authors"])
+def test_a_missing_weight_is_refused(checkpoints, tmp_path, name, kind):
+    folder = Path(shutil.copytree(checkpoints[kind], tmp_path / kind))
+    weights = load_file(folder / "model.safetensors")
+    weights.pop(next(key for key in weights if key.endswith(("norm.weight", "norm1.weight"))))
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert "lacks 1 of the model's weights" in refusal(name, folder)
+
+
+def test_qwen_says_what_runs_instead():
+    model = create("i2t", "Qwen")
+    assert model.default_dir == "Qwen/Qwen-VL-Chat" and model.runs_instead in ("qwen2.5-vl",)
+    assert create("i2t", model.runs_instead).default_dir == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert "Qwen-VL-Chat" in model.why_instead and "\n" not in model.why_instead
+
+
+def test_qwen_loads_another_checkpoint(checkpoints):
+    assert load("Qwen", checkpoints["qwen2_5_vl"]).caption(pictures()[:1], PROMPT, 10)[0].text
+
+
+def test_a_refusal_is_no_caption(checkpoints, monkeypatch):
+    model, texts = (
+        load("llava", checkpoints["llava"]),
+        ["A boat.", "I'm sorry, but I can't assist with that." + " No." * 40],
+    )
+    monkeypatch.setattr(model, "_read", lambda row: Caption(texts.pop(0)))
+    caption, error = model.caption(pictures()[:2], PROMPT, 10)
+    assert caption == Caption("A boat.") and isinstance(error, ModelError)
+    assert str(error) == "refused: I'm sorry, but I can't assist with that." + (" No." * 40)[:40]
+
+
+# Florence-2
+
+
+@pytest.mark.parametrize(
+    "words, task",
+    [
+        (1, "What does the image describe?"),
+        (10, "What does the image describe?"),
+        (11, "Describe in detail what is shown in the image."),
+        (20, "Describe in detail what is shown in the image."),
+        (21, "Describe with a paragraph what is shown in the image."),
+        (300, "Describe with a paragraph what is shown in the image."),
+    ],
+)
+def test_florence_gets_a_task_by_the_word_count(checkpoints, monkeypatch, words, task):
+    model, asked = load("florence2", checkpoints["florence2"]), []
+    generate = model.model.generate
+    monkeypatch.setattr(model.model, "generate", lambda **inputs: (asked.append(inputs), generate(**inputs))[1])
+    (caption,) = model.caption(pictures()[:1], PROMPT, words)
+    text = model.processor.tokenizer.decode(asked[0]["input_ids"][0])
+    assert text == "<image>" * 5 + f"<s>{task}</s>"
+    assert asked[0]["max_new_tokens"] == (1056 if words < 300 else 2048)  # of 2048 positions
+    assert caption.usage == {"output_tokens": 10}  # the forced <s>, seven words, the full stop, </s>
+
+
+@pytest.mark.parametrize("name", ["never-heard-of", "llava"])
+def test_florence_under_another_name_is_sent_to_its_adapter(checkpoints, name):
+    assert "--model_name florence2" in refusal(name, checkpoints["florence2"])
+
+
+def test_florence_in_its_authors_layout(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "florence2", "vision_config": {"dim_embed": [8]}}')
+    assert "florence-community/Florence-2-large" in refusal("florence2", tmp_path)
+
+
+# LLaVA's layout
+
+
+@pytest.fixture
+def authors(checkpoints, tmp_path) -> Path:
+    """A copy in the authors' layout to spoil, with its tower inside."""
+    folder = Path(shutil.copytree(checkpoints["authors"], tmp_path / "authors"))
+    shutil.copytree(checkpoints["authors"].parent / "tower", folder / "vision_tower")
+    edit(folder / "config.json", mm_vision_tower="owner/elsewhere")
+    return folder
+
+
+SHARDS = ("pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin")
+
+
+def edit_weights(folder: Path, change: Any, files: tuple[str, ...] = SHARDS) -> None:
+    for file in files:
+        weights = torch.load(folder / file, weights_only=True)
+        change(weights)
+        torch.save(weights, folder / file)
+
+
+def test_authors_layout_equals_the_converted_one(checkpoints):
+    theirs, converted = load("sharegpt4v", checkpoints["authors"]), load("llava", checkpoints["converted"])
+    weights, same = converted.model.state_dict(), theirs.model.state_dict()
+    assert weights.keys() == same.keys()
+    embeddings = "model.language_model.embed_tokens.weight"
+    for key in weights:
+        last = -1 if key in (embeddings, "lm_head.weight") else None  # the row of <image>, which is never used
+        assert torch.equal(weights[key][:last], same[key][:last]), key
+    assert theirs.caption(pictures(), PROMPT, 10) == converted.caption(pictures(), PROMPT, 10)
+    assert theirs.model.generation_config.suppress_tokens == [len(weights[embeddings]) - 1]
+
+
+def test_tokens_are_those_of_the_authors_code(checkpoints):
+    """Text before and after the image is encoded apart; 16 places for the image."""
+    import sentencepiece
+
+    folder = checkpoints["authors"]
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    before, after = (pieces.encode(text) for text in tiny_llava.PROMPT.format(PROMPT).split("<image>"))
+    inputs = load("sharegpt4v", folder)._inputs(pictures()[:1], PROMPT)
+    assert inputs["input_ids"][0].tolist() == [1, *before, *[len(pieces)] * 16, *after]
+
+
+@pytest.mark.parametrize("aspect", ["pad", None])
+def test_padding_to_a_square_is_that_of_the_authors_code(authors, aspect):
+    edit(authors / "config.json", image_aspect_ratio=aspect)
+    model, (_, wide, tall, *_) = load("sharegpt4v", authors), pictures()
+    for image in (wide, tall):
+        side, mean = max(image.size), tuple(int(255 * value) for value in tiny_llava.IMAGE_PROCESSOR["image_mean"])
+        square = ImageOps.pad(image, (side, side), color=mean)
+        first, second = (model._inputs([each], PROMPT)["pixel_values"] for each in (image, square))
+        assert first.equal(second) == (aspect == "pad")
+
+
+def test_every_name_converts_the_layout(authors):
+    edit(authors / "config.json", model_type="llava", architectures=["LlavaLlamaForCausalLM"])
+    assert load("never-heard-of", authors).caption(pictures()[:1], PROMPT, 10)[0].text.endswith(".")
+
+
+def test_a_tower_inside_the_weights_comes_first(authors):
+    tower = torch.load(authors / "vision_tower" / "pytorch_model.bin", weights_only=True)
+    own = {
+        "model.vision_tower.vision_tower." + key: tensor * 1.5
+        for key, tensor in tower.items()
+        if tensor.is_floating_point()
+    }
+    edit_weights(authors, lambda weights: weights.update(own))
+    key = "embeddings.patch_embedding.weight"
+    loaded = load("sharegpt4v", authors).model.state_dict()["model.vision_tower." + key]
+    assert torch.equal(loaded, tower["vision_model." + key] * 1.5)
+
+
+def drop(key: str) -> Any:
+    return lambda weights: weights.pop(key, None)
+
+
+@pytest.mark.parametrize(
+    "change, files, words",
+    [
+        (drop("model.norm.weight"), SHARDS, "lacks 1 weights (model.language_model.norm.weight"),
+        (drop("model.mm_projector.2.bias"), SHARDS, "lacks 1 weights (model.multi_modal_projector.linear_2.bias"),
+        (drop("lm_head.weight"), SHARDS, "lacks lm_head.weight"),
+        (lambda weights: weights.clear(), SHARDS[1:], "lacks "),
+        (lambda weights: weights.update({"model.image_newline": torch.ones(64)}), SHARDS, "beyond LLaVA's, 1 weights"),
+        (drop("vision_model.pre_layrnorm.bias"), ("vision_tower/pytorch_model.bin",), "vision_tower lacks 1 weights"),
+    ],
+)
+def test_layout_with_weights_missing_or_over(authors, change, files, words):
+    edit_weights(authors, change, files)
+    assert words in refusal("sharegpt4v", authors)
+
+
+def test_a_shard_that_is_not_there(authors):
+    (authors / SHARDS[1]).unlink()
+    assert "lacks " in refusal("sharegpt4v", authors)
+    (authors / SHARDS[0]).unlink()
+    assert "holds no weights" in refusal("sharegpt4v", authors)
+
+
+def test_a_tower_that_is_a_whole_clip(authors, checkpoints):
+    """As openai/clip-vit-large-patch14-336, which LLaVA 1.5 names."""
+    tower, alone = authors / "vision_tower", load("sharegpt4v", checkpoints["authors"])
+    layers = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    text = {**layers, "vocab_size": 99, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+    clip = CLIPModel(CLIPConfig(text_config=text, vision_config=tiny_i2t.VISION, projection_dim=32))
+    weights = {"vision_model." + key: tensor for key, tensor in alone.model.model.vision_tower.state_dict().items()}
+    own = clip.state_dict()
+    assert set(weights) <= set(own)
+    clip.load_state_dict({**own, **weights})
+    clip.save_pretrained(tower)
+    (tower / "pytorch_model.bin").unlink()
+    captions = alone.caption(pictures(), PROMPT, 10)
+    assert load("sharegpt4v", authors).caption(pictures(), PROMPT, 10) == captions
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mm_projector_type": "linear"},
+        {"image_aspect_ratio": "anyres"},
+        {"mm_use_im_start_end": True},
+        {"mm_vision_select_feature": "cls_patch"},
+        {"mm_vision_tower": None},
+        {"architectures": ["LlavaMistralForCausalLM"]},
+    ],
+)
+def test_another_design_is_refused(authors, changes):
+    edit(authors / "config.json", **changes)
+    message = refusal("sharegpt4v", authors)
+    assert next(iter(changes)) in message and "llava-hf/llava-1.5-7b-hf" in message
+
+
+def test_layout_without_its_tower(authors, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    shutil.rmtree(authors / "vision_tower")
+    message = refusal("sharegpt4v", authors)
+    assert (
+        "vision tower" in message and f"hf download owner/elsewhere --local-dir {authors / 'vision_tower'}" in message
+    )
+
+
+def test_pickles_that_run_code_are_not_opened(authors, tmp_path):
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"model.norm.weight": Bomb()}, authors / SHARDS[1])
+    assert "do not load" in refusal("sharegpt4v", authors)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_tokenizer_of_another_size(authors):
+    def shorten(weights: dict[str, torch.Tensor]) -> None:
+        for key in {"lm_head.weight", "model.embed_tokens.weight"} & set(weights):
+            weights[key] = weights[key][:-3].clone()
+
+    edit_weights(authors, shorten)
+    assert "the tokenizer has" in refusal("sharegpt4v", authors)
