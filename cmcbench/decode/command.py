@@ -96,6 +96,7 @@ def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: O
         "negative_prompt": options.negative_prompt or "",
         "lora": manifest.checkpoint(options.lora) or "",
         "long_prompts": options.long_prompts,
+        "vae_tiling": options.vae_tiling,
         "command": options.command or "",
         "adapter": own_adapter(options.model_name or MODEL),
     }

@@ -37,7 +37,9 @@ def refuse(pipeline: Any, device: str, options: dict[str, Any]) -> None:
         _need("compel", "--long_prompts", "compel>=2.5")
 
 
-def guidance_arguments(pipe: Any, guidance: Optional[float], negative: Optional[str]) -> tuple[dict[str, float], Optional[str]]:
+def guidance_arguments(
+    pipe: Any, guidance: Optional[float], negative: Optional[str]
+) -> tuple[dict[str, float], Optional[str]]:
     """The guidance scale as the pipeline's argument (none: its own), and the negative prompt to encode.
 
     Raises ModelError where this checkpoint would ignore either, which only its configuration tells.
@@ -54,7 +56,9 @@ def guidance_arguments(pipe: Any, guidance: Optional[float], negative: Optional[
     if _meant(negative):
         value = guidance if guidance is not None else known[scale].default if scale else None
         if distilled or config.get("time_cond_proj_dim"):
-            raise ModelError(f"this {name} is distilled to work without a negative prompt: leave out --negative_prompt.")
+            raise ModelError(
+                f"this {name} is distilled to work without a negative prompt: leave out --negative_prompt."
+            )
         if value is not None and value <= 1:
             raise ModelError(f"--negative_prompt has no effect at guidance {value:g}: give --guidance above 1.")
     return {} if guidance is None else {scale: guidance}, negative
@@ -73,7 +77,9 @@ def add_lora(pipe: Any, lora: str, offline: bool) -> None:
         if pipe.get_list_adapters() and not strange:
             return
         problem = _one_line(ValueError(strange[0] if strange else "none of its weights belongs to a part of the model"))
-    raise ModelError(f"--lora {lora} does not fit this {_class_name(pipe)}: {problem} Give one that was trained for it.")
+    raise ModelError(
+        f"--lora {lora} does not fit this {_class_name(pipe)}: {problem} Give one that was trained for it."
+    )
 
 
 def tile(pipe: Any) -> None:
@@ -109,7 +115,7 @@ def _refuse_lora(pipeline: Any, lora: Optional[str]) -> None:
         return
     if not hasattr(pipeline, "load_lora_weights"):
         raise ModelError(f"diffusers has no LoRA for {_class_name(pipeline)}: leave out --lora.")
-    _need("peft", "--lora", "peft>=0.15")
+    _need("peft", "--lora", "peft>=0.20")
     _lora_file(lora)
 
 
@@ -118,7 +124,9 @@ def _refuse_offload(device: str, options: dict[str, Any]) -> None:
     if kind and not device.startswith("cuda"):
         raise ModelError(f"--offload {kind} needs an Nvidia or AMD GPU (--device cuda), not '{device}': leave it out.")
     if kind == "sequential" and options.get("compile"):
-        raise ModelError("--offload sequential moves layer by layer, so --compile has no whole to work on: leave one out.")
+        raise ModelError(
+            "--offload sequential moves layer by layer, so --compile has no whole to work on: leave one out."
+        )
 
 
 def _lora_file(lora: str) -> tuple[str, Optional[str]]:
@@ -133,7 +141,9 @@ def _lora_file(lora: str) -> tuple[str, Optional[str]]:
     if path.is_file() and path.suffix == ".safetensors":
         return str(path.parent), path.name
     if path.is_file():
-        raise ModelError(f"--lora {lora} is no .safetensors file, and others can run code: have it saved as safetensors.")
+        raise ModelError(
+            f"--lora {lora} is no .safetensors file, and others can run code: have it saved as safetensors."
+        )
     if re.fullmatch(r"\w[\w.-]*/[\w.-]+", lora) and path.suffix != ".safetensors":
         return lora, None
     raise ModelError(f"there is no file '{lora}'. --lora takes a folder, a .safetensors file or a hub name.")
@@ -141,8 +151,8 @@ def _lora_file(lora: str) -> tuple[str, Optional[str]]:
 
 def _scale(known: Any) -> Optional[str]:
     """The parameter that is the guidance scale: of Qwen-Image's two it is the one that has a value of its own."""
-    first = "true_cfg_scale" if "guidance_scale" in known and known["guidance_scale"].default is None else "guidance_scale"
-    return next((name for name in (first, "true_cfg_scale", "guidance_scale") if name in known), None)
+    named = [name for name in ("guidance_scale", "true_cfg_scale") if name in known]
+    return next((name for name in named if known[name].default is not None), named[0] if named else None)
 
 
 def _embedded(known: Any) -> bool:
