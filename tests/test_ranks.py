@@ -128,6 +128,7 @@ def texts(bench, name: str) -> bytes:
 def manifest_of(bench, name: str) -> dict:
     record = json.loads((bench.folder / name).read_text())
     record["settings"].pop("model")
+    del record["environment"]  # it has the commit, which may be another by now
     return record
 
 

@@ -118,8 +118,8 @@ def test_step_3_scores(ready, weights):
     assert len(rows) == 12
     for row in rows:
         truth, made = (str(ready.folder / folder / row["name"]) for folder in ("GT", f"Result/real/{row['mode']}"))
-        assert float(row["topiq_fr"]) == pytest.approx(float(fr(truth, made)), abs=1e-6)
-        assert float(row["topiq_nr"]) == pytest.approx(float(nr(made)), abs=1e-6)
+        assert float(row["topiq_fr"]) == pytest.approx(float(fr(truth, made)), abs=1e-5)
+        assert float(row["topiq_nr"]) == pytest.approx(float(nr(made)), abs=1e-5)
     mean = {metric: {mode: np.mean([float(row[metric]) for row in rows if row["mode"] == mode]) for mode in MODES} for metric in ("topiq_fr", "topiq_nr")}
     for place, mode in enumerate(MODES):
         assert lines[2 + 2 * place] == f"FR: {mean['topiq_fr'][mode]:.4f}\tNR: {mean['topiq_nr'][mode]:.4f}"
