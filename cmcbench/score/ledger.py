@@ -75,8 +75,8 @@ class Ledger:
                 old = before.get((stem, mode))
                 if old and (old.ground_truth, old.reconstruction) == (row.ground_truth, row.reconstruction):
                     row.scores = dict(old.scores)
-                row.bits = self.target.bits(mode, stem)
-                row.bpp = self._bpp(row.bits, stem)
+                row.spent = self.target.spent(row.name, mode, seen)
+                row.bpp = self._bpp(row.spent.bits if row.spent else None, stem)
                 self.rows[stem, mode] = row
 
     def _bpp(self, bits: Optional[int], stem: str) -> Optional[float]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, Iterable, Optional
+from typing import Any, Callable, Iterable, Optional
 
 from ..dataset import content
 from ..protocol import overall_i2t, overall_t2i
+from ..rates import MEASURED, NOMINAL
 from .table import Row, Table
 from .target import Target
 
@@ -42,18 +43,65 @@ def overall(modes: dict[str, Any]) -> dict[str, Optional[float]]:
 
 
 def by_mode(rows: list[Row], modes: Iterable[str], metrics: Iterable[str]) -> dict[str, Any]:
-    """mode -> {"images", "metrics": metric -> {"mean", "n"}, "bpp", "types": content type -> as metrics}."""
+    """mode -> {"images", "metrics", "bpp", "rate", "cost", "types", "sources"} of what is in `rows`.
+
+    metrics: metric -> {"mean", "n"}; types and sources: the same for each content type ("NSI") and source ("NSI_pgc").
+    bpp: {"mean", "n"} of the images whose rate is known. rate and cost: see `_rate` and `_cost`.
+    """
     found = {}
     for mode in modes:
         here = [row for row in rows if row.mode == mode]
-        types = sorted({content(row.name)[0] for row in here})
         found[mode] = {
             "images": len(here),
             "metrics": _means(here, metrics),
             "bpp": _mean(row.bpp for row in here),
-            "types": {kind: _means([row for row in here if content(row.name)[0] == kind], metrics) for kind in types},
+            "rate": _rate(here),
+            "cost": _cost(here),
+            "types": {name: _means(group, metrics) for name, group in _groups(here, lambda kind, source: kind).items()},
+            "sources": {
+                name: _means(group, metrics)
+                for name, group in _groups(here, lambda kind, source: f"{kind}_{source}" if source else "").items()
+            },
         }
     return found
+
+
+def _groups(rows: list[Row], key: Callable[[str, str], str]) -> dict[str, list[Row]]:
+    """The rows by what `key` makes of their content type and source; those for which it is "" are left out."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(*content(row.name)), []).append(row)
+    return {name: groups[name] for name in sorted(groups) if name}
+
+
+def _rate(rows: list[Row]) -> Optional[dict[str, Any]]:
+    """What the decoder was sent: {"kind", "ratio", "caption", "deflate", "pixel", "image", "packed"}, None where nothing tells.
+
+    kind: "nominal" where any image's rate is, else "measured". ratio: 24 / mean bpp. The others: mean bits per pixel of
+    a part, and of the whole as one file (packed), None where unknown or where some image lacks it.
+    """
+    known = [row for row in rows if row.bpp is not None and row.spent.bits]
+    if not known:
+        return None
+    mean = _mean(row.bpp for row in known)["mean"]
+
+    def part(name: str) -> Optional[float]:
+        values = [getattr(row.spent, f"{name}_bits") for row in known]
+        if any(value is None for value in values):
+            return None
+        # bpp / bits is one over the ground truth's pixels
+        return _mean(value * row.bpp / row.spent.bits for value, row in zip(values, known))["mean"]
+
+    kind = NOMINAL if any(row.nominal for row in known) else MEASURED
+    return {"kind": kind, "ratio": 24 / mean, **{name: part(name) for name in ("caption", "deflate", "pixel", "image", "packed")}}
+
+
+def _cost(rows: list[Row]) -> dict[str, Any]:
+    """Mean wall-clock seconds an image, and the largest peak memory in bytes, of the images that tell; None where none does."""
+    spent = [row.spent for row in rows if row.spent is not None]
+    seconds = {name: _mean(getattr(each, name) for each in spent) for name in ("encode_seconds", "decode_seconds")}
+    memory = [each.peak_memory for each in spent if each.peak_memory is not None]
+    return {**{name: mean and mean["mean"] for name, mean in seconds.items()}, "peak_memory": max(memory, default=None)}
 
 
 def over_modes(modes: dict[str, Any], metric: str) -> Optional[float]:

@@ -11,10 +11,15 @@ from typing import Optional
 
 from ..dataset import content
 from ..protocol import MODES
+from ..rates import NOMINAL, READ, Spent
 from ..store import write_bytes
 
 FIXED = ("name", "type", "source", "mode")
-LAST = ("bits", "bpp", "ground_truth", "reconstruction")
+SPENT = (  # of rates.csv, as they are
+    "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "encode_seconds", "decode_seconds", "peak_memory",
+    "kind", "bits",
+)  # fmt: skip
+LAST = (*SPENT, "bpp", "ground_truth", "reconstruction")
 
 
 @dataclass
@@ -22,7 +27,7 @@ class Row:
     """The scores of one reconstruction.
 
     name: the ground truth's file name. ground_truth, reconstruction: digests of the two files that were scored.
-    scores: metric -> score. bits: payload bits that the decoder was sent; bpp: bits per pixel; None where not known.
+    scores: metric -> score. spent: what it cost, from rates.csv; bpp: bits per pixel; None where not known.
     """
 
     name: str
@@ -30,8 +35,12 @@ class Row:
     ground_truth: str
     reconstruction: str
     scores: dict[str, float] = field(default_factory=dict)
-    bits: Optional[int] = None
+    spent: Optional[Spent] = None
     bpp: Optional[float] = None
+
+    @property
+    def nominal(self) -> bool:
+        return self.spent is not None and self.spent.kind == NOMINAL
 
 
 Table = dict[tuple[str, str], Row]  # (stem, mode) -> Row
@@ -51,13 +60,19 @@ def read(path: Path) -> Table:
             scores = {metric: float(each[metric]) for metric in metrics if each[metric]}
             if not all(math.isfinite(score) for score in scores.values()):
                 raise ValueError("holds a score that is no number")
-            bits = int(each["bits"]) if each["bits"] else None
             bpp = float(each["bpp"]) if each["bpp"] else None  # six decimals
-            row = Row(each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, bits, bpp)
+            row = Row(each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, _spent(each), bpp)
             table[Path(row.name).stem, row.mode] = row
     except (KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"is not a score table ({error})") from None
     return table
+
+
+def _spent(cells: dict[str, str]) -> Optional[Spent]:
+    if not cells["kind"]:
+        return None
+    known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells[column]}
+    return Spent(cells["name"], cells["mode"], kind=cells["kind"], **known)
 
 
 def write(path: Path, table: Table) -> None:
@@ -69,6 +84,8 @@ def write(path: Path, table: Table) -> None:
     writer.writerow([*FIXED, *metrics, *LAST])
     for row in rows:
         scores = [repr(row.scores[metric]) if metric in row.scores else "" for metric in metrics]
-        rate = ["" if row.bits is None else row.bits, "" if row.bpp is None else f"{row.bpp:.6f}"]
-        writer.writerow([row.name, *content(row.name), row.mode, *scores, *rate, row.ground_truth, row.reconstruction])
+        spent = [getattr(row.spent, column, None) for column in SPENT]
+        spent = ["" if value is None else value for value in spent]
+        bpp = "" if row.bpp is None else f"{row.bpp:.6f}"
+        writer.writerow([row.name, *content(row.name), row.mode, *scores, *spent, bpp, row.ground_truth, row.reconstruction])
     write_bytes(path, buffer.getvalue().encode())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
 from ..dataset import list_images
 from ..errors import BadInput
 from ..protocol import MODES
+from ..rates import FILE, Rates, Spent, read
 from ..store import read_json
 
 PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
@@ -22,14 +23,18 @@ class Target:
     folder: Path
     modes: dict[str, dict[str, Path]]
     manifest: dict[str, Any]
+    rates: Rates
 
-    def bits(self, mode: str, stem: str) -> Optional[int]:
-        """Payload bits that the decoder was sent for an image, None where the manifest does not say."""
-        try:
-            bits = self.manifest["modes"][mode]["inputs"][stem]["bits"]
-        except (KeyError, TypeError):
+    def spent(self, truth: str, mode: str, reconstruction: str) -> Optional[Spent]:
+        """What a reconstruction cost, None where rates.csv does not tell, or tells of another picture.
+
+        truth: the ground truth's file name. reconstruction: the digest of the file that is scored.
+        """
+        row = self.rates.get((Path(truth).stem, mode))
+        if row is None or row.sha256 != reconstruction:
             return None
-        return bits if isinstance(bits, int) and bits >= 0 else None
+        # As it stands in scores.csv, so that a row read back equals the row that was written
+        return replace(row, name=truth, level="", scale=None, sha256="")
 
 
 def find(name: str, folder: Path) -> Target:
@@ -42,7 +47,7 @@ def find(name: str, folder: Path) -> Target:
     modes = _images(folder)
     if not modes:
         raise BadInput(f"{folder} holds neither images nor a folder of them called {', '.join(MODES)}.")
-    return Target(name, folder, modes, read_json(folder / "manifest.json") or {})
+    return Target(name, folder, modes, read_json(folder / "manifest.json") or {}, read(folder / FILE))
 
 
 def holds_images(folder: Path) -> bool:
