@@ -21,7 +21,6 @@ from .summary import PAIR, by_mode, over_modes, overall
 from .table import Row
 from .target import PLAIN, Target, find, holds_images
 
-RESULTS = Path("Result")
 DEFAULT_TARGET = "real"
 GROUND_TRUTH = "./GT/"
 LABELS = dict(zip(PAIR, ("FR", "NR")))  # how the published script calls them
@@ -69,30 +68,31 @@ def _targets(options: argparse.Namespace) -> list[Target]:
         if len(options.target) > 1:
             raise BadInput("--target_path is one folder; --target may then give it one name on the leaderboard.")
         return [find(folder.resolve().name if options.target == [DEFAULT_TARGET] else options.target[0], folder)]
-    names = [name for asked in options.target for name in _names(asked)]
-    return [find(name, RESULTS / name) for name in dict.fromkeys(names)]
+    results = Path(options.results)
+    names = [name for asked in options.target for name in _names(asked, results)]
+    return [find(name, results / name) for name in dict.fromkeys(names)]
 
 
-def _names(asked: str) -> list[str]:
-    """The folders in Result/ that one --target means: a name, a pattern such as 'real*', or all.
+def _names(asked: str, results: Path) -> list[str]:
+    """The folders in `results` that one --target means: a name, a pattern such as 'real*', or all.
 
     `real` also means the only Result/real+CAPTIONS where there is no Result/real. Raises BadInput.
     """
     if asked == "all" or any(mark in asked for mark in "*?["):
-        there = sorted(folder.name for folder in RESULTS.glob("*") if folder.is_dir() and not folder.name.startswith("."))
+        there = sorted(folder.name for folder in results.glob("*") if folder.is_dir() and not folder.name.startswith("."))
         found = [name for name in there if asked == "all" or fnmatch.fnmatchcase(name, asked)]
-        found = [name for name in found if holds_images(RESULTS / name)]
+        found = [name for name in found if holds_images(results / name)]
         if not found:
-            raise BadInput(f"--target {asked}: no folder in {RESULTS} with images in it is meant. It has: {', '.join(there) or 'none'}.")
+            raise BadInput(f"--target {asked}: no folder in {results} with images in it is meant. It has: {', '.join(there) or 'none'}.")
         return found
     name = folder_name(asked, "--target")
-    if (RESULTS / name).is_dir():
+    if (results / name).is_dir():
         return [name]
-    found = sorted(folder.name for folder in RESULTS.glob(f"{glob.escape(name)}+*") if folder.is_dir())
+    found = sorted(folder.name for folder in results.glob(f"{glob.escape(name)}+*") if folder.is_dir())
     if len(found) > 1:
         raise BadInput(f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them.")
     if found:
-        say(f"note: there is no {RESULTS / name}; {found[0]}, the only result of {name}, is meant.")
+        say(f"note: there is no {results / name}; {found[0]}, the only result of {name}, is meant.")
     return found or [name]
 
 
@@ -147,8 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
     options.add_argument(
         "--target", nargs="+", default=[DEFAULT_TARGET],
-        help="folders in ./Result/ to score, their names on the leaderboard; patterns such as 'real*', or all",
+        help="folders in --results to score, their names on the leaderboard; patterns such as 'real*', or all",
     )
+    options.add_argument("--results", default="./Result/", help="folder that holds the targets")
     options.add_argument(
         "--target_path", default="", help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images"
     )
