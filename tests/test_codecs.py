@@ -13,8 +13,8 @@ import pytest
 from conftest import SAMPLES
 from PIL import Image
 
-from cmcbench.encode import codecs
-from cmcbench.encode.codecs import Avif, Codec, NoRoom, Vvc, coded_picture, decoded, nal_units, scaled, to_budget
+from cmcbench import codecs
+from cmcbench.codecs import Avif, Codec, NoRoom, Vvc, coded_picture, decoded, nal_units, scaled, to_budget
 from cmcbench.errors import RunFailed
 
 CODECS = {"vvc": Vvc(), "avif": Avif()}

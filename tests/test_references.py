@@ -18,8 +18,9 @@ import pytest
 from conftest import ROOT, SAMPLES, Bench
 from PIL import Image
 
+from cmcbench import codecs
 from cmcbench.dataset import list_images
-from cmcbench.encode import codecs, command, references
+from cmcbench.encode import command, references
 from cmcbench.encode.references import pixel_reference
 from cmcbench.errors import BadInput, RunFailed
 from cmcbench.rate import Rate, read_rates, write_rates

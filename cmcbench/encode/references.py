@@ -9,13 +9,13 @@ from typing import Optional, Sequence
 
 from PIL import Image, ImageStat
 
+from ..codecs import Avif, Codec, Vvc, decoded, ffmpeg_program, to_budget
 from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..protocol import MODES
 from ..rate import BLOCK, Rate, bpp, grid_bits, grid_size, read_rates, write_rates
 from ..report import Report, progress, say
 from ..store import digest, only_writer, png_bytes, sweep, write_bytes
-from .codecs import Avif, Codec, Vvc, decoded, ffmpeg_program, to_budget
 
 KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ..errors import RunFailed
+from ..errors import BadInput, RunFailed
 
 SECONDS = 600  # an ffmpeg that takes longer for one picture hangs
 NO_ROOM = "Error submitting video frame"  # what ffmpeg says of a picture whose stream outgrows libvvenc's buffer
@@ -29,6 +29,7 @@ class Codec(ABC):
     """A picture codec. `name` stands in Ref/rate.csv."""
 
     name: str
+    extension: str  # of the file of a stream
     finest: int
 
     @abstractmethod
@@ -47,7 +48,7 @@ class Codec(ABC):
 class Vvc(Codec):
     """H.266/VVC, one intra picture, through the libvvenc of an ffmpeg, run as a program of its own. Level 0 is QP 63."""
 
-    name = "vvc"
+    name = extension = "vvc"
     finest = 63
     needless = {20, 23, 24}  # NAL units of type AUD and SEI: decoding does without them (ITU-T H.266, table 5)
 
@@ -73,7 +74,7 @@ class Vvc(Codec):
 class Avif(Codec):
     """AV1 still picture through Pillow. What counts is the coded picture, not AVIF's container of some 267 bytes."""
 
-    name = "avif"
+    name = extension = "avif"
     finest = 100
 
     def encode(self, image: Image.Image, level: int) -> bytes:
@@ -217,3 +218,26 @@ def _pad(image: Image.Image) -> Image.Image:
     for y in range(image.height, height):
         padded.paste(lowest, (0, y))
     return padded
+
+
+FAMILY = {codec.name: codec for codec in (Vvc, Avif)}
+
+
+def create(name: str) -> Codec:
+    """The codec of that name. Raises BadInput for one that there is none of."""
+    if name not in FAMILY:
+        raise BadInput(f"there is no codec {ascii(name)}. There are: {', '.join(FAMILY)}.")
+    return FAMILY[name]()
+
+
+def extension(codec_name: str) -> str:
+    """What the files of a codec's streams end with, without the dot."""
+    return create(codec_name).extension
+
+
+def decode_stream(codec_name: str, stream: bytes, size: tuple[int, int], scale: int = 1) -> Image.Image:
+    """The RGB picture of `size` (width, height) that a stored stream holds.
+
+    scale: what the sides were divided by before coding. Raises RunFailed for a stream that does not decode to that.
+    """
+    return decoded(create(codec_name), Coded(stream, 0, scale, 0), size)
