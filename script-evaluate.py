@@ -8,7 +8,7 @@ from cmcbench.score.command import main as score
 
 
 def main(argv: list[str]) -> int:
-    code, targets = score(argv)
+    code, targets, options = score(argv)
     for results in dict.fromkeys(target.resolve().parent for target in targets):
         leaderboard.update(results)
         say(f"The leaderboard is {results / 'leaderboard.md'} and .csv.")

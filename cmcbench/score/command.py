@@ -26,15 +26,16 @@ GROUND_TRUTH = "./GT/"
 LABELS = dict(zip(PAIR, ("FR", "NR")))  # how the published script calls them
 
 
-def main(argv: list[str]) -> tuple[int, list[Path]]:
+def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     """Score targets and print their means as the published script does.
 
-    Returns the exit code and the targets' folders, whose summary.json is written.
+    Returns the exit code, the targets' folders, whose summary.json is written, and the options.
     """
     options = _parser().parse_args(argv)
     tune_allocator()  # before anything imports torch
     report = Report()
     targets = _targets(options)
+    _check_submit(options, targets)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
@@ -52,13 +53,24 @@ def main(argv: list[str]) -> tuple[int, list[Path]]:
     )
     tables = score(request)
     if not ranks.first:
-        return 0, []  # process 0 tells
+        return 0, [], options  # process 0 tells
     for target, rows in zip(targets, tables):
         print(f"------Evaluating {target.name}------")
         wanted = [rows[key] for key in sorted(rows) if key[0] in set(chosen)]
         _print(wanted, modes[target.name], metrics, len(chosen), options)
     files = ", ".join(str(target.folder) for target in targets)
-    return report.close(f"Scores are in scores.csv, means in summary.json in {files}."), [target.folder for target in targets]
+    code = report.close(f"Scores are in scores.csv, means in summary.json in {files}.")
+    return code, [target.folder for target in targets], options
+
+
+def _check_submit(options: argparse.Namespace, targets: list[Target]) -> None:
+    """Refuse before the work what could not be submitted after it. Raises BadInput."""
+    if options.submit and len(targets) > 1:
+        raise BadInput(f"--submit takes one target, and {len(targets)} are named: {', '.join(target.name for target in targets)}.")
+    if options.submit_path and not options.submit:
+        raise BadInput("--submit_path is where --submit writes; give --submit as well.")
+    if options.submit_path and not options.submit_path.endswith(".zip"):
+        raise BadInput(f"--submit_path {options.submit_path}: expected the name of a .zip file.")
 
 
 def _targets(options: argparse.Namespace) -> list[Target]:
@@ -168,6 +180,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
     options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
+    options.add_argument("--submit", action="store_true", help="then check the result and pack it into one file for the benchmark's maintainers")
+    options.add_argument("--submit_path", metavar="FILE.zip", default="", help="where that file goes (empty: submission.zip in the target's folder)")
     options.add_argument("--overwrite", action="store_true", help="score all anew instead of what has changed")
     add_choice(options)
     return options
