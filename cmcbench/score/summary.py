@@ -1,4 +1,4 @@
-"""summary.json: means over images, by mode and content type, computed from the score table alone."""
+"""summary.json: means over images, by mode and content type, with their intervals, from the score table alone."""
 
 from __future__ import annotations
 
@@ -16,12 +16,17 @@ PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are mad
 
 
 def summarise(target: Target, truth: dict[str, str], rows: Table, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The summary of a target.
+    """The summary of a target. Its intervals take about a second, so it is made once, when all is scored.
 
     truth: stem -> digest of every image of the ground truth, whose number decides what is whole.
     metrics: metric -> {"kind", "lower_is_better", "identity"} of the columns that have scores.
     """
-    modes = by_mode([rows[key] for key in sorted(rows)], target.modes, metrics)
+    from .intervals import Scores, add_intervals, joint_intervals  # numpy, which --help need not wait for
+
+    ordered = [rows[key] for key in sorted(rows)]
+    modes = by_mode(ordered, target.modes, metrics)
+    scores = Scores(ordered, target.modes, metrics)
+    add_intervals(modes, scores)
     made_by = {key: target.manifest.get(key) for key in ("t2i", "captions", "baseline")}
     return {
         "target": target.name,
@@ -31,6 +36,7 @@ def summarise(target: Target, truth: dict[str, str], rows: Table, metrics: dict[
         "modes": modes,
         "over_modes": {metric: over_modes(modes, metric) for metric in metrics},
         "overall": overall(modes),
+        **joint_intervals(scores),
     }
 
 
