@@ -7,6 +7,7 @@ import io
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any, Callable, Optional
 
 from .errors import BadInput
 from .store import write_bytes
@@ -42,7 +43,8 @@ class Rate:
 
     bits: payload bits that a decoder needs. budget: the bpp asked for ("" for pixel, whose rate is fixed).
     level: the codec's level; scale: what the sides were divided by before coding. ground_truth, sha256: first 16
-    hexadecimal digits of the SHA-256 of the ground truth's file and of the reference's file.
+    hexadecimal digits of the SHA-256 of the ground truth's file and of the reference's file. seconds: wall clock that
+    making it took, None where not known.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Rate:
     scale: int
     ground_truth: str
     sha256: str
+    seconds: Optional[float] = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -67,11 +70,30 @@ class Rate:
         return self.codec, self.budget
 
 
+def whole(text: str) -> int:
+    """A cell of a table of rates as a whole number of at least 0. Raises ValueError."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(f"{text} is below 0")
+    return value
+
+
+def seconds(text: str) -> Optional[float]:
+    """A cell of a table of rates as a time, None of an empty one. Raises ValueError."""
+    value = float(text) if text else None
+    if value is not None and not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{text} is no time")
+    return value
+
+
+READ: dict[str, Callable[[str], Any]] = {**dict.fromkeys(("bits", "width", "height", "scale"), whole), "seconds": seconds}
+
+
 def read_rates(path: Path) -> dict[tuple[str, str], Rate]:
     """Ref/rate.csv as (reference, stem) -> Rate; {} where there is none. Raises BadInput for a broken one."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-        rates = [Rate(**{**row, **{key: int(row[key]) for key in ("bits", "width", "height", "scale")}}) for row in rows]
+        rates = [Rate(**{**row, **{key: READ[key](text) for key, text in row.items() if key in READ}}) for row in rows]
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:

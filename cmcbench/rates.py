@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 from .errors import BadInput
+from .rate import seconds, whole
 from .store import write_bytes
 
 FILE = "rates.csv"
@@ -56,23 +56,9 @@ class Spent:
 Rates = dict[tuple[str, str], Spent]  # (stem, mode) -> Spent
 
 
-def _whole(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(f"{text} is below 0")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{text} is no time")
-    return value
-
-
 READ: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("bits", "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "peak_memory", "scale"), _whole),
-    **dict.fromkeys(("encode_seconds", "decode_seconds"), _seconds),
+    **dict.fromkeys(("bits", "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "peak_memory", "scale"), whole),
+    **dict.fromkeys(("encode_seconds", "decode_seconds"), seconds),
 }
 
 

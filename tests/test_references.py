@@ -29,7 +29,7 @@ from cmcbench.store import digest, only_writer
 
 SIZES = {"AIGI_MJ_000": (64, 64), "NSI_pgc_000": (96, 64), "SCI_game_000": (65, 80)}
 BUDGET = 0.02  # bits per pixel: out of reach for pictures this small, and so quickly made: no search among the levels
-COLUMNS = "name reference bits bpp width height codec budget level scale ground_truth sha256".split()
+COLUMNS = "name reference bits bpp width height codec budget level scale ground_truth sha256 seconds".split()
 
 
 # The pixel reference, against a computation of its own

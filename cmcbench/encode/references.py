@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Optional
 
-from PIL import Image, ImageStat
+from PIL import Image
 
 from ..codecs import Avif, Codec, Vvc, decoded, ffmpeg_program, to_budget
 from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
+from ..grid import enlarged, grid_of
 from ..protocol import MODES
-from ..rate import BLOCK, Rate, bpp, grid_bits, grid_size, read_rates, write_rates
+from ..rate import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
 from ..report import Report, progress, say
 from ..store import digest, only_writer, png_bytes, sweep, write_bytes
 
@@ -21,25 +22,8 @@ KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  #
 
 
 def pixel_reference(image: Image.Image) -> Image.Image:
-    """The pixel reference of an RGB picture, enlarged to its size.
-
-    Each 64x64 block's mean colour is sent in 8 bits (3 red, 3 green, 2 blue). Blocks at the right and lower edge cover
-    what is left of the picture. Enlarged bicubically: 18.5 dB on photographs against 17.7 dB with nearest.
-    """
-    columns, rows = grid_size(*image.size)
-    whole = Image.new("RGB", (columns, rows))
-    for row in range(rows):
-        for column in range(columns):
-            left, top = column * BLOCK, row * BLOCK
-            block = image.crop((left, top, min(left + BLOCK, image.width), min(top + BLOCK, image.height)))
-            # The exact mean: resize() rounds the mean of each row, and so names another colour for 1 block in 50
-            whole.putpixel((column, row), _rgb332(ImageStat.Stat(block).mean))
-    return whole.resize((columns * BLOCK, rows * BLOCK), Image.Resampling.BICUBIC).crop((0, 0, *image.size))
-
-
-def _rgb332(colour: Sequence[float]) -> tuple[int, int, int]:
-    """The nearest colour of the 256 that 3 bits of red, 3 of green and 2 of blue can name."""
-    return tuple(round(round(value * steps / 255) * 255 / steps) for value, steps in zip(colour, (7, 7, 3)))
+    """The pixel reference of an RGB picture: each 64x64 block as one 8-bit pixel, enlarged to the picture's size."""
+    return enlarged(grid_of(image), image.size)
 
 
 def image_codec() -> Codec:
