@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Step 3, score: consistency and perception of reconstructions, and the leaderboard."""
 
+from pathlib import Path
+
 from cmcbench.board import leaderboard
 from cmcbench.options import run
 from cmcbench.report import say
@@ -12,6 +14,10 @@ def main(argv: list[str]) -> int:
     for results in dict.fromkeys(target.resolve().parent for target in targets):
         leaderboard.update(results)
         say(f"The leaderboard is {results / 'leaderboard.md'} and .csv.")
+    if options.submit and targets:
+        from cmcbench.board.submission import submit
+
+        submit(targets[0], Path(options.model_weight), Path(options.submit_path) if options.submit_path else None)
     return code
 
 

@@ -1,0 +1,99 @@
+"""python -m cmcbench verify: whether a submission can be believed, as far as its file and the pictures at hand show it."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+
+from ..errors import BadInput
+from ..options import parser, positive
+from ..report import printable
+from . import zipped
+from .submission_rules import FILES, published_weights
+from .verify_files import Opened, open_all
+from .verify_pictures import SAME, Sample, check_ground_truth, check_reconstructions, check_weights, rescore
+from .verify_scores import check
+from .verify_tables import Faults
+
+
+def main(argv: list[str]) -> int:
+    """Verify a submission. Returns 0 where it is accepted and 1 where faults were found. Raises BadInput for no submission."""
+    options = _parser().parse_args(argv)
+    _check_flags(options)
+    faults = Faults()
+    opened = open_all(zipped.read(Path(options.file), FILES), faults)
+    if opened is None:
+        _tell("note: what the files say was not compared with each other; they must first be readable and whole.")
+    else:
+        check(opened, faults)
+        _describe(opened)
+        _pictures(opened, options, faults)
+    for line in faults.lines():
+        _tell(f"fault: {line}")
+    _tell(f"refused: {len(faults)} fault(s)" if len(faults) else "accepted")
+    return 1 if len(faults) else 0
+
+
+def _tell(line: str) -> None:
+    print(printable(line))
+
+
+def _check_flags(options: argparse.Namespace) -> None:
+    if options.model_weight and not (options.results and options.ground_truth):
+        raise BadInput("--model_weight is for scoring a sample again, which needs --results and --ground_truth too.")
+    if not options.model_weight and (options.sample is not None or options.seed is not None):
+        raise BadInput("--sample and --seed choose what is scored again; give --results, --ground_truth and --model_weight too.")
+    for flag in ("results", "ground_truth", "model_weight"):
+        if getattr(options, flag) and not Path(getattr(options, flag)).is_dir():
+            raise BadInput(f"--{flag} {getattr(options, flag)}: there is no such folder.")
+
+
+def _describe(opened: Opened) -> None:
+    submission = opened.submission
+    overall = ", ".join(f"{value:.4f} ({table})" for table, value in submission["overall"].items() if value is not None)
+    _tell(f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall {overall or 'none'}")
+    for deviation in submission["deviations"]:
+        _tell(f"deviation: {deviation}")
+    for name, why in sorted(submission["absent"].items()):
+        _tell(f"absent: {name}: {why}")
+    for metric, known in published_weights().items():
+        if not known["sha256"]:
+            told = submission["weights"][metric]["sha256"]
+            _tell(f"note: {metric}: this version does not know the hash of the published {known['file']}; the submission's is {told}")
+
+
+def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> None:
+    """What only pictures show; says what was not checked for want of them."""
+    if options.results:
+        check_reconstructions(opened, Path(options.results), faults)
+    else:
+        _tell("not checked: the reconstructions (give --results FOLDER)")
+    if options.ground_truth:
+        check_ground_truth(opened, Path(options.ground_truth), faults)
+    else:
+        _tell("not checked: the ground truth (give --ground_truth FOLDER)")
+    if not options.model_weight:
+        _tell("not checked: the scores (give --results, --ground_truth and --model_weight to score a sample again)")
+        return
+    check_weights(opened, Path(options.model_weight), faults)
+    # Not a seed that the submitter can know: he would need to be honest about its sample only
+    seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+    sample = Sample(Path(options.model_weight), options.sample or 16, seed, options.device)
+    scored, largest = rescore(opened, Path(options.results), Path(options.ground_truth), sample, faults)
+    _tell(f"scored again: {scored} of {len(opened.rows)} pictures, chosen with --seed {seed}; largest difference {largest:.1e}, allowed {SAME:.0e}")
+    if scored < min(sample.count, len(opened.rows)):
+        faults.add("rescoring", f"{min(sample.count, len(opened.rows)) - scored} of the sample cannot be scored again: their pictures are not those of the submission")
+
+
+def _parser() -> argparse.ArgumentParser:
+    options = parser("Check a submission: its files, checksums, arithmetic and plausibility, and with pictures at hand these.")
+    options.prog = "python -m cmcbench verify"
+    options.add_argument("file", metavar="FILE.zip", help="what script-evaluate.py --submit wrote")
+    options.add_argument("--results", metavar="FOLDER", default="", help="the reconstructions, a folder with full/, image/, ... in it")
+    options.add_argument("--ground_truth", metavar="FOLDER", default="", help="the benchmark's ground truth")
+    options.add_argument("--model_weight", metavar="FOLDER", default="", help="TOPIQ's weights: score a random sample again")
+    options.add_argument("--sample", metavar="N", type=positive, default=None, help="pictures to score again (None: 16)")
+    options.add_argument("--seed", type=int, default=None, help="of the choice (None: a new one, which is said)")
+    options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
+    return options
