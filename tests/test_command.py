@@ -79,10 +79,21 @@ def picture(width=5, height=4):
 
 
 def gone(file="pids") -> bool:
-    """Whether all processes whose ids are in the file have ended."""
+    """Whether all processes whose ids are in the file have ended; a killed one may take a moment on a busy machine."""
     pids = [int(line) for line in Path(file).read_text().split()]
-    alive = [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
-    return not alive
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if not any(map(runs, pids)):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_an_encoder_answers_in_order(program, load):
