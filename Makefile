@@ -48,7 +48,7 @@ demo: $(VENV)/ready-demo
 	@echo "reconstructions: $(DEMO)/Result/realesrgan+tags $(DEMO)/Result/reference+tags"
 
 test: $(VENV)/ready-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py
