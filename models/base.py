@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
 
 if TYPE_CHECKING:  # torch takes seconds to import; adapters import it when they load
     import torch
@@ -76,6 +76,11 @@ class I2TModel(Model, ABC):
     runs_instead: Optional[str] = None  # the adapter that runs, under its own name, where the user names no checkpoint
     why_instead: str = ""  # a sentence without its full stop: what does not run here, and why
     batch_size: int = 1  # images that a call gets where the user does not say
+    identity: Mapping[str, str] = {}  # what else tells whose captions these are, known once it is loaded, such as the
+    # server's address; kept in the manifest, so that captions of two are not mixed. No secrets.
+    # Set by the benchmark. A model whose answers come one by one, or are paid for, calls it with an answer's place among the
+    # images as soon as it has it: that caption then outlives a killed run. Only from within `caption`, in its own thread.
+    on_answer: Callable[[int, Union[Caption, ModelError]], None] = staticmethod(lambda place, answer: None)
 
     @abstractmethod
     def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", **options: Any) -> None:

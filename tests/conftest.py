@@ -36,6 +36,7 @@ class Bench:
         self.folder = folder
 
     fake = False  # True: the scripts run with the models of tests/fake.py
+    inside = False  # True: they run in this process, which saves the seconds that torch's import takes
 
     def command(self, script: str, *arguments: object) -> list[str]:
         program = [str(ROOT / "tests" / "fake.py"), script] if self.fake else [str(ROOT / script)]
@@ -57,11 +58,8 @@ class Bench:
             time.sleep(0.01)
 
     def run(self, script: str, *arguments: object, code: int = 0, **environment: str) -> subprocess.CompletedProcess:
-        """Run a script here; its exit code must be `code`, and it must never show a traceback.
-
-        With fake models it runs in this process, which saves the seconds that torch's import takes.
-        """
-        done = (self._within if self.fake else self._outside)(script, arguments, {**os.environ, **environment})
+        """Run a script here; its exit code must be `code`, and it must never show a traceback."""
+        done = (self._within if self.inside else self._outside)(script, arguments, {**os.environ, **environment})
         assert done.returncode == code, f"exit code {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
         return done
@@ -79,7 +77,7 @@ class Bench:
         os.chdir(self.folder)
         try:
             with mock.patch.dict(os.environ, environment), redirect_stdout(output), redirect_stderr(errors):
-                fake.run(script, [str(argument) for argument in arguments])
+                fake.run(script, [str(argument) for argument in arguments], fake.MODELS if self.fake else {})
         except SystemExit as end:
             return subprocess.CompletedProcess(script, end.code, output.getvalue(), errors.getvalue())
         finally:
@@ -111,7 +109,7 @@ def bench(tmp_path: Path) -> Bench:
 @pytest.fixture
 def faked(bench: Bench) -> Bench:
     """The same, with models that are quick and can be told to fail."""
-    bench.fake = True
+    bench.fake = bench.inside = True
     return bench
 
 

@@ -19,8 +19,8 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # also as a program of its own
 
+import models  # noqa: E402
 from models.base import Caption, I2TModel, Job, ModelError, T2IModel  # noqa: E402
-
 
 
 def _fails(what: str) -> bool:
@@ -84,9 +84,9 @@ class Decoder(T2IModel):
 MODELS = {"i2t": Encoder, "t2i": Decoder}
 
 
-def run(script: str, arguments: list[str]) -> None:
-    """Run a script in this process, every model name meaning a fake model. Ends in SystemExit, as the script does."""
-    create = lambda kind, name, model_dir=None: MODELS[kind]()  # noqa: E731
+def run(script: str, arguments: list[str], fakes: dict[str, type] = MODELS) -> None:
+    """Run a script in this process, every model name meaning a fake model, if any. Ends in SystemExit, as the script does."""
+    create = lambda kind, name, model_dir=None: fakes[kind]() if fakes else models.create(kind, name, model_dir)  # noqa: E731
     with (
         mock.patch("cmcbench.encode.command.create", create),
         mock.patch("cmcbench.decode.command.create", create),

@@ -11,6 +11,7 @@ from fake_server import Reply, Server, fails, says
 from PIL import Image
 
 import models
+from cmcbench.encode import journal
 from models.base import Caption, ModelError
 
 KEY = "sk-very-secret-0123456789"
@@ -311,11 +312,19 @@ def test_the_only_model_of_a_server_is_taken(serve):
 @pytest.fixture
 def truth(bench):
     """Eight pictures of different widths."""
+    bench.inside = True
     folder = bench.folder / "GT"
     folder.mkdir()
     for width in range(1, 9):
         Image.new("RGB", (width, 5), "blue").save(folder / f"NSI_ugc_{width:03}.png")
     return folder
+
+
+def test_the_host_alone_tells_the_server(serve):
+    server = serve(lambda image, attempt, body: says("x"))
+    for address in ("https://Example.org/v1", "https://u:p@example.org?token=t#f", "https://example.org/t0ken/v1"):
+        server.base = address
+        assert load(server).identity == {"server": "example.org", "server_model": "m"}
 
 
 def script(server, *more):
@@ -346,6 +355,47 @@ def test_a_stopped_run_keeps_its_captions_and_does_not_pay_twice(bench, truth, s
     assert server.asked == [7] and rows(bench) == {f"NSI_ugc_{n:03}.png": f"picture {n}" for n in range(1, 9)}
     usage = json.loads((bench.folder / "Text" / "openai.json").read_text())["images"]["NSI_ugc_001.png"]["usage"]
     assert usage == {"input_tokens": 1000, "output_tokens": 20}
+
+
+def test_a_killed_run_does_not_pay_twice(bench, truth, serve):
+    """All eight pictures are one batch: what is answered is kept before the batch ends."""
+    server = serve(lambda image, attempt, body: says(f"picture {image}") if image < 6 else Reply(hang=60))
+    process = bench.start("script-i2t.py", *script(server, "--concurrency", 2))
+    part = bench.folder / "Text" / ".openai.part-0.jsonl"
+    bench.until(lambda: part.exists() and len(journal.read(part).texts) == 5 and server.now == 2, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert sorted(server.asked) == [1, 2, 3, 4, 5, 6, 7]
+
+    server.answer = lambda image, attempt, body: says(f"picture {image}")
+    server.asked.clear()
+    assert "3 captions made" in bench.encode(*script(server)).stderr
+    assert sorted(server.asked) == [6, 7, 8] and rows(bench) == {f"NSI_ugc_{n:03}.png": f"picture {n}" for n in range(1, 9)}
+    record = json.loads((bench.folder / "Text" / "openai.json").read_text())
+    assert record["usage"] == {"input_tokens": 8000, "output_tokens": 160} and not part.exists()
+
+
+def test_captions_of_two_servers_are_not_mixed(bench, truth, serve, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    server, other = (serve(lambda image, attempt, body: says("x")) for _ in range(2))
+    address = server.base.replace("http://", "http://user:passw0rd@")
+    flags = ["--model_name", "openai", "--device", "cpu", "--subset", 2, "--api_base"]
+    bench.encode(*flags, address)
+    text = (bench.folder / "Text" / "openai.json").read_text()
+    settings = json.loads(text)["settings"]
+    host = server.base.split("/")[2]
+    assert (settings["server"], settings["server_model"], settings["dtype"]) == (host, "m", None)
+    assert not any(secret in text for secret in (KEY, "user:", "passw0rd"))
+
+    refused = bench.encode(*flags[:4], "--api_base", other.base, code=2)
+    assert f"server was {host} and is {other.base.split('/')[2]} now" in refused.stderr and not other.asked
+    server.models = ["another"]
+    assert "server_model was m and is another now" in bench.encode(*flags[:4], "--api_base", server.base, code=2).stderr
+    assert json.loads((bench.folder / "Text" / "openai.json").read_text())["settings"] == settings
+    server.models = ["m"]
+    assert "6 captions made" in bench.encode(*flags[:4], "--api_base", server.base).stderr
+    bench.encode(*flags[:4], "--api_base", other.base, "--overwrite")
+    assert len(other.asked) == 8
 
 
 def test_ctrl_c_ends_a_run_that_waits_for_a_server(bench, truth, serve):

@@ -17,6 +17,7 @@ import pytest
 from conftest import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
 
+from cmcbench.encode import journal
 from cmcbench.errors import BadInput
 from cmcbench.ranks import Ranks, join
 from cmcbench.score import table
@@ -129,6 +130,8 @@ def manifest_of(bench, name: str) -> dict:
     record = json.loads((bench.folder / name).read_text())
     record["settings"].pop("model")
     del record["environment"]  # it has the commit, which may be another by now
+    for image in record["images"].values():
+        assert image.pop("seconds") >= 0
     return record
 
 
@@ -150,10 +153,10 @@ def test_two_processes_caption_as_one_does(faked):
 def test_killed_captioners_lose_nothing(faked):
     write_truth(faked.folder / "GT", 12)
     process = launch(faked.folder, *ENCODE, FAKE_SECONDS="0.3")
-    part = faked.folder / "Text" / ".two.part-1.json"
-    faked.until(lambda: part.exists() and len(json.loads(part.read_text())["texts"]) > 1, process)
+    part = faked.folder / "Text" / ".two.part-1.jsonl"
+    faked.until(lambda: part.exists() and len(journal.read(part).texts) > 1, process)
     kill(process)
-    had = len(json.loads(part.read_text())["texts"]) + texts(faked, "two").count(b".png")
+    had = sum(len(journal.read(path).texts) for path in journal.found(faked.folder / "Text" / "two.csv"))
     done = faked.encode("--model_name", "two")
     assert f"{12 - had} captions made" in done.stderr and had >= 2
     faked.encode("--model_name", "one")
@@ -163,9 +166,9 @@ def test_killed_captioners_lose_nothing(faked):
 def test_a_part_of_other_settings_is_not_mixed_in(faked):
     write_truth(faked.folder / "GT", 4)
     faked.encode("--model_name", "two", "--explen", 20)
-    part = faked.folder / "Text" / ".two.part-1.json"
+    part = faked.folder / "Text" / ".two.part-1.jsonl"
     record = json.loads((faked.folder / "Text" / "two.json").read_text())
-    part.write_text(json.dumps({"settings": record["settings"], "texts": {}, "images": {}}))
+    part.write_text(json.dumps({"settings": record["settings"]}) + "\n")
     for file in ("two.csv", "two.json"):
         (faked.folder / "Text" / file).unlink()
     done = faked.encode("--model_name", "two", code=2)

@@ -12,6 +12,7 @@ import io
 import os
 import queue
 import random
+import re
 import sys
 import threading
 import time
@@ -36,7 +37,7 @@ class Model(I2TModel):
     """A captioner on a server. `--model_dir` is the model's id there, not a folder; device and dtype are the server's."""
 
     runs_on = "server"
-    batch_size = 32  # enough to keep `concurrency` busy; what a kill can lose, too
+    batch_size = 32  # enough to keep `concurrency` busy
     prices: dict[str, tuple[float, float]] = {}  # at OpenAI, model id -> US dollars for 1e6 tokens (input, output)
 
     timeout = 300.0  # s without a byte; a local server may have a long queue
@@ -63,6 +64,7 @@ class Model(I2TModel):
             timeout=openai.Timeout(self.timeout, connect=connect),
         )  # fmt: skip
         self._name = model_dir or self.default_dir or self._only_model()
+        self.identity = {"server": self._secrets.cut(_host(base)), "server_model": self._secrets.cut(self._name)}
         self._price = self.prices.get(self._name) if base.rstrip("/") == OPENAI else None
 
     def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Union[Caption, ModelError]]:
@@ -88,6 +90,7 @@ class Model(I2TModel):
         for _ in images:
             try:
                 place, answers[place] = done.get(timeout=self.patience + self.timeout)
+                self.on_answer(place, answers[place])  # it is paid for
             except queue.Empty:
                 self._stop(f"{self._where} keeps its answers open and never ends them. Look at the server.")
                 break
@@ -219,6 +222,11 @@ def _checked(base: str) -> str:
     if not good or not base.isprintable():
         raise ModelError(f"--api_base {ascii(base)}: is no address of a server, e.g. http://localhost:8000/v1.")
     return base
+
+
+def _host(base: str) -> str:
+    """Host and port of an address, without the credentials and the path that may be in it."""
+    return re.split("[/?#]", base.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
 
 
 def _message(image: Image.Image, prompt: str) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Captions as they are made: a hidden file beside Text/NAME.csv that grows by one line each, so that no kill loses one.
+
+A process appends to a journal of its own, and process 0 takes all of them over into the CSV and its manifest. Those of
+processes that were killed are there for the next run. Lines are JSON: the settings first, then one caption each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Optional
+
+from ..errors import BadInput
+from ..store import plain_name
+
+
+@dataclass
+class Kept:
+    """What a journal holds. images: image name -> what the manifest tells of it."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    images: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+class Journal:
+    """The journal of one process, which begins with its first caption. A caption that is added again replaces the earlier."""
+
+    def __init__(self, captions: Path, number: int, lasting: bool) -> None:
+        """captions: Text/NAME.csv. lasting: whether each line must outlive the machine, since its caption was paid for."""
+        self.path = captions.parent / f".{captions.stem}.part-{number}.jsonl"
+        self._lasting = lasting
+        self._file: Optional[BinaryIO] = None
+
+    def add(self, settings: dict[str, Any], name: str, text: str, made_of: dict[str, Any]) -> None:
+        """Append a caption. Raises OSError."""
+        lines = [{"name": name, "text": text, "made_of": made_of}]
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = open(self.path, "wb", buffering=0)
+            lines.insert(0, {"settings": settings})
+        # One write for what belongs together; half a line can then only be the last one
+        self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+        if self._lasting:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """End the journal; its file stays."""
+        if self._file is not None:
+            self._file.close()
+
+    def remove(self) -> None:
+        """Remove its file, if it has written one: what another run has left there is not its own."""
+        if self._file is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def found(captions: Path) -> list[Path]:
+    """The journals beside Text/NAME.csv, of this run's processes and of killed ones."""
+    pattern = re.compile(rf"\.{re.escape(captions.stem)}\.part-\d+\.jsonl")
+    if not captions.parent.is_dir():
+        return []
+    return sorted(path for path in captions.parent.iterdir() if pattern.fullmatch(path.name))
+
+
+def read(path: Path) -> Kept:
+    """The captions of a journal, without the half line that a kill may have left. Raises BadInput for a broken file."""
+    lines = path.read_bytes().split(b"\n")[:-1]  # what stands behind the last line end is no whole line
+    kept = Kept()
+    try:
+        if lines:
+            kept.settings = dict(json.loads(lines[0])["settings"])
+        for line in lines[1:]:
+            entry = json.loads(line)
+            name, text, made_of = entry["name"], entry["text"], dict(entry["made_of"])
+            if not (isinstance(name, str) and plain_name(name) and isinstance(text, str) and text):
+                raise ValueError(f"no caption of an image: {ascii(line[:80])}")
+            kept.texts[name], kept.images[name] = text, made_of
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BadInput(f"{path} is no journal of captions ({error}). Move it away, or use --overwrite.") from None
+    return kept

@@ -1,0 +1,180 @@
+"""What is there of Text/NAME.csv: resumed, grown by journals, and saved with its manifest Text/NAME.json."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Optional
+
+from models.base import Caption
+
+from .. import captions, manifest
+from ..errors import BadInput
+from ..protocol import i2t_prompt
+from ..store import digest, read_json, write_json
+from . import journal
+
+if TYPE_CHECKING:
+    from .run import Request
+
+PAUSE = 50  # times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
+
+
+class Ledger:
+    """The captions of one process.
+
+    settings: what they are made with, as far as it is known yet. texts: image name -> caption. made_of: image name ->
+    digest of the picture, finish reason, usage, seconds. begun: the settings of the captions that were there.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.record_file = request.file.with_suffix(".json")
+        self.settings: dict[str, Any] = {
+            "model": request.model_name,
+            "checkpoint": manifest.checkpoint(request.model_dir),
+            "prompt": i2t_prompt(request.words),
+            "words": request.words,
+            "seed": request.seed,
+            "dtype": None if request.dtype == "auto" else request.dtype,
+            "command": request.options.get("command") or "",
+            "adapter": request.adapter,
+        }
+        self.texts: dict[str, str] = {}
+        self.made_of: dict[str, dict[str, Any]] = {}
+        self.begun: dict[str, Any] = {}
+        self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
+        self._unsaved, self._next_save = False, 0.0
+
+    def open(self) -> None:
+        """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
+        self._resume()
+        journals = journal.found(self.request.file) if self.request.overwrite else self.others()
+        self._drop_stale()
+        self.begun = self.begun if self.texts else {}
+        # What only a loaded model can tell
+        self.settings |= {key: value for key, value in self.begun.items() if self.settings.get(key) is None}
+        self.take_over(journals)
+
+    def loaded(self, late: dict[str, Optional[str]]) -> None:
+        """Settings that the loaded model tells. Raises BadInput where captions are there that were made with others."""
+        if problem := manifest.differences(self.begun, late):
+            raise BadInput(
+                f"{self.request.file} was begun otherwise: {problem}. Go on with the same (--dtype, --api_base, --model_dir), "
+                f"write elsewhere with --result_name, or make all captions anew with --overwrite."
+            )
+        self.settings |= {key: value for key, value in late.items() if value is not None}
+
+    def keep(self, name: str, text: str, answer: Caption, picture: str, seconds: Optional[float]) -> None:
+        """Keep a caption, at once also in the journal. picture: the digest of its file. seconds: a share of its batch's."""
+        self.texts[name] = text
+        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": answer.finish_reason}
+        if answer.usage:
+            made_of["usage"] = answer.usage
+        if seconds is not None:
+            made_of["seconds"] = seconds
+        self._journal.add(self.settings, name, text, made_of)
+        self._unsaved = True
+
+    def save_in_time(self) -> None:
+        """Save, unless it was done a moment ago: all savings together stay a small part of the run."""
+        if self.request.ranks.first and self._unsaved and time.monotonic() >= self._next_save:
+            self._save()
+
+    def others(self) -> list[Path]:
+        """Read the journals of other processes, of this run or of one that was killed. Returns their paths."""
+        paths = journal.found(self.request.file)
+        for path in paths:
+            kept = journal.read(path)
+            if problem := manifest.differences(kept.settings, self.settings):
+                raise BadInput(f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite.")
+            self.texts |= kept.texts
+            self.made_of |= kept.images
+            self.begun = self.begun or kept.settings
+        return paths
+
+    def take_over(self, journals: list[Path]) -> None:
+        """Save what these journals hold by now without them."""
+        if journals and self.texts:
+            self._save()
+        for path in journals:
+            path.unlink()
+
+    def end(self) -> None:
+        """Save what is not saved yet; a process other than 0 leaves its journal to that."""
+        self._journal.close()
+        if self.request.ranks.first and self._unsaved:
+            self._save()
+        if self.request.ranks.first:
+            self._journal.remove()
+
+    def _resume(self) -> None:
+        """Take over what is there, if the same settings made it; refuse it otherwise, or drop it where asked to."""
+        request = self.request
+        if not request.file.exists():
+            return
+        chosen = {path.name for path in request.images.values()}
+        try:
+            found, record = captions.read(request.file), read_json(self.record_file)
+        except BadInput:
+            if not request.overwrite:
+                raise
+            return
+        others = [name for name in found.texts if name not in chosen]
+        if record is None:
+            problem = "was not made by this program (it has no manifest beside it)"
+        else:
+            problem = manifest.differences(record.get("settings", {}), self.settings)
+            problem = problem and f"has other settings: {problem}"
+        if problem and (others or not request.overwrite):
+            kept = f" {len(others)} of its captions are not among the images chosen now." if request.overwrite else ""
+            raise BadInput(
+                f"{request.file} {problem}.{kept} Write elsewhere with --output_path, or make all captions anew with "
+                f"--overwrite (without --subset and --images)."
+            )
+        self.texts = dict(found.texts)
+        self.made_of = dict(record.get("images", {})) if record else {}
+        self.begun = dict(record.get("settings", {})) if record else {}
+
+    def _drop_stale(self) -> None:
+        """Forget the captions that are to be made anew, or that are of a picture that has changed since."""
+        for name, path in ((path.name, path) for path in self.request.images.values()):
+            if self.request.overwrite or self._changed(name, path):
+                self.texts.pop(name, None)
+                self.made_of.pop(name, None)
+
+    def _changed(self, name: str, path: Path) -> bool:
+        """Whether the picture is another one than the caption was made from; the new one gets a caption of its own."""
+        before = self.made_of.get(name, {}).get("sha256")
+        try:
+            return name in self.texts and before is not None and before != digest(path.read_bytes())
+        except OSError:
+            return False
+
+    def _save(self) -> None:
+        """Write the manifest and the CSV. The manifest first: a caption without one would look like somebody else's."""
+        start = time.monotonic()
+        order = {name: place for place, name in enumerate(self.request.order)}
+        names = sorted(self.texts, key=lambda name: (order.get(name, len(order)), name))
+        record = {
+            "settings": self.settings,
+            "baseline": self.request.model.baseline,
+            "model_dir": self.request.model_dir,
+            "environment": manifest.environment(),
+            "usage": _total(self.made_of),
+            "images": {name: self.made_of[name] for name in names if name in self.made_of},
+        }
+        write_json(self.record_file, record)
+        captions.write(self.request.file, {name: self.texts[name] for name in names})
+        end = time.monotonic()
+        self._unsaved, self._next_save = False, end + PAUSE * (end - start)
+
+
+def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """What all captions cost: the sums of the numbers that the model told of each (tokens, perhaps dollars)."""
+    total: dict[str, float] = {}
+    for made in made_of.values():
+        for key, value in (made.get("usage") or {}).items():
+            if isinstance(value, (int, float)):
+                total[key] = round(total.get(key, 0) + value, 6)
+    return total

@@ -1,0 +1,98 @@
+"""The journals of captions: what a kill leaves is read, what is no journal is refused, saving takes a small part of the run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import write_truth
+
+from cmcbench.encode import journal, ledger
+from cmcbench.errors import BadInput
+
+SETTINGS = {"model": "me", "words": 10}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A journal of two captions."""
+    one = journal.Journal(tmp_path / "Text" / "a[1].csv", 3, lasting=True)
+    one.add(SETTINGS, "a.png", 'two\n"lines" \ud800', {"sha256": "0"})
+    one.add(SETTINGS, "b.png", "second", {"sha256": "1"})
+    one.close()
+    return one.path
+
+
+def test_what_is_added_is_read_and_a_later_line_counts(file):
+    assert journal.read(file) == journal.Kept(
+        SETTINGS, {"a.png": 'two\n"lines" \ud800', "b.png": "second"}, {"a.png": {"sha256": "0"}, "b.png": {"sha256": "1"}}
+    )
+    with open(file, "a") as more:
+        more.write(json.dumps({"name": "a.png", "text": "new", "made_of": {"seconds": 1}}) + "\n")
+    assert journal.read(file).texts == {"a.png": "new", "b.png": "second"}
+
+
+def test_a_journal_cut_anywhere_holds_its_whole_lines(file):
+    whole = file.read_bytes()
+    ends = [place + 1 for place, byte in enumerate(whole) if byte == 10]
+    for length in range(len(whole)):
+        file.write_bytes(whole[:length])
+        assert len(journal.read(file).texts) == max(0, sum(end <= length for end in ends) - 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{", "[]", "{}", '{"name": "a.png", "text": "", "made_of": {}}', '{"name": "../a.png", "text": "x", "made_of": {}}',
+        '{"name": 5, "text": "x", "made_of": {}}', '{"name": "a.png", "text": "x", "made_of": 5}', "[" * 100000,
+    ],
+)  # fmt: skip
+def test_what_is_no_journal_is_refused(file, line):
+    with open(file, "a") as more:
+        more.write(line + "\n")
+    with pytest.raises(BadInput, match="no journal of captions"):
+        journal.read(file)
+
+
+def test_journals_are_found_by_their_captions(file):
+    text = file.parent
+    for name in (".a[1].part-12.jsonl", ".a1.part-0.jsonl", ".a[1].part-0.part-1.jsonl", ".a[1].part-x.jsonl"):
+        (text / name).touch()
+    assert journal.found(text / "a[1].csv") == [text / ".a[1].part-12.jsonl", file]
+    assert journal.found(text / "nowhere" / "a.csv") == []
+
+
+def test_a_run_removes_its_own_journal_only_and_refuses_a_broken_one(faked):
+    write_truth(faked.folder / "GT", 2)
+    faked.encode("--model_name", "me")
+    text = faked.folder / "Text"
+    assert {path.name for path in text.iterdir()} <= {"me.csv", "me.json", ".me.lock"}
+    broken = text / ".me.part-0.jsonl"
+    broken.write_text("{}\n")
+    before = faked.files("Text/*")
+    assert "no journal of captions" in faked.encode("--model_name", "me", code=2).stderr and broken.exists()
+    assert faked.files("Text/*") == before
+    faked.encode("--model_name", "me", "--overwrite")
+    assert not broken.exists()
+
+
+def test_captions_are_saved_after_a_while_and_at_the_end(faked, monkeypatch):
+    """With a long pause between savings there are two: after the first caption, and at the end."""
+    write_truth(faked.folder / "GT", 6)
+    saved = []
+    write = ledger.captions.write
+    monkeypatch.setattr(ledger.captions, "write", lambda path, texts: (saved.append(len(texts)), write(path, texts)))
+    monkeypatch.setattr(ledger, "PAUSE", 1e9)
+    faked.encode("--model_name", "me")
+    assert saved == [1, 6]
+    monkeypatch.setattr(ledger, "PAUSE", 0)
+    faked.encode("--model_name", "often")
+    assert saved[2:] == [1, 2, 3, 4, 5, 6]
+    assert faked.files("Text/me.csv")["Text/me.csv"] == faked.files("Text/often.csv")["Text/often.csv"]
+
+
+def test_how_long_a_caption_took_is_kept(faked):
+    write_truth(faked.folder / "GT", 4)
+    faked.encode("--model_name", "me", "--batch_size", 2, FAKE_SECONDS="0.2")
+    images = json.loads((faked.folder / "Text" / "me.json").read_text())["images"]
+    assert all(0.1 <= image["seconds"] < 1 for image in images.values()) and len(images) == 4
