@@ -8,6 +8,7 @@ from .errors import BadInput
 from .options import run
 
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
+    "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
     "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
 }

@@ -23,12 +23,15 @@ def printable(text: str) -> str:
 def progress(total: int, done: int, what: str, unit: str = "image") -> Any:
     """A progress bar with a rate and the time left; `done` were there before and do not count for the rate.
 
-    It is drawn on a terminal and, once in 30 seconds, in a log.
+    It is drawn on a terminal and, once in 30 seconds, in a log. Of unit "B" the numbers are shown as kB, MB, GB.
     """
     from tqdm import tqdm
 
     interval = 0.5 if sys.stderr.isatty() else 30.0
-    return tqdm(total=total, initial=done, desc=what, unit=unit, mininterval=interval, file=sys.stderr, dynamic_ncols=True)
+    return tqdm(
+        total=total, initial=done, desc=what, unit=unit, unit_scale=unit == "B", mininterval=interval, file=sys.stderr,
+        dynamic_ncols=True,
+    )  # fmt: skip
 
 
 class Report:
