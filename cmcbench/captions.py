@@ -32,8 +32,8 @@ def read(path: Path) -> Captions:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(
-            f"there is no caption file {path}. Make it with: python script-i2t.py --model_name NAME, "
-            f"or name another with --input_path."
+            f"there is no caption file {path}. Make it with: python script-i2t.py --model_name NAME, fetch the published ones "
+            f"with: python -m cmcbench download captions, or name another with --input_path."
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None

@@ -89,7 +89,7 @@ class HubItem(Item):
         self.kept: list[str] = []
         if target.is_file() and target.stat().st_size == self.size and self._is_right(target):
             self.settled, self.state = True, "is here"
-        elif os.path.lexists(target) and not self.overwrite:
+        elif os.path.lexists(target) and (not self.overwrite or target.is_dir()):
             self.kept, self.state = [self.file], "another file is here"
         else:
             self._plan_fetch()

@@ -46,7 +46,8 @@ class Sources:
         if mode.reference and not self.references[mode.reference]:
             raise BadInput(
                 f"mode {mode.name} needs references, and {self.folder / mode.reference} holds none. Make them with: "
-                f"python script-i2t.py --model_name none --references --ref_dir {self.folder}"
+                f"python script-i2t.py --model_name none --references --ref_dir {self.folder}, "
+                f"or fetch the published ones: python -m cmcbench download references"
             )
         prompts = self._prompts(mode)
         chosen = choose(self.ground_truth or prompts, pattern, subset)

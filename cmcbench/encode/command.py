@@ -65,7 +65,10 @@ def _nothing(folder: Path, found: int, pattern: str) -> str:
     if found:
         return f"--images {pattern!r} matches none of the {found} images in {folder}."
     what = "holds no images" if folder.is_dir() else "does not exist"
-    return f"--ground_truth: {folder} {what}. Put the ground truth there, or try: --ground_truth samples/GT"
+    return (
+        f"--ground_truth: {folder} {what}. Fetch the benchmark's with: python -m cmcbench download gt, "
+        f"or try: --ground_truth samples/GT"
+    )
 
 
 def _parser():

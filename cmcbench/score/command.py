@@ -39,7 +39,10 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
-        raise BadInput(f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with --gt_path.")
+        raise BadInput(
+            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with --gt_path, or fetch "
+            f"the benchmark's with: python -m cmcbench download gt"
+        )
     chosen = choose(truth, options.images, options.subset)
     for target in targets:
         if not any(stem in target.modes[mode] for mode in modes[target.name] for stem in chosen):

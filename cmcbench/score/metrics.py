@@ -188,8 +188,8 @@ def resolve(names: str, weights: Path, fr_order: str = "published", precision: s
 
 def where_weights_are(folder: Path) -> str:
     return (
-        f"The benchmark's weights topiq-fr.pth (145 MB) and topiq-nr.pth (181 MB) are in the Hugging Face data set "
-        f"lcysyzxdxc/CMC-Bench; put them into {folder}/. To score without them: {WITHOUT_WEIGHTS}"
+        f"Fetch the benchmark's weights topiq-fr.pth (145 MB) and topiq-nr.pth (181 MB) with: python -m cmcbench download weights "
+        f"(or put them into {folder}/ from the Hugging Face data set lcysyzxdxc/CMC-Bench). To score without them: {WITHOUT_WEIGHTS}"
     )
 
 
