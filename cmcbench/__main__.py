@@ -9,6 +9,7 @@ from .options import run
 
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
     "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
+    "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
     "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
 }

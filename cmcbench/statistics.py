@@ -207,17 +207,20 @@ def rank_intervals(
         raise ValueError("ranks need every image's value of every peer")
     if len(values) < 2:
         return None
-    means = resampled_means(-values if lower_is_better else values, resamples, seed)
-    # The place of a mean is one more than the number of means above it
-    ordered = np.sort(means, axis=1)
-    k = means.shape[1]
-    places = np.stack([k - _not_above(ordered, means[:, column]) + 1 for column in range(k)], axis=1)
+    means = resampled_means(values, resamples, seed)
+    return places_of_means(-means if lower_is_better else means, level)
+
+
+def places_of_means(means: np.ndarray, level: float = LEVEL) -> list[tuple[int, int]]:
+    """The middle `level` of the places of k peers: (best, worst) of each, from resampled means (resamples, k), higher is better."""
+    order = np.argsort(-means, axis=1)
+    ordered = np.take_along_axis(means, order, axis=1)
+    # Of equal means all take the place of the first
+    first = np.concatenate([np.ones((len(means), 1), bool), ordered[:, 1:] != ordered[:, :-1]], axis=1)
+    place = np.maximum.accumulate(np.where(first, np.arange(1, means.shape[1] + 1), 0), axis=1)
+    places = np.empty_like(place)
+    np.put_along_axis(places, order, place, axis=1)
     ends = ((1 - level) / 2, (1 + level) / 2)
-    low = np.quantile(places, ends[0], axis=0, method="lower")
-    high = np.quantile(places, ends[1], axis=0, method="higher")
-    return [(int(best), int(worst)) for best, worst in zip(low, high)]
-
-
-def _not_above(ordered: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Of each row, how many entries are at most its value."""
-    return np.count_nonzero(ordered <= value[:, None], axis=1)
+    best = np.quantile(places, ends[0], axis=0, method="lower")
+    worst = np.quantile(places, ends[1], axis=0, method="higher")
+    return [(int(low), int(high)) for low, high in zip(best, worst)]

@@ -35,7 +35,11 @@ def rows(folder, *summaries) -> list[dict[str, str]]:
         (folder / str(place)).mkdir(exist_ok=True)
         (folder / str(place) / "summary.json").write_text(json.dumps(each))
     update(folder)
-    return list(csv.DictReader(io.StringIO((folder / "leaderboard.csv").read_text())))
+    return [row for row in table(folder / "leaderboard.csv") if row["status"] != "published"]
+
+
+def table(file) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(file.read_text())))
 
 
 def overall_ranks(found) -> dict[str, str]:
@@ -107,7 +111,8 @@ def test_names_from_strangers_are_escaped(tmp_path):
     rows(tmp_path, summary("<script>alert(1)</script>|x|\n# h [a](b) `c`"))
     text = (tmp_path / "leaderboard.md").read_text()
     assert "<script>" not in text and "&lt;script&gt;" in text and "\n# h" not in text and "[a](b)" not in text
-    assert len({line.count(" | ") for line in text.splitlines() if line.startswith("|")}) == 1
+    for block in text.split("\n\n"):
+        assert len({line.count(" | ") for line in block.splitlines() if line.startswith("|")}) <= 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ..protocol import MODES
 
 FILE = Path(__file__).with_name("published.csv")
 T2I, I2T = "t2i", "i2t"  # the benchmark's two tables
+PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for
 # What the other side was: all decoders were compared with one encoder's captions, all encoders with one decoder
 PARTNERS = {T2I: "GPT-4o", I2T: "RealVis"}
 IMAGES = {  # of each source in the published ground truth, 1,000 together

@@ -1,0 +1,56 @@
+"""Every encoder with every decoder: Overall of the pairs that have results."""
+
+from __future__ import annotations
+
+from typing import Iterable, Sequence
+
+from .lines import OVERALL, OVERALL_I2T, WHOLE, Line
+from .rows import Marks
+from .tables import csv_text, half_width, markdown_table, markdown_text, number
+
+TITLES = {OVERALL: "Overall of the T2I table", OVERALL_I2T: "Overall of the I2T table"}
+NOTES = """
+Rows are encoders (by the name of their captions' file), columns decoders; ±: half the 95 % interval. A *partial* pair lacks
+images. A target whose name holds an `@` is another setting of a pair and is not shown, nor is one without captions.
+"""
+
+
+def pairs(lines: Iterable[Line], mode: str = OVERALL) -> dict[tuple[str, str], Line]:
+    """(encoder, decoder) -> its overall row. Of several targets of a pair the first by name."""
+    found: dict[tuple[str, str], Line] = {}
+    for line in sorted(lines, key=lambda line: line.target):
+        if line.mode == mode and line.overall is not None and not line.published and line.encoder and line.decoder and "@" not in line.target:
+            found.setdefault((line.encoder, line.decoder), line)
+    return found
+
+
+def files(lines: Sequence[Line]) -> tuple[str, str]:
+    """(Markdown, CSV) of the grid, one for each formula that has two pairs or more; ("", "") where there are fewer."""
+    grids = {mode: pairs(lines, mode) for mode in TITLES}
+    grids = {mode: found for mode, found in grids.items() if len(found) > 1}
+    if not grids:
+        return "", ""
+    decoders = sorted({decoder for found in grids.values() for _, decoder in found})
+    tables, rows = [], [["formula", "encoder", *decoders]]
+    for mode, found in grids.items():
+        encoders = sorted({encoder for encoder, _ in found})
+        marks = Marks(found.values(), [OVERALL])
+        body = [[markdown_text(encoder), *(_cell(found.get((encoder, decoder)), marks) for decoder in decoders)] for encoder in encoders]
+        legend = markdown_text(marks.legend())
+        head = ["encoder", *(markdown_text(decoder) for decoder in decoders)]
+        tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
+        rows += [[mode, encoder, *(_figure(found.get((encoder, decoder))) for decoder in decoders)] for encoder in encoders]
+    return "\n".join(tables) + NOTES, csv_text(rows)
+
+
+def _figure(line: Line | None) -> str:
+    """Only whole results: a number in a CSV has no mark beside it."""
+    return "" if line is None or line.status != WHOLE else number(line.overall, 6)
+
+
+def _cell(line: Line | None, marks: Marks) -> str:
+    if line is None:
+        return "-"
+    half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
+    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line, OVERALL), "" if line.status == WHOLE else f"*{line.status}*"]
+    return " ".join(part for part in parts if part)

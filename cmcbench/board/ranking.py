@@ -1,0 +1,118 @@
+"""Places on the leaderboard, and how sure they are: the bootstrap over images of the places of all that can be compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterable, Iterator, Optional
+
+import numpy as np
+
+from ..dataset import content
+from ..errors import BadInput
+from ..report import say
+from ..statistics import percentiles, places_of_means, resampled_means
+from .images import Images, read
+from .lines import OVERALL, OVERALL_I2T, WHOLE, Line
+
+Entry = tuple[Line, str]  # a row, and a column of it
+
+
+def rank(lines: list[Line], metrics: dict[str, bool]) -> None:
+    """Give every whole row its places: 1 for the best, equal values share one. metrics: name -> whether lower is better."""
+    for column, peers in _contests(lines, metrics):
+        values = [line.value(column) for line in peers]
+        for line, mine in zip(peers, values):
+            better = (value < mine for value in values) if metrics.get(column) else (value > mine for value in values)
+            line.ranks[column] = 1 + sum(better)
+
+
+def _contests(lines: list[Line], metrics: dict[str, bool]) -> Iterator[tuple[str, list[Line]]]:
+    """(column, the whole rows that may be compared in it): same mode, content, ground truth and weights. Published rows are
+    in none: what they were made with is not known here by its digest."""
+    groups: dict[tuple, list[Line]] = {}
+    for column in (*metrics, OVERALL):
+        for line in lines:
+            if line.status == WHOLE and line.value(column) is not None:
+                groups.setdefault((column, line.mode, line.content, line.peers.get(column)), []).append(line)
+    for (column, *_), peers in groups.items():
+        yield column, peers
+
+
+def add_places(lines: list[Line], metrics: dict[str, bool], quiet: bool = False) -> None:
+    """Give every ranked row the 95 % interval of its places, and its means theirs where they lack it, from scores.csv.
+
+    Where a target's scores.csv is missing, broken or not what its summary was made of, those that it is compared with
+    have no such interval either, which is said (unless quiet): places among fewer would be others.
+    """
+    images = _all_images([line for line, _ in _entries(lines, metrics)], metrics, quiet)
+    groups: dict[tuple[str, ...], list[tuple[Line, str, np.ndarray]]] = {}
+    stale = set()
+    for line, column in _entries(lines, metrics):
+        try:
+            found = _scores(line, column, images.get(line.folder))
+        except _Stale:
+            stale.add(line.folder)
+            continue
+        if found is not None:
+            groups.setdefault(found[0], []).append((line, column, found[1]))
+    for folder in () if quiet else sorted(stale):
+        say(f"note: {folder / 'scores.csv'} is not what its summary.json was made of: no intervals of places. Score it anew.")
+    means: dict[tuple[int, str], np.ndarray] = {}
+    for entries in groups.values():  # of the same images, so that the same are drawn for all
+        if len(entries[0][2]) > 1:
+            drawn = resampled_means(np.stack([values for *_, values in entries], axis=1))
+            for (line, column, _), each, low, high in zip(entries, drawn.T, *percentiles(drawn)):
+                means[id(line), column] = each
+                line.low.setdefault(column, float(low))
+                line.high.setdefault(column, float(high))
+    for column, peers in _contests(lines, metrics):
+        if all((id(line), column) in means for line in peers):
+            drawn = np.stack([means[id(line), column] for line in peers], axis=1)
+            for line, places in zip(peers, places_of_means(-drawn if metrics.get(column) else drawn)):
+                line.places[column] = places
+
+
+def _entries(lines: Iterable[Line], metrics: dict[str, bool]) -> Iterator[Entry]:
+    for line in lines:
+        for column in (*metrics, OVERALL):
+            if line.status == WHOLE and line.folder is not None and line.value(column) is not None:
+                yield line, column
+
+
+def _all_images(lines: Iterable[Line], metrics: Iterable[str], quiet: bool) -> dict[Optional[Path], Images]:
+    found: dict[Optional[Path], Images] = {}
+    for folder in dict.fromkeys(line.folder for line in lines if line.folder is not None):
+        try:
+            found[folder] = read(folder / "scores.csv", metrics)
+        except BadInput as error:
+            if not quiet:
+                say(f"note: the places of what {folder.name} is compared with have no intervals: {error}")
+    return found
+
+
+class _Stale(Exception):
+    """The scores are not those that the mean was made of."""
+
+
+def _scores(line: Line, column: str, images: Optional[Images]) -> Optional[tuple[tuple[str, ...], np.ndarray]]:
+    """(names, values) of a row's images; None of a measure of a whole set. Raises _Stale."""
+    if images is None:
+        return None
+    if column == OVERALL:
+        values = images.overall("i2t" if line.mode == OVERALL_I2T else "t2i", line.modes)
+    else:
+        values = images.over_modes(column, line.modes)
+    if values is None:
+        return None
+    here = np.isfinite(values)
+    if line.content:
+        here &= [line.content in _kinds(name) for name in images.names]
+    mean = line.value(column)
+    if np.count_nonzero(here) != line.n or not np.isclose(values[here].mean(), mean, rtol=1e-6, atol=1e-9):
+        raise _Stale
+    return tuple(name for name, there in zip(images.names, here) if there), values[here]
+
+
+def _kinds(name: str) -> tuple[str, str]:
+    kind, source = content(name)
+    return kind, f"{kind}_{source}"
