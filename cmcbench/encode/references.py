@@ -1,15 +1,20 @@
-"""References: Ref/pixel (one 8-bit pixel for each 64x64 block) and Ref/image (a picture near 0.02 bpp), and their bits."""
+"""References: Ref/pixel (one 8-bit pixel for each 64x64 block) and Ref/image (a picture near 0.02 bpp), and their bits.
+
+Ref/stream holds the coded pictures that Ref/image was decoded from: what is counted, and nothing else.
+"""
 
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from PIL import Image
 
-from ..codecs import Avif, Codec, Vvc, decoded, ffmpeg_program, to_budget
+from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
 from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..grid import enlarged, grid_of
@@ -18,6 +23,7 @@ from ..rate import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
 from ..report import Report, progress, say
 from ..store import digest, only_writer, png_bytes, sweep, write_bytes
 
+STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
 KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
 
 
@@ -49,6 +55,21 @@ def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: 
         work.run()
 
 
+def stream_file(folder: Path, codec: str, stem: str) -> Path:
+    """Where the coded picture of an image reference lies below `folder` (Ref/)."""
+    return folder / STREAMS / f"{stem}.{create(codec).extension}"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
+
+    rate: Rate
+    png: Optional[bytes]
+    stream: Optional[bytes]
+    note: Optional[str]
+
+
 class _Work:
     """One run of `make`: which references are missing, and the rates known so far."""
 
@@ -64,7 +85,7 @@ class _Work:
 
     def settle(self, overwrite: bool) -> None:
         """Find out what is missing; refuse what is there and not ours, or remove it where asked to."""
-        for folder in (self.folder, *(self.folder / kind for kind in KINDS)):
+        for folder in (self.folder, *(self.folder / kind for kind in (*KINDS, STREAMS))):
             sweep(folder)
         try:
             self.rates = read_rates(self.file)
@@ -86,7 +107,14 @@ class _Work:
                 f"{self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings.get(kind, ('nothing',)))}, from this ground truth). "
                 f"Choose another --ref_dir, or make all anew with --overwrite (without --subset and --images)."
             )
-        self.missing = [job for job in self.jobs if not is_whole_png(self.path(*job))]
+        self.missing = [job for job in self.jobs if not (is_whole_png(self.path(*job)) and self._has_stream(*job))]
+
+    def _has_stream(self, kind: str, stem: str) -> bool:
+        """Whether a reference's coded picture is there, as long as rate.csv says; a pixel reference has none."""
+        try:
+            return kind != "image" or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+        except OSError:
+            return False
 
     def _ours(self, kind: str, stem: str) -> bool:
         """Whether rate.csv tells of this reference, as it is, from this ground truth and these settings."""
@@ -104,6 +132,8 @@ class _Work:
     def _forget(self, jobs: list[tuple[str, str]]) -> None:
         for job in jobs:
             self.path(*job).unlink(missing_ok=True)
+            for codec in FAMILY if job[0] == "image" else ():
+                stream_file(self.folder, codec, job[1]).unlink(missing_ok=True)
             self.rates.pop(job, None)
         if self.file.exists():
             write_rates(self.file, self.rates)
@@ -121,35 +151,61 @@ class _Work:
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _make(self, kind: str, stem: str) -> tuple[Rate, bytes, Optional[str]]:
-        source = self.ground_truth[stem]
-        image, note = read_rgb(source)
-        codec, budget = self.settings[kind]
+    def _make(self, kind: str, stem: str) -> _Made:
+        image, note = read_rgb(self.ground_truth[stem])
         if kind == "pixel":
-            reference, bits, level, scale = pixel_reference(image), grid_bits(*image.size), "", BLOCK
-        else:
-            coded = to_budget(self.codec, image, self.budget * image.width * image.height)
-            reference, bits, level, scale = decoded(self.codec, coded, image.size), coded.bits, str(coded.level), coded.scale
-        png = png_bytes(reference)
-        rate = Rate(
-            source.name, kind, bits, f"{bpp(bits, *image.size):.6f}", *image.size, codec, budget, level, scale,
-            digest(source.read_bytes()), digest(png),
+            begun = time.perf_counter()
+            reference = pixel_reference(image)
+            rate = self._rate(kind, stem, image, reference, grid_bits(*image.size), "", BLOCK, time.perf_counter() - begun)
+            return _Made(rate, png_bytes(reference), None, note)
+        if is_whole_png(self.path(kind, stem)):
+            return self._made_before(stem, image)
+        coded = to_budget(self.codec, image, self.budget * image.width * image.height)
+        reference = decoded(self.codec, coded, image.size)
+        rate = self._rate(kind, stem, image, reference, coded.bits, str(coded.level), coded.scale, coded.seconds)
+        return _Made(rate, png_bytes(reference), coded.stream, note)
+
+    def _rate(
+        self, kind: str, stem: str, image: Image.Image, reference: Image.Image, bits: int, level: str, scale: int, seconds: float
+    ) -> Rate:
+        source = self.ground_truth[stem]
+        return Rate(
+            source.name, kind, bits, f"{bpp(bits, *image.size):.6f}", *image.size, *self.settings[kind], level, scale,
+            digest(source.read_bytes()), digest(png_bytes(reference)), round(seconds, 4),
         )  # fmt: skip
-        return rate, png, note
+
+    def _made_before(self, stem: str, image: Image.Image) -> _Made:
+        """The stream of a reference whose picture is there, coded again. Raises RunFailed where it gives another picture."""
+        rate = self.rates["image", stem]
+        coded: Optional[Coded] = None
+        if rate.level.isdigit() and int(rate.level) <= self.codec.finest and rate.scale > 0:
+            level = int(rate.level)
+            coded = timed(self.codec, scaled_down(image, rate.scale), self.codec.settings[level], level, rate.scale)
+        path = self.path("image", stem)
+        if coded is None or coded.bits != rate.bits or not _same(decoded(self.codec, coded, image.size), path):
+            raise RunFailed(
+                f"{path} has no stream, and {self.codec.name} gives another picture today than the version that made it. "
+                f"Make the references anew with --overwrite, or choose another --ref_dir"
+            )
+        return _Made(replace(rate, seconds=round(coded.seconds, 4)), None, coded.stream, None)
 
     def _finish(self, job: tuple[str, str], future: Future) -> None:
         kind, stem = job
         try:
-            rate, png, note = future.result()
+            made = future.result()
         except (ImageProblem, RunFailed) as error:
             self.report.fail(f"{kind}/{stem}", f"{self.ground_truth[stem].name}: {kind} reference: {error}")
             return
-        self.report.converted(self.ground_truth[stem].name, note)
-        self._tell(rate)
-        # The row first: a picture without a row would look like somebody else's and be refused
-        self.rates[job] = rate
+        self.report.converted(self.ground_truth[stem].name, made.note)
+        self._tell(made.rate)
+        # The row first: a picture without a row would look like somebody else's and be refused. The picture last: with
+        # it, the reference is done
+        self.rates[job] = made.rate
         write_rates(self.file, self.rates)
-        write_bytes(self.path(kind, stem), png)
+        if made.stream is not None:
+            write_bytes(stream_file(self.folder, self.codec.name, stem), made.stream)
+        if made.png is not None:
+            write_bytes(self.path(kind, stem), made.png)
 
     def _tell(self, rate: Rate) -> None:
         if rate.reference != "image":
@@ -158,3 +214,9 @@ class _Work:
             say(f"note: {rate.name}: {rate.codec} cannot go below {rate.bpp} bpp here; its reference is over {self.budget:g}.")
         elif rate.scale > 1:
             say(f"note: {rate.name}: coded at 1/{rate.scale} of its size to stay within {self.budget:g} bpp.")
+
+
+def _same(image: Image.Image, path: Path) -> bool:
+    """Whether a file holds this RGB picture."""
+    there, _ = read_rgb(path)
+    return there.size == image.size and there.tobytes() == image.tobytes()

@@ -1,0 +1,121 @@
+"""Rate control: the finest coding of a picture within a budget of bits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Optional
+
+from PIL import Image
+
+from .base import Codec, NoRoom
+
+SCALES = (1, 2, 4)  # what a picture's sides may be divided by where its codec cannot go as low as the budget
+ENOUGH = 0.8  # of a budget; where less is used, finer levels are tried too, since some codecs' bits do not only grow
+TRIED = 4  # levels beyond the first that is over the budget
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture after rate control: its stream, the level, what its sides were divided by, and its bits.
+
+    seconds: wall clock of this encoding, without the search for it.
+    """
+
+    stream: bytes
+    level: int
+    scale: int
+    bits: int
+    seconds: float = field(default=0.0, compare=False)
+
+
+class Search:
+    """Codings of one RGB picture by one codec. Each level is coded once, however many budgets ask for it."""
+
+    def __init__(self, codec: Codec, image: Image.Image) -> None:
+        self.codec, self.image = codec, image
+        self._tried: dict[tuple[int, int], Optional[Coded]] = {}
+        self._pictures = {1: image}
+
+    def within(self, budget: float, scales: tuple[int, ...] = SCALES) -> Coded:
+        """The finest coding within `budget` bits. What it is depends on no other budget that was asked for.
+
+        Where the codec's coarsest level is over the budget, the picture is first downscaled (`Coded.scale` says so).
+        Where that is not enough either, the smallest coding found is returned and is over the budget.
+        """
+        smallest = None
+        for scale in scales:
+            coarsest = self.coded(0, scale)
+            if coarsest is None:
+                raise NoRoom(f"{self.codec.name} has no room for this picture at its coarsest level")
+            if coarsest.bits <= budget:
+                return self._finest_within(budget, coarsest)
+            if smallest is None or coarsest.bits < smallest.bits:
+                smallest = coarsest
+        return smallest
+
+    def coded(self, level: int, scale: int = 1) -> Optional[Coded]:
+        """The coding at a level, None where the codec has no room for it."""
+        key = (scale, level)
+        if key not in self._tried:
+            try:
+                self._tried[key] = timed(self.codec, self._picture(scale), self.codec.settings[level], level, scale)
+            except NoRoom:
+                self._tried[key] = None
+        return self._tried[key]
+
+    def _picture(self, scale: int) -> Image.Image:
+        if scale not in self._pictures:
+            self._pictures[scale] = scaled_down(self.image, scale)
+        return self._pictures[scale]
+
+    def _finest_within(self, budget: float, best: Coded) -> Coded:
+        """Search for the finest level within the budget, from `best`, which is within it.
+
+        Steps outwards before it bisects: low rates lie near level 0, and fine levels cost an encoder the most time.
+        """
+
+        def fits(trial: Optional[Coded]) -> bool:
+            return trial is not None and trial.bits <= budget
+
+        finest, scale = self.codec.finest, best.scale
+        low, high, step = best.level, finest + 1, 8  # low fits; high does not, or is past the end
+        while high - low > 1:
+            middle = min(low + step, finest) if step else (low + high) // 2
+            trial = self.coded(middle, scale)
+            if fits(trial):
+                low, best, step = middle, trial, step * 2
+            else:
+                high, step = middle, 0
+        if best.bits < ENOUGH * budget:
+            beyond = (self.coded(level, scale) for level in range(high + 1, min(high + 1 + TRIED, finest + 1)))
+            best = max([best, *filter(fits, beyond)], key=lambda coded: (coded.bits, coded.level))
+        return best
+
+
+def timed(codec: Codec, picture: Image.Image, setting: float, level: int, scale: int) -> Coded:
+    """Code a picture, already downscaled by `scale`, with the time that it took."""
+    begun = time.perf_counter()
+    stream = codec.compress(picture, setting)
+    return Coded(stream, level, scale, codec.bits(stream), time.perf_counter() - begun)
+
+
+def to_budget(codec: Codec, image: Image.Image, budget: float) -> Coded:
+    """The finest coding of an RGB picture within `budget` bits, see Search.within."""
+    return Search(codec, image).within(budget)
+
+
+def decoded(codec: Codec, coded: Coded, size: tuple[int, int]) -> Image.Image:
+    """The picture of `size` (width, height) that a decoder gets from `coded`."""
+    picture = codec.decode(coded.stream, scaled(size, coded.scale))
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def scaled(size: tuple[int, int], scale: int) -> tuple[int, int]:
+    """(width, height) divided by `scale`, rounded up."""
+    return -(-size[0] // scale), -(-size[1] // scale)
+
+
+def scaled_down(image: Image.Image, scale: int) -> Image.Image:
+    """A picture with its sides divided by `scale`."""
+    return image if scale == 1 else image.resize(scaled(image.size, scale), Image.Resampling.LANCZOS)
