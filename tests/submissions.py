@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import random
 from pathlib import Path
@@ -119,3 +121,15 @@ def changed(contents: Contents, name: str, change: Callable[[Any], Any]) -> Cont
 def zip_file(path: Path, contents: Contents) -> Path:
     path.write_bytes(zipped.pack(contents))
     return path
+
+
+def rows_changed(contents: Contents, name: str, change: Callable[[list[dict[str, str]]], Any]) -> Contents:
+    """The contents with the rows of one CSV changed in place by `change`."""
+    lines = csv.DictReader(io.StringIO(contents[name].decode("utf-8-sig"), newline=""))
+    rows = list(lines)
+    change(rows)
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, list(rows[0]) if rows else lines.fieldnames, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return contents | {name: buffer.getvalue().encode()}
