@@ -12,6 +12,7 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
     "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
+    "curves": ("board.curves_command", "rate-distortion curves, BD-rates and costs of scored targets"),
 }
 
 
