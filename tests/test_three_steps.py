@@ -153,7 +153,7 @@ def cached_target(bench, weights, name, fr, nr):
         shutil.copy(truth, folder / mode)
         seen = digest(truth.read_bytes())
         rows.append(f"{truth.name},NSI,pgc,{mode},{fr[mode]},{nr[mode]},,,{seen},{seen}")
-    head = "name,type,source,mode,topiq_fr,topiq_nr,bits,bpp,ground_truth,reconstruction"
+    head = "name,type,source,mode,topiq_fr,topiq_nr,kind,bpp,ground_truth,reconstruction"
     (folder / "scores.csv").write_text("\n".join([head, *rows]) + "\n")
     metrics = {
         f"topiq_{kind}": {

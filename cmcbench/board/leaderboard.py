@@ -142,13 +142,13 @@ def _latex(lines: list[Line], names: Sequence[str], metrics: dict[str, bool]) ->
         arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
         heads = [latex_text(heading(name, metrics)[:-1]) + arrows[heading(name, metrics)[-1]] for name in columns]
         groups: dict[object, list[list[str]]] = {}
-        for line in own:
+        for line in (line for line in own if any(name in line.cells for name in columns)):
             cells = [_latex_score(line, name) for name in columns]
             status = "" if line.status == "whole" else f" ({line.status})"
             name = latex_text(line.target + status + (f" (baseline {line.baseline})" if line.baseline else ""))
             rate = number(line.bpp, 4) + ("$^*$" if line.nominal and line.bpp is not None else "")
             groups.setdefault(line.folder, []).append([name, line.mode, rate, *cells])
-        caption = r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode." + (
+        caption = r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode among what can be compared." + (
             r" $^*$: nominal rate." if any(line.nominal for line in own) else ""
         )
         head = ["target", "mode", "bpp", *heads]
@@ -160,4 +160,4 @@ def _latex_score(line: Line, name: str) -> str:
     value = number(line.cells.get(name), 4)
     half = half_width(line.low.get(name), line.high.get(name))
     value = rf"\textbf{{{value}}}" if line.ranks.get(name) == 1 else value
-    return rf"{value} {{\scriptsize $\pm${half}}}" if half else value
+    return rf"{value} {{\tiny $\pm${half}}}" if half else value

@@ -118,7 +118,7 @@ class _Reader:
         line.among_published = self._among_published(line)
         yield line
         if self.i2t and both["i2t"] is not None:
-            line = replace(line, mode=OVERALL_I2T, cells={}, overall=both["i2t"], low={}, high={}, among_published=None)
+            line = _encoders_row(line, both["i2t"])
             self._interval(line, "i2t")
             line.among_published = self._among_published(line)
             yield line
@@ -136,7 +136,7 @@ class _Reader:
         yield line
         total = overall_i2t(fr, nr)
         if self.i2t and total is not None:
-            yield replace(line, mode=OVERALL_I2T, cells={}, overall=total)
+            yield _encoders_row(line, total)
 
     def _mode(self, mode: str, view: str = "", kind: str = "") -> Line:
         found = self.summary["modes"][mode]
@@ -187,6 +187,11 @@ class _Reader:
             return None
         rivals = published.rows(published.I2T if line.mode == OVERALL_I2T else published.T2I)
         return 1 + sum(row.overall > line.overall for row in rivals), len(rivals) + 1
+
+
+def _encoders_row(line: Line, overall: float) -> Line:
+    """The row of the I2T table beside that of the T2I table."""
+    return replace(line, mode=OVERALL_I2T, overall=overall, cells={}, low={}, high={}, ranks={}, places={}, among_published=None)
 
 
 def published_lines(table: str) -> Iterator[Line]:

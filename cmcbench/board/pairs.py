@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterable, Sequence
 
 from .lines import OVERALL, OVERALL_I2T, WHOLE, Line
+from .published import PAIR
 from .rows import Marks
 from .tables import csv_text, half_width, markdown_table, markdown_text, number
 
@@ -30,27 +31,29 @@ def files(lines: Sequence[Line]) -> tuple[str, str]:
     grids = {mode: found for mode, found in grids.items() if len(found) > 1}
     if not grids:
         return "", ""
-    decoders = sorted({decoder for found in grids.values() for _, decoder in found})
-    tables, rows = [], [["formula", "encoder", *decoders]]
+    every = sorted({decoder for found in grids.values() for _, decoder in found})
+    tables, rows = [], [["formula", "set", "encoder", *every]]
     for mode, found in grids.items():
-        encoders = sorted({encoder for encoder, _ in found})
-        marks = Marks(found.values(), [OVERALL])
+        encoders, decoders = (sorted({key[side] for key in found}) for side in (0, 1))
+        marks = Marks(found.values(), PAIR)
         body = [[markdown_text(encoder), *(_cell(found.get((encoder, decoder)), marks) for decoder in decoders)] for encoder in encoders]
         legend = markdown_text(marks.legend())
         head = ["encoder", *(markdown_text(decoder) for decoder in decoders)]
         tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
-        rows += [[mode, encoder, *(_figure(found.get((encoder, decoder))) for decoder in decoders)] for encoder in encoders]
+        # In a CSV no mark can stand beside a number: what cannot be compared has rows of its own
+        sets = sorted({(marks.of(line), encoder) for (encoder, _), line in found.items()})
+        rows += [[mode, name, encoder, *(_figure(found.get((encoder, each)), name, marks) for each in every)] for name, encoder in sets]
     return "\n".join(tables) + NOTES, csv_text(rows)
 
 
-def _figure(line: Line | None) -> str:
-    """Only whole results: a number in a CSV has no mark beside it."""
-    return "" if line is None or line.status != WHOLE else number(line.overall, 6)
+def _figure(line: Line | None, name: str, marks: Marks) -> str:
+    """Overall of a whole result of this set."""
+    return "" if line is None or line.status != WHOLE or marks.of(line) != name else number(line.overall, 6)
 
 
 def _cell(line: Line | None, marks: Marks) -> str:
     if line is None:
         return "-"
     half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
-    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line, OVERALL), "" if line.status == WHOLE else f"*{line.status}*"]
+    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line), "" if line.status == WHOLE else f"*{line.status}*"]
     return " ".join(part for part in parts if part)

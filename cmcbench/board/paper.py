@@ -58,7 +58,7 @@ def markdown(lines: Sequence[Line]) -> str:
     for table, title in TITLES.items():
         found = entries(lines, table)
         if found:
-            marks = Marks([entry.line for entry in found], [OVERALL])
+            marks = Marks([entry.line for entry in found], PAIR)
             rows = [_row(entry, table, marks, markdown_text) for entry in found]
             legend = marks.legend()
             tables.append(f"## {title}\n\n{markdown_table(_head(table), rows)}" + (f"\n{markdown_text(legend)}\n" if legend else ""))
@@ -71,11 +71,11 @@ def latex(lines: Sequence[Line]) -> str:
     for table, title in TITLES.items():
         found = entries(lines, table)
         if found:
-            marks = Marks([entry.line for entry in found], [OVERALL])
-            rows = [_row(entry, table, marks, latex_text, bold=r"\textbf{{{}}}".format, half=r"{} {{\scriptsize $\pm${}}}".format) for entry in found]
+            marks = Marks([entry.line for entry in found], PAIR)
+            rows = [_row(entry, table, marks, latex_text, bold=r"\textbf{{{}}}".format, half=r"{} {{\tiny $\pm${}}}".format) for entry in found]
             head = [latex_text(cell) for cell in _head(table)]
             columns = f"llll{'r' * (len(head) - 5)}l"
-            caption = f"{latex_text(title)}. $\\pm$: half the 95\\,\\% interval over images. {latex_text(marks.legend())}".strip()
+            caption = f"{latex_text(title)}. $\\pm$: half the 95\\,\\% interval over images; bold: the best own result. {latex_text(marks.legend())}".strip()
             tables.append(latex_table(caption, f"tab:cmcbench-{table}", columns, head, [rows]))
     return "\n".join(tables)
 
@@ -96,10 +96,9 @@ def _row(
     overall = number(line.overall, 4)
     overall = bold(overall) if line.ranks.get(OVERALL) == 1 else overall
     width = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
-    mark = marks.of(line, OVERALL)
-    where = "published" if line.published else place(line.ranks.get(OVERALL), line.places.get(OVERALL)) + (f" {mark}" if mark else "")
+    where = "published" if line.published else place(line.ranks.get(OVERALL), line.places.get(OVERALL))
     name = "" if line.published else line.target
-    return [where, escape(name), *(escape(side) for side in sides), *scores, half(overall, width) if width else overall, escape(_note(line))]
+    return [where, escape(name), *(escape(side) for side in sides), *scores, half(overall, width) if width else overall, escape(_note(line, marks))]
 
 
 def _score(line: Line | None, metric: str, bold: Callable[[str], str]) -> str:
@@ -109,8 +108,8 @@ def _score(line: Line | None, metric: str, bold: Callable[[str], str]) -> str:
     return bold(cell) if line.ranks.get(metric) == 1 else cell
 
 
-def _note(line: Line) -> str:
-    notes = []
+def _note(line: Line, marks: Marks) -> str:
+    notes = [f"set {marks.of(line)}"] if marks.of(line) else []
     if line.status == PARTIAL:
         notes.append(f"partial {line.n}/{line.of}")
     if line.status == SINGLE:

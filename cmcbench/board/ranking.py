@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Iterable, Iterator, Optional
 
@@ -79,11 +80,22 @@ def _entries(lines: Iterable[Line], metrics: dict[str, bool]) -> Iterator[Entry]
                 yield line, column
 
 
+def _read(file: Path, metrics: tuple[str, ...]) -> Images:
+    """The scores of a file that has not changed are read once for all views."""
+    state = file.stat() if file.exists() else None
+    return _read_once(file, metrics, state and (state.st_mtime_ns, state.st_size))
+
+
+@functools.lru_cache(maxsize=64)
+def _read_once(file: Path, metrics: tuple[str, ...], state: object) -> Images:
+    return read(file, metrics)
+
+
 def _all_images(lines: Iterable[Line], metrics: Iterable[str], quiet: bool) -> dict[Optional[Path], Images]:
     found: dict[Optional[Path], Images] = {}
     for folder in dict.fromkeys(line.folder for line in lines if line.folder is not None):
         try:
-            found[folder] = read(folder / "scores.csv", metrics)
+            found[folder] = _read(folder / "scores.csv", tuple(metrics))
         except BadInput as error:
             if not quiet:
                 say(f"note: the places of what {folder.name} is compared with have no intervals: {error}")

@@ -25,23 +25,27 @@ NOMINAL_NOTE = "\\* nominal: the protocol's rate, since the references have no b
 
 
 class Marks:
-    """Letters for what cannot be compared, where there is such: rows of a column with the same letter can be."""
+    """Letters for rows that cannot be compared, where there are such: other ground truths, or other weights of a metric."""
 
     def __init__(self, lines: Iterable[Line], columns: Iterable[str]) -> None:
         lines = [line for line in lines if not line.published]
-        self.letters: dict[tuple[str, ...], str] = {}
-        for column in columns:
-            keys = sorted({line.peers[column] for line in lines if line.value(column) is not None and column in line.peers})
-            for key in keys if len(keys) > 1 else ():
-                self.letters.setdefault(key, _letter(len(self.letters)))
+        peers = {column: {line.peers.get(column) for line in lines if line.value(column) is not None} for column in columns}
+        self.columns = [column for column, keys in peers.items() if len(keys) > 1 and column != OVERALL]
+        sets = sorted({found for found in map(self._set, lines) if found})
+        self.letters = {found: _letter(place) for place, found in enumerate(sets)} if len(sets) > 1 else {}
 
-    def of(self, line: Line, column: str) -> str:
-        return self.letters.get(line.peers.get(column, ()), "")
+    def _set(self, line: Line) -> tuple[str, ...]:
+        """What a row's scores were made with, as far as others' were made with something else."""
+        found = [f"{LABELS.get(name, name)} {line.peers[name][1]}" for name in self.columns if name in line.peers]
+        return (line.truth, *found) if found else ()
+
+    def of(self, line: Line) -> str:
+        return "" if line.published else self.letters.get(self._set(line), "")
 
     def legend(self) -> str:
-        """A line for the notes that says what the letters stand for; "" where there are none."""
-        listed = [f"{letter}: ground truth {key[0]}, {', '.join(dict.fromkeys(key[1::2]))}" for key, letter in self.letters.items()]
-        return f"Only scores with the same letter can be compared: {'; '.join(listed)}." if listed else ""
+        """A sentence for the notes that says what the letters stand for; "" where there are none."""
+        listed = [f"{letter}: ground truth {', '.join(found)}" for found, letter in self.letters.items()]
+        return f"Only rows of the same set can be compared. {'; '.join(listed)}." if listed else ""
 
 
 def _letter(number: int) -> str:
@@ -81,14 +85,15 @@ def long_markdown(lines: Sequence[Line], names: Sequence[str], metrics: dict[str
     """The table without its notes. Published rows are not in it: they have a table of their own with the user's."""
     lines = [line for line in lines if not line.published]
     columns = [*names, *([OVERALL] if any(line.overall is not None for line in lines) else [])]
-    columns = [column for column in columns if any(line.value(column) is not None for line in lines)] or columns
     marks = Marks(lines, columns)
     has_rate = any(line.bpp is not None for line in lines) or not any(line.content for line in lines)
     rows = []
     for line in lines:
-        cells = [score_cell(line, column, marks) for column in columns]
-        rows.append([name_cell(line), line.mode, _count(line), *([_bpp(line)] if has_rate else []), *cells])
-    return markdown_table(["target", "mode", "n", *(["bpp"] if has_rate else []), *(heading(name, metrics) for name in columns)], rows)
+        cells = [score_cell(line, column) for column in columns]
+        extra = [*([marks.of(line)] if marks.letters else []), *([_bpp(line)] if has_rate else [])]
+        rows.append([name_cell(line), line.mode, _count(line), *extra, *cells])
+    extra = [*(["set"] if marks.letters else []), *(["bpp"] if has_rate else [])]
+    return markdown_table(["target", "mode", "n", *extra, *(heading(name, metrics) for name in columns)], rows)
 
 
 def notes(lines: Sequence[Line], names: Sequence[str]) -> str:
@@ -118,16 +123,15 @@ def _bpp(line: Line) -> str:
     return number(line.bpp, 4) + ("\\*" if line.nominal and line.bpp is not None else "")
 
 
-def score_cell(line: Line, column: str, marks: Marks) -> str:
-    """"2.5646 ±0.012 (1, 1-2) a": mean, interval, place with its interval, letter."""
+def score_cell(line: Line, column: str) -> str:
+    """"2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval."""
     cell = number(line.value(column), 4)
     if not cell:
         return ""
     half = half_width(line.low.get(column), line.high.get(column))
     rank, interval = line.ranks.get(column), line.places.get(column)
     brackets = "" if rank is None else f" ({rank})" if interval in (None, (rank, rank)) else f" ({rank}, {interval[0]}-{interval[1]})"
-    mark = marks.of(line, column)
-    return cell + (f" ±{half}" if half else "") + brackets + (f" {mark}" if mark else "")
+    return cell + (f" ±{half}" if half else "") + brackets
 
 
 def by_mode(lines: Iterable[Line]) -> dict[str, list[Line]]:

@@ -66,11 +66,14 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def latex_table(caption: str, label: str, columns: str, head: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> str:
-    r"""A table of the booktabs package; the cells are already escaped. groups: rows, with a \midrule between groups."""
+    r"""A small table over both columns of a page; the cells are already escaped. groups: rows, a \midrule between them.
+
+    It needs the package booktabs.
+    """
     body = "\\midrule\n".join("".join(" & ".join(row) + r" \\" + "\n" for row in group) for group in groups if group)
     return (
-        f"\\begin{{table}}[t]\n\\centering\n\\caption{{{caption}}}\n\\label{{{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
-        + " & ".join(head) + " \\\\\n\\midrule\n" + body + "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+        f"\\begin{{table*}}[t]\n\\centering\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n\\caption{{{caption}}}\n\\label{{{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
+        + " & ".join(head) + " \\\\\n\\midrule\n" + body + "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
     )  # fmt: skip
 
 
