@@ -17,7 +17,7 @@ FORMAT = 1
 MIB = 1 << 20
 FILES = {  # entry -> its largest size in bytes; OPTIONAL ones may be absent, and submission.json then says why
     "submission.json": MIB // 4, "mail.txt": MIB // 16, "SHA256SUMS": MIB // 16, "environment.json": MIB // 16,
-    "scores.csv": 12 * MIB, "summary.json": 2 * MIB, "manifest.json": 8 * MIB, "reconstructions.sha256": 4 * MIB,
+    "scores.csv": 12 * MIB, "summary.json": MIB, "manifest.json": 8 * MIB, "reconstructions.sha256": 4 * MIB,
     "rates.csv": 8 * MIB, "captions.csv": 8 * MIB, "captions.json": 8 * MIB,
 }  # fmt: skip
 OPTIONAL = ("rates.csv", "captions.csv", "captions.json")

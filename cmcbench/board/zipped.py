@@ -159,14 +159,14 @@ def _content(entry: zipfile.ZipInfo, data: bytes) -> bytes:
     """An entry's bytes, unpacked no further than its size is said to be. Raises ValueError."""
     start = entry.header_offset + LOCAL.size + len(entry.orig_filename.encode())
     content = packed = data[start : start + entry.compress_size]
+    whole = True
     if entry.compress_type == zipfile.ZIP_DEFLATED:
         stream = zlib.decompressobj(-zlib.MAX_WBITS)
         try:
             content = stream.decompress(packed, entry.file_size + 1)
         except zlib.error:
-            raise ValueError(f"{entry.filename} is damaged") from None
-        if not stream.eof or stream.unused_data:
-            raise ValueError(f"{entry.filename} is damaged or larger than it says")
-    if len(content) != entry.file_size or zlib.crc32(content) != entry.CRC:
+            content = b""
+        whole = stream.eof and not stream.unused_data
+    if not whole or len(content) != entry.file_size or zlib.crc32(content) != entry.CRC:
         raise ValueError(f"{entry.filename} is damaged: its size or checksum is not what the zip says")
     return content
