@@ -10,6 +10,7 @@ from .options import run
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
     "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
     "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
+    "doctor": ("doctor", "what is there, what is missing, and the command that mends each"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
     "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
     "curves": ("board.curves_command", "rate-distortion curves, BD-rates and costs of scored targets"),

@@ -67,7 +67,7 @@ def _look(options: argparse.Namespace, root: Path, report: Report) -> list[Item]
 
 def _check(options: argparse.Namespace) -> None:
     if not options.captions_base.startswith(("https://", "http://")):
-        raise BadInput(f"--captions_base {ascii(options.captions_base)}: expected an address that begins with https:// or http://.")
+        raise BadInput(f"--captions_base {ascii(options.captions_base)}: expected an address that begins with https://.")
     if not options.revision.strip() or not options.revision.isprintable():
         raise BadInput(f"--revision {ascii(options.revision)}: expected a branch, tag or commit.")
 
@@ -95,11 +95,17 @@ def _check_room(items: list[Item], root: Path, keep_zips: bool) -> None:
         free = shutil.disk_usage(place).free
         print(f"disk: {size(needed)} needed in {place}, with what is unpacked; {size(free)} free")
         if needed + MARGIN > free:
-            parts = "; ".join(f"{part} ({size(sum(each.size for each in there if each.part == part))})" for part in dict.fromkeys(each.part for each in there))
             raise RunFailed(
                 f"{place} has {size(free)} free, and {size(needed + MARGIN)} are needed. Make room, choose another folder with "
-                f"--root, or fetch a part: {parts}. E.g.: python -m cmcbench download {there[0].part}"
+                f"--root, or fetch a part: {_sizes(there)}, e.g. with: python -m cmcbench download {there[0].part}"
             )
+
+
+def _sizes(items: list[Item]) -> str:
+    sizes: dict[str, int] = {}
+    for item in items:
+        sizes[item.part] = sizes.get(item.part, 0) + item.size
+    return ", ".join(f"{part} {size(total)}" for part, total in sizes.items())
 
 
 def _existing(folder: Path) -> Path:
@@ -126,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("parts", nargs="*", type=_part, default=["all"], metavar="PART", help=f"{', '.join(PARTS)}, or all")
     options.add_argument("--root", default=".", help="folder that holds GT, Ref, Weight and Text")
     options.add_argument("--revision", default="main", help="of the data set on the hub: a branch, tag or commit")
-    options.add_argument("--captions_base", metavar="URL", default=CAPTIONS_BASE, help="address of the folder of the caption files")
+    options.add_argument("--captions_base", metavar="URL", default=CAPTIONS_BASE, help="address of the captions' folder")
     options.add_argument("--keep_zips", action="store_true", help="keep the zip files, in .download below the folder they go to")
     options.add_argument("--overwrite", action="store_true", help="replace files that are there and differ")
     options.add_argument("--dry_run", action="store_true", help="say what would be fetched, and fetch nothing")

@@ -96,7 +96,8 @@ class Counted:
 
     def write(self, data: bytes) -> None:
         if self.file.tell() + len(data) > self.remote.size:
-            raise RunFailed(f"{self.remote.file}: {endpoint()} sends more than the {self.remote.size:,} bytes it told of. {AGAIN}")
+            told = f"{self.remote.size:,} bytes"
+            raise RunFailed(f"{self.remote.file}: {endpoint()} sends more than the {told} that it told of. Check HF_ENDPOINT.")
         self.file.write(data)
         self.bar.update(len(data))
 

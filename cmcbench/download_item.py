@@ -149,9 +149,11 @@ class HubItem(Item):
         if done.skipped:
             say(f"note: {self.file}: what is no picture was left out ({len(done.skipped)}, first: {done.skipped[0]}).")
         self._left_alone(report, done.kept)
-        write_json(self.record_file, {"file": self.file, "commit": self.remote.commit, "mark": self.mark, "members": done.members})
+        record = {"file": self.file, "commit": self.remote.commit, "mark": self.mark, "members": done.members}
+        write_json(self.record_file, record)
         before = len(done.members) - done.written
-        say(f"{self.folder}: {done.written:,} images of {self.file} written{f', {before:,} were there before' if before else ''}.")
+        also = f", {before:,} were there before" if before else ""
+        say(f"{self.folder}: {done.written:,} images of {self.file} written{also}.")
         if not keep_zips and not done.kept:
             self.whole.unlink()
 

@@ -49,7 +49,7 @@ def unpack(archive: Path, folder: Path, overwrite: bool) -> Unpacked:
     Raises RunFailed for a zip that is damaged, and before anything is written for one that is not built as an honest one.
     """
     try:
-        _check_directory(archive)
+        check_directory(archive)
         with zipfile.ZipFile(archive) as file:
             entries, skipped = _entries(file.infolist(), archive.stat().st_size)
             done = Unpacked({name: (entry.file_size, entry.CRC) for name, entry in entries.items()}, skipped=skipped)
@@ -65,7 +65,7 @@ def unpack(archive: Path, folder: Path, overwrite: bool) -> Unpacked:
 def total_size(archive: Path) -> int:
     """Bytes of all pictures of a zip. Raises RunFailed as unpack does."""
     try:
-        _check_directory(archive)
+        check_directory(archive)
         with zipfile.ZipFile(archive) as file:
             return sum(entry.file_size for entry in _entries(file.infolist(), archive.stat().st_size)[0].values())
     except BROKEN as error:
@@ -109,7 +109,7 @@ def _same(path: Path, size: int, checksum: int) -> "bool | None":
     return found == checksum
 
 
-def _check_directory(archive: Path) -> None:
+def check_directory(archive: Path) -> None:
     """Refuse a zip whose directory would fill the memory, before zipfile reads it. Raises ValueError."""
     with open(archive, "rb") as file:
         entries, size = _directory(file)
