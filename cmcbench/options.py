@@ -52,6 +52,17 @@ def positive(text: str) -> int:
     return value
 
 
+def bits_per_pixel(text: str) -> float:
+    """A rate in bits per pixel, 0 < rate <= 24, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 24:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate in bits per pixel above 0 and up to 24")
+    return value
+
+
 def resolve_device(device: str) -> str:
     """The device to compute on. Imports torch. Raises BadInput for one that this machine does not have."""
     import torch

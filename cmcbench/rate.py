@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from .errors import BadInput
+from .protocol import NOMINAL_IMAGE_BPP
 from .store import write_bytes
 
 BLOCK = 64  # pixels; one side of the block that becomes one pixel of the pixel reference
@@ -32,9 +33,21 @@ def grid_bits(width: int, height: int) -> int:
     return BITS_PER_BLOCK * columns * rows
 
 
+def nominal_bits(reference: str, width: int, height: int) -> int:
+    """Bits at which the protocol takes a reference ("image" or "pixel") whose bitstream is not known, by its picture's size."""
+    return grid_bits(width, height) if reference == "pixel" else round(NOMINAL_IMAGE_BPP * width * height)
+
+
 def bpp(bits: int, width: int, height: int) -> float:
     """Bits per pixel of the ground truth."""
     return bits / (width * height)
+
+
+def references_at(folder: Path, rate: float) -> Path:
+    """Where the references of a sweep over bits per pixel lie: beside `folder`, e.g. Ref@0.01. Raises BadInput for one without a name."""
+    if folder.name in ("", ".."):
+        raise BadInput(f"--ref_dir {folder}: has no name that the folders of a sweep could lie beside as NAME@{rate:g}.")
+    return folder.with_name(f"{folder.name}@{rate:g}")
 
 
 @dataclass(frozen=True)
@@ -71,10 +84,10 @@ class Rate:
 
 
 def whole(text: str) -> int:
-    """A cell of a table of rates as a whole number of at least 0. Raises ValueError."""
+    """A cell of a table of rates as a whole number, 0 <= n < 2**63. Raises ValueError."""
     value = int(text)
-    if value < 0:
-        raise ValueError(f"{text} is below 0")
+    if not 0 <= value < 1 << 63:
+        raise ValueError(f"{text[:40]} is no count")
     return value
 
 

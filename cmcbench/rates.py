@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 
 from .errors import BadInput
 from .rate import seconds, whole
-from .store import write_bytes
+from .store import plain_name, write_bytes
 
 FILE = "rates.csv"
 MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
@@ -70,12 +70,16 @@ def read(path: Path) -> Rates:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
-        raise BadInput(f"{path} is no table of rates of this program ({error}). Move it away, then use --overwrite.") from None
+        raise BadInput(
+            f"{path} is no table of rates of this program ({error}). Move it away; the command that made the pictures writes it anew."
+        ) from None
     return {row.key: row for row in spent}
 
 
 def _row(cells: dict[str, str]) -> Spent:
     row = Spent(**{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()})
+    if not (row.name and plain_name(row.name) and row.mode):
+        raise ValueError(f"{ascii(row.name)} is no picture of a mode")
     if row.kind not in (MEASURED, NOMINAL):
         raise ValueError(f"a rate is {MEASURED} or {NOMINAL}, not {row.kind!r}")
     return row

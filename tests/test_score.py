@@ -314,18 +314,19 @@ def test_a_picture_that_a_metric_does_not_take(ready, small_truth):
     assert "ms_ssim does not take it" in done.stderr and all(row["psnr"] for row in scores(ready))
 
 
-def test_bits_and_bpp_come_from_the_manifest(faked, small_truth):
+def test_bits_and_bpp_come_from_rates_csv(faked, small_truth):
     write_captions(faked.folder / "Text" / "gpt4v.csv", {path.name: "ten chars." for path in small_truth.iterdir()})
     faked.decode("--mode", "text")
     faked.score(*METRICS)
     for row in scores(faked):
         with Image.open(small_truth / row["name"]) as image:
-            assert row["bits"] == "80" and float(row["bpp"]) == pytest.approx(80 / (image.width * image.height), abs=1e-6)
+            assert row["bits"] == row["caption_bits"] == "80" and row["kind"] == "measured"
+            assert float(row["bpp"]) == pytest.approx(80 / (image.width * image.height), abs=1e-6)
     assert summary(faked)["modes"]["text"]["bpp"]["n"] == 4
-    record = faked.folder / "Result/real/manifest.json"
-    record.write_text(record.read_text().replace('"bits": 80', '"bits": "<b>"'))
+    table = faked.folder / "Result/real/rates.csv"
+    table.unlink()
     faked.score(*METRICS)
-    assert {row["bits"] for row in scores(faked)} == {""}
+    assert {row["bits"] for row in scores(faked)} == {""} and summary(faked)["modes"]["text"]["rate"] is None
 
 
 def test_pyiqa_leaves_other_libraries_alone(tmp_path):

@@ -11,13 +11,15 @@ from models.base import T2IModel
 
 from .. import captions, manifest
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, own_adapter, parser, positive, short_name
+from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..ranks import join
 from ..report import Report
-from ..store import digest
+from ..store import digest, read_json
+from . import sweep
 from .jobs import Sources
 from .run import Request, make
+from .sweep import Point
 
 CAPTIONS = "./Text/gpt4v.csv"
 MODEL = "real"
@@ -36,30 +38,37 @@ def main(argv: list[str]) -> int:
     model_dir = options.model_dir or model.default_dir
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
-    modes = _modes(options.mode, model, name)
-    _check_strength(options.strength, options.steps, modes, model)
+    points = sweep.points(options.strength, options.bpp, options.ref_dir)
+    modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
+    for point in points:
+        _check_strength(point.strength, options.steps, modes, model)
 
     file = Path(options.input_path or CAPTIONS)
     texts = captions.read(file) if any(mode.captioned for mode in modes) else None
     encoder = folder_name(file.stem, "--input_path")
     result = options.result_name or (name if encoder == PUBLISHED_ENCODER else f"{name}+{encoder}")
-    folder = Path(options.output_path) / folder_name(result, "--result_name" if options.result_name else "--model_name")
-    sources = Sources(Path(options.ref_dir), Path(options.ground_truth), texts, report)
-    jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
-
-    settings = {mode.name: _settings(mode, options, name, model, model_dir, file) for mode in modes}
-    facts = _facts(name, model_dir, file if texts else None)
+    record = _captions_record(file) if texts else {}
     ranks = join()
-    made = make(
-        Request(
-            model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size or 1,
-            options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
-        )
-    )  # fmt: skip
+    requests = []
+    for point in points:
+        folder = Path(options.output_path) / folder_name(result + point.suffix, "--result_name" if options.result_name else "--model_name")
+        sources = Sources(point.references, Path(options.ground_truth), texts, report, _seconds(record))
+        sweep.check_references(point, sources.rates)
+        jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
+        settings = {mode.name: _settings(mode, point, options, name, model, model_dir, file) for mode in modes}
+        facts = _facts(name, model_dir, point, file if texts else None, record)
+        requests.append(
+            Request(
+                model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size or 1,
+                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
+            )
+        )  # fmt: skip
+    made = make(*requests)
     if not ranks.first:
         return 0  # process 0 tells how it ended
-    wanted = sum(len(planned) for planned in jobs.values())
-    return report.close(f"{made} images made; {folder} has the {wanted} of this run but for what failed.")
+    wanted = sum(len(planned) for request in requests for planned in request.jobs.values())
+    folders = ", ".join(str(request.folder) for request in requests)
+    return report.close(f"{made} images made; {folders} {'has' if len(requests) == 1 else 'have'} the {wanted} of this run but for what failed.")
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
@@ -81,7 +90,7 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
             raise BadInput(f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength.")
 
 
-def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: Optional[str], file: Path) -> dict[str, Any]:
+def _settings(mode: Mode, point: Point, options: Any, name: str, model: T2IModel, model_dir: Optional[str], file: Path) -> dict[str, Any]:
     takes_strength = model.accepts_strength and mode.strength is not None
     return {
         "model": name.lower(),
@@ -90,7 +99,7 @@ def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: O
         "steps": options.steps,
         "seed": options.seed,
         "dtype": None if options.dtype == "auto" else options.dtype,
-        "strength": (options.strength or mode.strength) if takes_strength else None,
+        "strength": (point.strength or mode.strength) if takes_strength else None,
         # Not None, which would not be compared
         "guidance": "own" if options.guidance is None else options.guidance,
         "negative_prompt": options.negative_prompt or "",
@@ -102,19 +111,31 @@ def _settings(mode: Mode, options: Any, name: str, model: T2IModel, model_dir: O
     }
 
 
-def _facts(name: str, model_dir: Optional[str], file: Optional[Path]) -> dict[str, Any]:
-    """What a reader of the manifest wants to know besides; not compared."""
-    encoder: dict[str, Any] = {}
-    if file is not None:
-        # The captions' own manifest, where there is one, tells whether their encoder is a baseline
-        from ..store import read_json
+def _captions_record(file: Path) -> dict[str, Any]:
+    """The captions' own manifest, {} where there is none: whether their encoder is a baseline, what each took."""
+    try:
+        return read_json(file.with_suffix(".json")) or {}
+    except BadInput:
+        return {}
 
-        try:
-            record = read_json(file.with_suffix(".json")) or {}
-        except BadInput:
-            record = {}
+
+def _seconds(record: dict[str, Any]) -> dict[str, float]:
+    """stem -> seconds that an image's caption took, of those that the captions' manifest tells of."""
+    images = record.get("images")
+    found = {
+        Path(name).stem: made["seconds"]
+        for name, made in (images.items() if isinstance(images, dict) else ())
+        if isinstance(made, dict) and isinstance(made.get("seconds"), (int, float))
+    }
+    return {stem: seconds for stem, seconds in found.items() if math.isfinite(seconds) and seconds >= 0}
+
+
+def _facts(name: str, model_dir: Optional[str], point: Point, file: Optional[Path], record: dict[str, Any]) -> dict[str, Any]:
+    """What a reader of the manifest wants to know besides; not compared."""
+    encoder = None
+    if file is not None:
         encoder = {"file": file.name, "sha256": digest(file.read_bytes()), "baseline": bool(record.get("baseline"))}
-    return {"t2i": name, "model_dir": model_dir, "captions": encoder or None}
+    return {"t2i": name, "model_dir": model_dir, "captions": encoder, "references": point.references.resolve().name}
 
 
 def _parser():
@@ -127,7 +148,13 @@ def _parser():
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
     options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
-    options.add_argument("--strength", type=float, default=0, help="img2img strength; 0: the mode's own")
+    options.add_argument(
+        "--strength", type=float, nargs="+", default=[0], help="img2img strength; 0: the mode's own; several: a sweep, RESULT@strength=VALUE each"
+    )
+    options.add_argument(
+        "--bpp", type=bits_per_pixel, nargs="+", default=None,
+        help="a sweep over references that script-i2t.py --bpp made beside --ref_dir: RESULT@bpp=VALUE each (None: --ref_dir itself)",
+    )
     options.add_argument("--steps", type=positive, default=STEPS, help="inference steps")
     options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from ..captions import Captions
 from ..dataset import choose, image_size, list_images
+from ..dictionary import deflate_bits
 from ..errors import BadInput, ImageProblem
-from ..protocol import IMAGE_PROMPT, MODES, Mode
-from ..rate import Rate, caption_bits, read_rates
+from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, Mode
+from ..rate import BITS_PER_BLOCK, caption_bits, nominal_bits, read_rates
+from ..rates import MEASURED, NOMINAL, Spent
 from ..report import Report
+from ..sizes import read_sizes
 from ..store import digest
 
 FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
@@ -21,7 +24,8 @@ FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tel
 class Planned:
     """One reconstruction to make. stem: the image's name without ending. size: the output's (width, height) in pixels.
 
-    inputs: what it is made of (digests of prompt and guide, size, bits), as the manifest keeps it.
+    inputs: what it is made of (digests of prompt and guide, size), as the manifest keeps it. spent: what it costs, as far as
+    it is known before it is made.
     """
 
     stem: str
@@ -29,17 +33,21 @@ class Planned:
     guide: Optional[Path]
     size: tuple[int, int]
     inputs: dict[str, Any]
+    spent: Spent
 
 
 class Sources:
-    """The folders and captions that jobs are made of."""
+    """The folders and captions that jobs are made of. seconds: stem -> what an image's caption took, where it is known."""
 
-    def __init__(self, references: Path, ground_truth: Path, captions: Optional[Captions], report: Report) -> None:
-        self.folder, self.captions, self.report = references, captions, report
+    def __init__(
+        self, references: Path, ground_truth: Path, captions: Optional[Captions], report: Report, seconds: Mapping[str, float] = {}
+    ) -> None:
+        self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
         kinds = {mode.reference for mode in MODES.values() if mode.reference}
         self.references = {kind: list_images(references / kind, "--ref_dir") for kind in sorted(kinds)}
         self.ground_truth = list_images(ground_truth, "--ground_truth")
         self.rates = read_rates(references / "rate.csv")
+        self.sizes = read_sizes(references)
 
     def plan(self, mode: Mode, pattern: Optional[str], subset: Optional[int]) -> list[Planned]:
         """The jobs of a mode, by name. Images that lack an input are reported. Raises BadInput where none is left."""
@@ -65,11 +73,20 @@ class Sources:
                 f"Captions name {len(prompts)} images, the references are {len(self.references.get(mode.reference, {}))}, "
                 f"the ground truth has {len(self.ground_truth)}; they are paired by file name."
             )
+        self._tell_nominal([job.stem for job in jobs if job.spent.kind == NOMINAL])
         return jobs
 
     def _tell(self, stems: list[str], what: str) -> None:
         if stems:
             self.report.once(what, f"note: {len(stems)} {what} (first: {stems[0]}).")
+
+    def _tell_nominal(self, stems: list[str]) -> None:
+        if stems:
+            self.report.once(
+                "nominal",
+                f"note: {self.folder / 'rate.csv'} does not tell of {len(stems)} reference(s) (first: {stems[0]}). Their bits are "
+                f"the protocol's, {NOMINAL_IMAGE_BPP:g} bpp for image and {BITS_PER_BLOCK} bits a block for pixel, and marked {NOMINAL}.",
+            )
 
     def _prompts(self, mode: Mode) -> dict[str, str]:
         """stem -> prompt of every image that the mode could be run on."""
@@ -95,30 +112,39 @@ class Sources:
         except (ImageProblem, OSError) as error:
             self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
             return None
-        rate = self.rates.get((mode.reference, stem))
-        inputs = {
-            "prompt": digest(prompt.encode()),
-            "guide": seen,
-            "size": f"{size[0]}x{size[1]}",
-            "bits": _bits(mode, prompt, seen, rate),
-        }
-        return Planned(stem, prompt, guide, size, inputs)
+        inputs = {"prompt": digest(prompt.encode()), "guide": seen, "size": f"{size[0]}x{size[1]}"}
+        return Planned(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))
+
+    def _spent(self, mode: Mode, stem: str, prompt: str, size: tuple[int, int], guide: Optional[str]) -> Spent:
+        """What the decoder is sent, and what encoding it took where that is known of caption and reference alike.
+
+        guide: the reference's digest. One that rate.csv does not tell of is taken at the protocol's rate.
+        """
+        parts = {"caption": caption_bits(prompt) if mode.captioned else 0, "pixel": 0, "image": 0}
+        seconds = [self.seconds.get(stem)] if mode.captioned else []
+        kind = MEASURED
+        if mode.reference:
+            rate = self.rates.get((mode.reference, stem))
+            known = rate is not None and rate.sha256 == guide
+            parts[mode.reference] = rate.bits if known else nominal_bits(mode.reference, *size)
+            seconds.append(rate.seconds if known else None)
+            kind = MEASURED if known else NOMINAL
+        return Spent(
+            f"{stem}.png", mode.name, sum(parts.values()), kind, parts["caption"],
+            deflate_bits(prompt, stem) if mode.captioned else 0, parts["pixel"], parts["image"],
+            encode_seconds=None if None in seconds else round(sum(seconds), 6),
+        )  # fmt: skip
 
     def _size(self, stem: str, guide: Optional[Path]) -> tuple[int, int]:
-        """The output's size: the reference's, else the ground truth's (its header, never its pixels), else 1024x1024."""
+        """The output's size: the reference's, else the ground truth's (its header, never its pixels), else that in sizes.csv,
+        else 1024x1024."""
         known = [guide, *(images.get(stem) for images in self.references.values()), self.ground_truth.get(stem)]
         for path in known:
             if path is not None:
                 return image_size(path)
+        if stem in self.sizes:
+            return self.sizes[stem]
         self.report.once(
             "size", f"note: {stem} has neither a reference nor a ground truth that tells its size: it is made 1024x1024."
         )
         return FALLBACK_SIZE
-
-
-def _bits(mode: Mode, prompt: str, guide: Optional[str], rate: Optional[Rate]) -> Optional[int]:
-    """Bits that the decoder was sent, None where the reference's are not known (a reference that rate.csv does not tell of)."""
-    bits = caption_bits(prompt) if mode.captioned else 0
-    if guide is None:
-        return bits
-    return bits + rate.bits if rate is not None and rate.sha256 == guide else None

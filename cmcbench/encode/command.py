@@ -8,9 +8,10 @@ from models import create
 
 from ..dataset import choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, add_compute, folder_name, own_adapter, parser, positive, short_name
+from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name
 from ..protocol import SEED, WORDS
 from ..ranks import join
+from ..rate import references_at
 from ..report import Report, say
 
 MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
@@ -30,6 +31,8 @@ def main(argv: list[str]) -> int:
         raise BadInput(_nothing(folder, len(everything), options.images))
     images = {stem: everything[stem] for stem in chosen}
 
+    places = _places(Path(options.ref_dir), options.bpp)
+
     # The model's name is checked before minutes go into references
     model = create("i2t", options.model_name, options.model_dir) if captioning else None
     if model is not None and model.runs_instead and not options.model_dir:
@@ -41,8 +44,9 @@ def main(argv: list[str]) -> int:
     if options.references and ranks.first:
         from .references import make as make_references
 
-        make_references(images, Path(options.ref_dir), options.bpp, options.overwrite, report)
-        done.append(f"References of {len(images)} images are in {options.ref_dir}.")
+        for place, bpp in places.items():
+            make_references(images, place, bpp, options.overwrite, report)
+        done.append(f"References of {len(images)} images are in {', '.join(map(str, places))}.")
     if model is not None:
         from .run import Request, make
 
@@ -59,6 +63,16 @@ def main(argv: list[str]) -> int:
         )  # fmt: skip
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
     return report.close(" ".join(done)) if ranks.first else 0  # process 0 tells how it ended
+
+
+def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
+    """folder -> bits per pixel of the references that go there: `folder` itself, or one beside it for each of several rates."""
+    if len(budgets) == 1:
+        return {folder: budgets[0]}
+    places = {references_at(folder, bpp): bpp for bpp in budgets}
+    if len(places) < len(budgets) or any(float(f"{bpp:g}") != bpp for bpp in budgets):
+        raise BadInput(f"--bpp {' '.join(map(str, budgets))}: a folder is named by six digits of its rate, and these are not told apart by them.")
+    return places
 
 
 def _nothing(folder: Path, found: int, pattern: str) -> str:
@@ -82,7 +96,7 @@ def _parser():
     options.add_argument("--explen", type=positive, default=WORDS, help="number of words to ask for")
     options.add_argument("--references", action="store_true", help="also make Ref/pixel and Ref/image from the ground truth")
     options.add_argument("--ref_dir", default="./Ref/", help="folder that the references go to")
-    options.add_argument("--bpp", type=_rate, default=0.02, help="bits per pixel that an image reference may take")
+    options.add_argument("--bpp", type=bits_per_pixel, nargs="+", default=[0.02], help="bits per pixel that an image reference may take; several: REF_DIR@VALUE each")
     add_choice(options)
     add_compute(options)
     options.add_argument("--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default")
@@ -91,15 +105,3 @@ def _parser():
     options.add_argument("--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1")
     options.add_argument("--concurrency", type=positive, default=8, help="requests to a server at the same time")
     return options
-
-
-def _rate(text: str) -> float:
-    from argparse import ArgumentTypeError
-
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 24:
-        raise ArgumentTypeError(f"{text!r} is not a rate in bits per pixel above 0 and up to 24")
-    return value

@@ -1,0 +1,78 @@
+"""Sweeps: several points of one curve, each a result of its own, from one load of the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Sequence
+
+from models.base import T2IModel
+
+from ..errors import BadInput
+from ..protocol import Mode
+from ..rate import Rate, references_at
+from ..report import say
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep, or all there is without one. suffix: what its result's name ends with, "" without a sweep.
+
+    strength: 0 for the mode's own. references: the folder with image/ and pixel/. bpp: the budget they were made with.
+    """
+
+    suffix: str
+    strength: float
+    references: Path
+    bpp: Optional[float] = None
+
+
+def points(strengths: Sequence[float], rates: Optional[Sequence[float]], references: str) -> list[Point]:
+    """The points that --strength and --bpp ask for. Raises BadInput for two sweeps at once and for values that share a name."""
+    folder = Path(references)
+    if rates is None and len(strengths) == 1:
+        return [Point("", strengths[0], folder)]
+    if rates is not None and len(strengths) > 1:
+        raise BadInput("--strength and --bpp both have several points. Sweep one of them, with one value of the other.")
+    if rates is not None:
+        _check_names("--bpp", rates)
+        return [Point(f"@bpp={rate:g}", strengths[0], references_at(folder, rate), rate) for rate in rates]
+    _check_names("--strength", strengths)
+    if 0 in strengths:
+        raise BadInput("--strength 0 is another strength in each mode and no point of a sweep. Give the strength itself.")
+    return [Point(f"@strength={strength:g}", strength, folder) for strength in strengths]
+
+
+def _check_names(flag: str, values: Sequence[float]) -> None:
+    names = [f"{value:g}" for value in values]
+    for name, value in zip(names, values):
+        if names.count(name) > 1:
+            raise BadInput(f"{flag}: {name} stands there {names.count(name)} times; a result is named by six digits of it.")
+        if float(name) != value:
+            raise BadInput(f"{flag} {value!r}: has more than the six digits that name a result.")
+
+
+def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel) -> list[Mode]:
+    """The modes that a sweep means something to: --mode all leaves the others out, aloud. Raises BadInput where none is left."""
+    if not points[0].suffix:
+        return modes
+    if points[0].bpp is not None:
+        kept, flag, why = [mode for mode in modes if mode.reference == "image"], "--bpp", "a reference picture"
+    else:
+        kept, flag, why = [mode for mode in modes if mode.strength is not None and model.accepts_strength], "--strength", "a strength"
+    if not kept:
+        raise BadInput(f"{flag} is swept, and this decoder takes {why} in no mode of --mode {asked}. Leave {flag} out, or choose another.")
+    if left := [mode.name for mode in modes if mode not in kept]:
+        say(f"note: {', '.join(left)} mode takes no part in the sweep: it has not {why}.")
+    return kept
+
+
+def check_references(point: Point, rates: dict[tuple[str, str], Rate]) -> None:
+    """Refuse references of a sweep over bpp that were not made with its budget: their rates would be taken for it."""
+    budgets = {rate.budget for rate in rates.values() if rate.reference == "image"}
+    if point.bpp is not None and budgets != {f"{point.bpp:g}"}:
+        found = f"were made with {', '.join(sorted(budgets))}" if budgets else "are none that rate.csv tells of"
+        raise BadInput(
+            f"--bpp {point.bpp:g}: the image references in {point.references} {found}. Make them with: python script-i2t.py "
+            f"--model_name none --references --ref_dir {point.references} --bpp {point.bpp:g}"
+        )
