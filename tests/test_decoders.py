@@ -4,6 +4,7 @@ depends on."""
 from __future__ import annotations
 
 import functools
+import json
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ DECODERS = {
     "sdxl": ("sdxl", ALL, (128, 96)),
     "sd15": ("sd15", ALL, (128, 96)),
     "instructpix": ("instructpix", {"full", "image"}, (128, 96)),
-    "ssd1b": ("sdxl", ALL, (128, 96)),
+    "ssd1b": ("ssd1b", ALL, (128, 96)),
     "pg20": ("sdxl", ALL, (128, 96)),
     "pg25": ("pg25", ALL, (128, 96)),
     "dreamlike": ("sd15", ALL, (128, 96)),
@@ -177,6 +178,39 @@ def test_flux2_equals_the_bare_pipeline(decoder, checkpoint):
     options = {"image": one.guide.resize((128, 96)), "num_inference_steps": 4}  # the size is then the guide's
     expected = bare(prompt=one.prompt, generator=torch.Generator().manual_seed(one.seed), **options).images
     assert differ(decoder("flux2").generate([one]), expected) == 0
+
+
+def test_flux2_dev_equals_the_bare_pipeline(checkpoint):
+    """The large one has another text encoder, and guidance as an input of its transformer."""
+    bare = diffusers.Flux2Pipeline.from_pretrained(checkpoint("flux2_dev"))
+    model = load(models.create("t2i", "flux2"), checkpoint("flux2_dev"))
+    assert model.modes == EDIT and not model.accepts_strength
+    for text in (False, True):
+        one = task(model, text=text, steps=2)
+        options = {"width": 128, "height": 96, "num_inference_steps": 2}
+        options["image"] = None if text else one.guide.resize((128, 96))
+        expected = bare(prompt=one.prompt, generator=torch.Generator().manual_seed(one.seed), **options).images
+        made = model.generate([one])
+        assert differ(made, expected) == 0
+        for change in ({"prompt": "quite another"}, {"seed": 8}):
+            assert differ(made, model.generate([replace(one, **change)])) > 0
+    guided = models.create("t2i", "flux2")
+    guided.load(str(checkpoint("flux2_dev")), "cpu", torch.float32, frozenset({"full"}), guidance=1.5)
+    one = task(model, steps=2)
+    assert differ(model.generate([one]), guided.generate([one])) > 0
+    with pytest.raises(ModelError, match="no negative prompt"):
+        guided.load(str(checkpoint("flux2_dev")), "cpu", torch.float32, frozenset({"full"}), negative_prompt="ugly")
+
+
+def test_a_processor_without_words_is_told(checkpoint, tmp_path):
+    """FLUX.2 dev's has the tokenizer's place, and is looked into like one."""
+    folder = shutil.copytree(checkpoint("flux2_dev"), tmp_path / "cut")
+    file = folder / "tokenizer" / "tokenizer.json"
+    words = json.loads(file.read_text())
+    words["model"]["vocab"], words["model"]["merges"] = dict(list(words["model"]["vocab"].items())[:20]), []
+    file.write_text(json.dumps(words))
+    with pytest.raises(ModelError, match="incomplete. It lacks tokenizer"):
+        load(models.create("t2i", "flux2"), folder)
 
 
 # --- AnimateDiff

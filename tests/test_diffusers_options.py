@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import shutil
 
+import accelerate.hooks
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -267,16 +268,34 @@ def test_offload_instead_of_moving_to_the_gpu(checkpoint, monkeypatch, kind, wan
 
 @pytest.mark.parametrize("name", ["sdxl", "flux"])
 def test_twins_do_not_break_each_others_hooks(checkpoint, plain, monkeypatch, name):
-    """Diffusers' own hooks with the CPU as the device that they move modules to: all but the copy to a GPU is real.
-
-    Not so with sequential offload: accelerate cannot take the CPU for that device.
-    """
+    """Diffusers' own hooks with the CPU as the device that they move modules to: all but the copy to a GPU is real."""
     monkeypatch.setattr(_options, "_refuse_offload", lambda *_: None)
     model = load(checkpoint(name), offload="model")
     for text in (True, False, True, False):
         jobs = some(model, text, (1, 2))
         assert differ(model.generate(jobs), plain(name).generate(jobs)) <= 1
         assert all(hasattr(pipe.vae, "_hf_hook") and len(pipe._all_hooks) > 2 for pipe in model._pipes.values())
+
+
+@pytest.mark.parametrize("name", ["sdxl", "flux"])
+def test_layers_are_fetched_one_by_one(checkpoint, plain, monkeypatch, name):
+    """Accelerate's own hooks, set once for the twins: no weight is anywhere but in the CPU's store between two layers.
+
+    They ask for the device "cpu:0", which no tensor calls itself: a copy that is one on a GPU alone is spared here.
+    """
+    place = accelerate.hooks.set_module_tensor_to_device
+    cpu = {"cpu:0": "cpu"}
+    monkeypatch.setattr(
+        accelerate.hooks, "set_module_tensor_to_device",
+        lambda module, name, device, **options: place(module, name, cpu.get(str(device), device), **options),
+    )  # fmt: skip
+    monkeypatch.setattr(_options, "_refuse_offload", lambda *_: None)
+    model = load(checkpoint(name), offload="sequential")
+    parts = [part for pipe in model._pipes.values() for part in pipe.components.values() if hasattr(part, "parameters")]
+    for text in (True, False, True, False):
+        jobs = some(model, text, (1, 2))
+        assert differ(model.generate(jobs), plain(name).generate(jobs)) <= 1
+        assert {weight.device.type for part in parts for weight in part.parameters()} == {"meta"}
 
 
 def test_tiling(checkpoint):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tiny_i2t
 import tiny_llava
 import torch
-from PIL import Image, ImageOps
+from PIL import ImageOps
 from safetensors.torch import load_file, save_file
+from test_transformers_family import edit, pictures
 from transformers import CLIPConfig, CLIPModel
 
 from models import ModelError, create, names
@@ -59,16 +58,6 @@ def refusal(name: str, folder: Path) -> str:
         load(name, folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def pictures() -> list[Image.Image]:
-    sizes = [(64, 64), (200, 90), (50, 170), (300, 300), (97, 131)]
-    colours = np.random.default_rng(1).integers(0, 255, (len(sizes), 3, 3, 3), dtype=np.uint8)
-    return [Image.fromarray(c).resize(size, Image.Resampling.BICUBIC) for c, size in zip(colours, sizes)]
-
-
-def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
 # By name

@@ -44,6 +44,21 @@ def sdxl(folder: Path) -> Path:
     return _save(diffusers.StableDiffusionXLPipeline, _sdxl_parts, folder)
 
 
+def ssd1b(folder: Path) -> Path:
+    """SSD-1B's layout: SDXL with attention layers taken out one by one, fewer down than up, none in the middle."""
+    blocks = {
+        "block_out_channels": (16, 32, 32),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "mid_block_type": "UNetMidBlock2D",
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "layers_per_block": 2,
+        "attention_head_dim": (2, 4, 4),
+        "transformer_layers_per_block": [1, [1, 2], [2, 1]],
+        "reverse_transformer_layers_per_block": [[2, 1, 3], [2, 1, 1], 1],
+    }
+    return _save(diffusers.StableDiffusionXLPipeline, _sdxl_parts, folder, **blocks)
+
+
 def sdxl_instructpix(folder: Path) -> Path:
     """The edit pipeline of Stable Diffusion XL, which is in none of diffusers' auto mappings. Scale factor 32."""
     return _save(diffusers.StableDiffusionXLInstructPix2PixPipeline, _sdxl_parts, folder, in_channels=8)
@@ -97,7 +112,16 @@ def _sd15_parts(scheduler, in_channels=4):
     }
 
 
-def _sdxl_parts(in_channels=4):
+def _sdxl_parts(in_channels=4, **blocks):
+    blocks = {
+        "block_out_channels": (16, 32),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+        "layers_per_block": 1,
+        "attention_head_dim": (2, 4),
+        "transformer_layers_per_block": (1, 2),
+        **blocks,
+    }
     return {
         "vae": _vae(force_upcast=True, scaling_factor=0.13025),
         "text_encoder": transformers.CLIPTextModel(_text_config()),
@@ -107,12 +131,7 @@ def _sdxl_parts(in_channels=4):
         "unet": diffusers.UNet2DConditionModel(
             sample_size=32,
             in_channels=in_channels,
-            block_out_channels=(16, 32),
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            layers_per_block=1,
-            attention_head_dim=(2, 4),
-            transformer_layers_per_block=(1, 2),
+            **blocks,
             use_linear_projection=True,
             cross_attention_dim=2 * WIDTH,
             addition_embed_type="text_time",
@@ -267,6 +286,11 @@ def flux2(folder: Path) -> Path:
     return _save(diffusers.Flux2KleinPipeline, _flux2_parts, folder)
 
 
+def flux2_dev(folder: Path) -> Path:
+    """FLUX.2 dev: Mistral 3 as text encoder, with its processor in the tokenizer's place, and embedded guidance."""
+    return _save(diffusers.Flux2Pipeline, _flux2_dev_parts, folder)
+
+
 def z_image(folder: Path) -> Path:
     """Z-Image: a Qwen3 as text encoder. Scale factor 16 and patches of 2."""
     return _save(diffusers.ZImagePipeline, _z_image_parts, folder)
@@ -390,7 +414,7 @@ def _sana_parts():
     }
 
 
-def _flux2_parts():
+def _flux2_parts(guidance_embeds=False):
     tokenizer = _qwen_tokenizer()
     return {
         "tokenizer": tokenizer,
@@ -415,11 +439,29 @@ def _flux2_parts():
                 joint_attention_dim=3 * WIDTH,
                 axes_dims_rope=(4, 4, 4, 4),
                 timestep_guidance_channels=16,
-                guidance_embeds=False,
+                guidance_embeds=guidance_embeds,
             )
         ),
         "scheduler": diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
     }
+
+
+def _flux2_dev_parts():
+    import tiny_i2t
+
+    tokenizer = tiny_i2t._tokenizer(image_token="<image>")
+    vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = transformers.Mistral3Config(
+        text_config={"model_type": "mistral", "num_key_value_heads": 2, "head_dim": 8, **_language(tokenizer, layers=31)},
+        vision_config={"model_type": "pixtral", "image_size": 28, "patch_size": 14, **vision},
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    template = "{% for message in messages %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    processor = transformers.PixtralProcessor(
+        transformers.PixtralImageProcessor(), tokenizer, patch_size=14, chat_template=template, image_token="<image>"
+    )
+    encoder = transformers.Mistral3ForConditionalGeneration(config)
+    return {**_flux2_parts(guidance_embeds=True), "tokenizer": processor, "text_encoder": encoder}
 
 
 def _z_image_parts():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Optional
 
 from ..base import Job, ModelError, T2IModel
 from . import _options
-from ._loading import ABSENT, _check_complete, _load, _one_line, _parameters, _quiet, _twin, _why_not_loaded  # noqa: F401
+from ._loading import _load, _one_line, _parameters, _quiet, _twin
 from ._prompts import Prompts
 
 if TYPE_CHECKING:

@@ -64,7 +64,8 @@ def _check_complete(pipe: Any, reports: list[str], name: str) -> None:
         encoder = getattr(pipe, part.replace("tokenizer", "text_encoder"), None)
         if part.startswith("tokenizer") and module is not None and encoder is not None:
             words = getattr(encoder.config.get_text_config(), "vocab_size", 0)
-            gaps += [part] if len(module) < words / 2 else []
+            text = getattr(module, "tokenizer", module)  # FLUX.2 dev has a processor in its place
+            gaps += [part] if len(text) < words / 2 else []
     if gaps:
         raise ModelError(f"{name} is incomplete. It lacks {', '.join(gaps)[:300]}: download it again.")
 
