@@ -22,7 +22,7 @@ from cmcbench.score import table
 from cmcbench.score.summary import summarise
 from cmcbench.score.table import Row
 from cmcbench.score.target import find
-from cmcbench.store import digest, png_bytes, write_bytes, write_json
+from cmcbench.store import digest, png_bytes, write_json
 
 NAMES = [f"NSI_pgc_{number:03}.png" for number in range(4)] + ["SCI_game_000.png", "AIGI_MJ_007.png", "odd.png"]
 WIDTH, HEIGHT = 130, 70
@@ -35,13 +35,18 @@ def picture(seed: str, size: tuple[int, int] = (8, 8)) -> bytes:
     return png_bytes(image)
 
 
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
 def result(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(MODES)) -> Path:
     """GT/, Text/, Weight/ and the scored Result/real below `place`. Returns the folder of the result."""
     folder = place / "Result" / "real"
     for name in names:
-        write_bytes(place / "GT" / name, picture(f"truth {name}"))
+        write(place / "GT" / name, picture(f"truth {name}"))
     for kind in ("fr", "nr"):
-        write_bytes(place / "Weight" / f"topiq-{kind}.pth", f"weights {kind}".encode())
+        write(place / "Weight" / f"topiq-{kind}.pth", f"weights {kind}".encode())
     texts = {name: f"a picture, called {name}, with an ü" for name in names}
     captions.write(place / "Text" / "mine.csv", texts)
     write_json(place / "Text" / "mine.json", {"settings": {"words": 10, "prompt": i2t_prompt(10), "command": ""}, "images": {}})
@@ -52,7 +57,7 @@ def result(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple
     spent = {}
     for mode in modes:
         for name in names:
-            write_bytes(folder / mode / name, picture(f"{mode} {name}"))
+            write(folder / mode / name, picture(f"{mode} {name}"))
             spent[Path(name).stem, mode] = _spent(name, mode, texts[name])
     rates.write(folder / "rates.csv", spent)
     score(place, names, modes)
@@ -76,7 +81,7 @@ def _spent(name: str, mode: str, text: str) -> Spent:
     return Spent(name, mode, bits, kind, **parts, decode_seconds=1.25, peak_memory=1 << 30, sha256=digest(picture(f"{mode} {name}")))
 
 
-def score(place: Path, names: list[str], modes: tuple[str, ...]) -> None:
+def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(MODES)) -> None:
     """scores.csv and summary.json as the scorer writes them, with scores from a random generator."""
     target = find("real", place / "Result" / "real")
     chance = random.Random(1)
@@ -86,7 +91,7 @@ def score(place: Path, names: list[str], modes: tuple[str, ...]) -> None:
             seen = digest((target.folder / mode / name).read_bytes())
             row = Row(name, mode, digest((place / "GT" / name).read_bytes()), seen, {"topiq_fr": chance.uniform(1, 3), "topiq_nr": chance.uniform(1, 4)})
             row.spent = target.spent(name, mode, seen)
-            row.bpp = round(bpp(row.spent.bits, WIDTH, HEIGHT), 6)
+            row.bpp = round(bpp(row.spent.bits, WIDTH, HEIGHT), 6) if row.spent else None
             rows[Path(name).stem, mode] = row
     table.write(target.folder / "scores.csv", rows)
     metrics = {

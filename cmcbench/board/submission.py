@@ -20,6 +20,7 @@ from . import strict
 from . import submission_rules as rules
 from .anonymous import anonymous, leaks
 from .submission_mail import SUMS, mail, sums
+from .submission_schemas import schema_problems
 from .verify_files import open_all
 from .verify_scores import check
 from .verify_tables import Faults
@@ -38,6 +39,11 @@ def submit(folder: Path, weights: Path, to: Optional[Path] = None) -> Path:
     name = folder.resolve().name
     summary = _document(folder / "summary.json", f"python script-evaluate.py --target {name}")
     record = _document(folder / "manifest.json", "python script-t2i.py (of foreign pictures: python -m cmcbench import)")
+    broken = [f"summary.json: {problem}" for problem in schema_problems("summary.json", summary)]
+    if not (folder / "scores.csv").is_file():
+        broken.append("scores.csv is missing")
+    if broken:
+        raise BadInput(f"{folder}: {'; '.join(broken)}. Score anew with: python script-evaluate.py --target {name} --overwrite")
     problems = list(rules.missing(summary))
     contents: dict[str, bytes] = {}
     if not problems:
@@ -133,17 +139,18 @@ def _captions(folder: Path, record: dict[str, Any], modes: list[str]) -> tuple[d
     made_of = record.get("captions")
     if not any(MODES[mode].captioned for mode in modes):
         return {}, dict.fromkeys(("captions.csv", "captions.json"), "no mode of this result uses captions")
-    if not isinstance(made_of, dict) or not plain_name(str(made_of.get("file", ""))):
+    file = made_of.get("file") if isinstance(made_of, dict) else None
+    if not isinstance(file, str) or not plain_name(file):
         return {}, dict.fromkeys(("captions.csv", "captions.json"), "the manifest does not name the captions")
     for place in dict.fromkeys((Path("Text"), folder.resolve().parent.parent / "Text")):
-        file = place / made_of["file"]
-        if file.is_file() and digest(file.read_bytes()) == made_of.get("sha256"):
-            contents = {"captions.csv": file.read_bytes()}
-            told = read_json(file.with_suffix(".json"))
+        path = place / file
+        if path.is_file() and digest(path.read_bytes()) == made_of.get("sha256"):
+            contents = {"captions.csv": path.read_bytes()}
+            told = read_json(path.with_suffix(".json"))
             if told is None:
-                return contents, {"captions.json": f"{file.name} has no manifest beside it"}
+                return contents, {"captions.json": f"{file} has no manifest beside it"}
             return contents | {"captions.json": _json(anonymous(told))}, {}
-    why = f"no Text/{made_of['file']} here is the file that the reconstructions were made from"
+    why = f"no Text/{file} here is the file that the reconstructions were made from"
     return {}, dict.fromkeys(("captions.csv", "captions.json"), why)
 
 

@@ -41,7 +41,7 @@ def missing(summary: Mapping[str, Any]) -> Iterator[str]:
     again = f"python script-evaluate.py --target {name} --submit"
     lacking = [metric for metric in PAIR if metric not in summary["metrics"]]
     if lacking:
-        others = [metric for metric in summary["metrics"] if metric.split("@")[0] in PAIR]
+        others = [metric for metric in summary["metrics"] if metric.split("@")[0] in lacking]
         found = f"; there are {', '.join(others)}, which are not comparable" if others else ""
         yield f"no scores of {' and '.join(lacking)} in fp32 and FR's published order{found}. Score with: {again}"
         return

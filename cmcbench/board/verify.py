@@ -83,7 +83,7 @@ def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> No
     scored, largest = rescore(opened, Path(options.results), Path(options.ground_truth), sample, faults)
     _tell(f"scored again: {scored} of {len(opened.rows)} pictures, chosen with --seed {seed}; largest difference {largest:.1e}, allowed {SAME:.0e}")
     if scored < min(sample.count, len(opened.rows)):
-        faults.add("rescoring", f"{min(sample.count, len(opened.rows)) - scored} of the sample cannot be scored again: their pictures are not those of the submission")
+        faults.add("sample", f"{min(sample.count, len(opened.rows)) - scored} of the sample cannot be scored again: their pictures are not those of the submission")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -49,7 +49,7 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Optional[Opened]:
         return None
     for message in rules.missing(summary):
         faults.add("incomplete", message)
-    if any(metric not in found["metrics"] for metric in rules.PAIR for found in summary["modes"].values()):
+    if any(metric not in found["metrics"] for metric in rules.PAIR for found in (summary, *summary["modes"].values())):
         return None
     opened = Opened(
         contents, documents["submission.json"], summary, documents["manifest.json"], rows, checksums,
