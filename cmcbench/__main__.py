@@ -9,6 +9,7 @@ from .options import run
 
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
     "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
+    "compare": ("board.compare", "which differences of two or more targets are significant"),
     "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
     "doctor": ("doctor", "what is there, what is missing, and the command that mends each"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),

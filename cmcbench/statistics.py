@@ -21,6 +21,7 @@ import numpy as np
 
 RESAMPLES, SEED, LEVEL = 10_000, 42, 0.95
 BLOCK = 1 << 20  # draws at once: 8 MiB an array, whatever the number of images
+TOGETHER = 256  # comparisons at once, whose resampled moments take 40 MiB
 
 Interval = tuple[np.ndarray, np.ndarray]  # low, high
 
@@ -116,15 +117,20 @@ def intervals(values: Any, resamples: int = RESAMPLES, seed: int = SEED, level: 
     """
     values = _matrix(values)
     low, high = np.full((2, values.shape[1]), np.nan)
-    patterns: dict[bytes, list[int]] = {}
-    for column, there in enumerate(np.isfinite(values).T):
-        patterns.setdefault(there.tobytes(), []).append(column)
-    for columns in patterns.values():
-        rows = np.isfinite(values[:, columns[0]])
+    for rows, columns in _patterns(values):
         if rows.sum() > 1:
             means = resampled_means(values[rows][:, columns], resamples, seed)
             low[columns], high[columns] = percentiles(means, level)
     return low, high
+
+
+def _patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
+    """(which rows have a value, the columns of which this is so): columns of the same images share their resamples."""
+    patterns: dict[bytes, list[int]] = {}
+    for column, there in enumerate(np.isfinite(values).T):
+        patterns.setdefault(there.tobytes(), []).append(column)
+    for columns in patterns.values():
+        yield np.isfinite(values[:, columns[0]]), columns
 
 
 def grouped_intervals(values: Any, groups: Sequence[Hashable], **options: Any) -> dict[Any, Interval]:
@@ -147,37 +153,57 @@ class Difference:
     p: float
 
 
-def paired_difference(
-    first: Any, second: Any, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
-) -> Difference:
+def paired_difference(first: Any, second: Any, **options: Any) -> Difference:
+    """`paired_differences` of one pair of targets: scores (n,) of the same images in the same order. options: of that."""
+    return paired_differences(np.asarray(first, dtype=float)[:, None] - np.asarray(second, dtype=float)[:, None], **options)[0]
+
+
+def paired_differences(
+    differences: Any, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
+) -> list[Difference]:
     """Whether two targets differ on the same images: the symmetric studentised bootstrap of the mean difference.
 
-    first, second: scores (n,) of the same images in the same order; images that lack either are left out.
+    differences: (n, k), a row an image, a column a comparison, NaN where either target lacks the image, which is left out.
 
-    With d the n differences, m their mean, s their standard error (sd / sqrt(n), sd with 1/n) and m*, s* the same of a
+    With m the mean of a column's n differences, s its standard error (sd / sqrt(n), sd with 1/n) and m*, s* the same of a
     resample, T* = |m* - m| / s* is what |m| / s would be were the true difference 0 (Hall and Wilson: resample under the
     null, use a pivot). p = (1 + #{T* >= |m| / s}) / (1 + resamples) (Davison and Hinkley, 4.2), and the interval is
     m -+ q s with q the level's quantile of T*: it leaves 0 out where p is at most 1 - level, up to the resolution 1/resamples.
     """
-    differences = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
-    differences = differences[np.isfinite(differences)]
-    n = len(differences)
-    mean = float(np.mean(differences)) if n else float("nan")
+    differences = _matrix(differences)
+    found: dict[int, Difference] = {}
+    for rows, columns in _patterns(differences):
+        for start in range(0, len(columns), TOGETHER):
+            part = columns[start : start + TOGETHER]
+            found |= zip(part, _differences(differences[rows][:, part], resamples, seed, level))
+    return [found[column] for column in range(differences.shape[1])]
+
+
+def _differences(d: np.ndarray, resamples: int, seed: int, level: float) -> Iterator[Difference]:
+    """Of columns (n, k) that lack nothing."""
+    n = len(d)
     if n < 2:
-        return Difference(n, mean, float("nan"), float("nan"), float("nan"))
-    if np.ptp(differences) == 0:  # no spread: the mean is known exactly
-        mean = float(differences[0])
-        return Difference(n, mean, mean, mean, 1.0 if mean == 0 else 1 / (1 + resamples))
-    centred = differences - mean
-    error = float(np.sqrt(np.mean(centred**2) / n))
-    moments = resampled_means(np.stack([centred, centred**2], axis=1), resamples, seed)
-    spread = np.sqrt(np.maximum(moments[:, 1] - moments[:, 0] ** 2, 0) / n)
-    with np.errstate(divide="ignore"):
+        yield from (Difference(n, float(column.sum()) if n else np.nan, np.nan, np.nan, np.nan) for column in d.T)
+        return
+    # Equal but for the last bits of subtracting, which are no spread
+    equal = np.ptp(d, axis=0) <= 1e-12 * np.abs(d).max(axis=0)
+    mean = np.where(equal, d[0], d.mean(axis=0))
+    centred = np.where(equal, 0.0, d - mean)
+    error = np.sqrt((centred**2).mean(axis=0) / n)
+    moments = resampled_means(np.concatenate([centred, centred**2], axis=1), resamples, seed)
+    for place in range(d.shape[1]):
+        shift, square = moments[:, place], moments[:, d.shape[1] + place]
+        if error[place] == 0:  # no spread: the mean is known exactly
+            p = 1.0 if mean[place] == 0 else 1 / (1 + resamples)
+            yield Difference(n, float(mean[place]), float(mean[place]), float(mean[place]), p)
+            continue
+        spread = np.sqrt(np.maximum(square - shift**2, 0) / n)
         # A resample of one image over and over has no spread: the test takes it as the most extreme
-        ratios = np.where(spread > 1e-9 * error, np.abs(moments[:, 0]) / np.maximum(spread, 1e-300), np.inf)
-    p = (1 + int(np.count_nonzero(ratios >= abs(mean) / error))) / (1 + resamples)
-    width = float(np.quantile(ratios, level, method="higher")) * error
-    return Difference(n, mean, mean - width, mean + width, p)
+        ratios = np.full(resamples, np.inf)
+        np.divide(np.abs(shift), spread, out=ratios, where=spread > 1e-9 * error[place])
+        p = (1 + int(np.count_nonzero(ratios >= abs(mean[place]) / error[place]))) / (1 + resamples)
+        width = float(np.quantile(ratios, level, method="higher")) * float(error[place])
+        yield Difference(n, float(mean[place]), float(mean[place]) - width, float(mean[place]) + width, p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

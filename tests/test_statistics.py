@@ -209,3 +209,14 @@ def test_equal_peers_share_their_place(random):
     assert rank_intervals(values[:1]) is None
     with pytest.raises(ValueError, match="every image"):
         rank_intervals([[1.0], [math.nan]])
+
+
+def test_many_comparisons_are_each_as_by_itself(random, monkeypatch):
+    differences = random.normal(0.05, 0.2, (40, 5))
+    differences[:10, 1] = np.nan
+    differences[1:, 4] = np.nan
+    monkeypatch.setattr(statistics, "TOGETHER", 2)
+    found = statistics.paired_differences(differences, resamples=300)
+    for column, each in enumerate(found[:4]):
+        assert each == paired_difference(differences[:, column], np.zeros(40), resamples=300)
+    assert [each.n for each in found] == [40, 30, 40, 40, 1]
