@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT, write_captions, write_truth
 from PIL import Image, ImageChops
+
+from cmcbench import captions, protocol
 
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -61,15 +65,115 @@ def distance(one: Image.Image, other: Image.Image) -> float:
     return sum(value * count for value, count in enumerate(histogram)) / sum(histogram)
 
 
-@pytest.mark.parametrize("name", ["owl2.py", "restore.py"])
-def test_the_programs_that_cannot_run_here_are_python_and_have_a_command(name):
-    compile(PROGRAMS[name], name, "exec")
-    (command,) = [one for one in commands() if name in " ".join(one)]
-    import models
+# What the pages' programs call of their authors' code, with the same names and arguments, in place of the models
+STAND_INS = {
+    "mPLUG-Owl/mPLUG-Owl2": {
+        "mplug_owl2/__init__.py": "",
+        "mplug_owl2/constants.py": 'IMAGE_TOKEN_INDEX, DEFAULT_IMAGE_TOKEN = -200, "<|image|>"\n',
+        "mplug_owl2/conversation.py": """
+class Conversation:
+    roles, sep2 = ("USER", "ASSISTANT"), "</s>"
+    def __init__(self): self.said = []
+    def copy(self): return Conversation()
+    def append_message(self, role, message): self.said.append((role, message))
+    def get_prompt(self): return "".join(f"{role}: {message or str()}" for role, message in self.said)
+conv_templates = {"mplug_owl2": Conversation()}
+""",
+        "mplug_owl2/mm_utils.py": """
+import torch
+def get_model_name_from_path(path): return path.strip("/").split("/")[-1]
+def process_images(images, processor, model_cfg=None):
+    print("a line that a library prints")
+    return torch.tensor([[image.width, image.height] for image in images], dtype=torch.float32)
+def tokenizer_image_token(prompt, tokenizer, image_token_index, return_tensors):
+    before, after = prompt.split("<|image|>")
+    return torch.tensor([*map(ord, before), image_token_index, *map(ord, after)])
+class KeywordsStoppingCriteria:
+    def __init__(self, keywords, tokenizer, ids): assert keywords == ["</s>"] and ids.shape[0] == 1
+""",
+        "mplug_owl2/model/__init__.py": "",
+        "mplug_owl2/model/builder.py": """
+import torch
+class Model:
+    device = torch.device("cpu")
+    def generate(self, ids, images, do_sample, max_new_tokens, use_cache, stopping_criteria):
+        assert images.dtype == torch.float16 and ids[0, 6] == -200 and not do_sample and len(stopping_criteria) == 1
+        text = f"{int(images[0, 0])} by {int(images[0, 1])}, asked {len(ids[0])}"
+        return torch.cat([ids, torch.tensor([list(map(ord, text))])], dim=1)
+class Tokenizer:
+    def decode(self, ids, skip_special_tokens): return "".join(map(chr, ids))
+def load_pretrained_model(path, base, name, load_8bit, load_4bit, device):
+    print("loading", path)
+    return Tokenizer(), Model(), "processor", 2048
+""",
+    },
+    "DiffBIR": {
+        "diffbir/__init__.py": "",
+        "diffbir/inference/__init__.py": """
+import numpy as np
+class BSRInferenceLoop:
+    def __init__(self, args): self.args, self.loop_ctx = args, {}
+    def run(self):
+        for image in self.load_lq():
+            print("applying captioner")
+            sample = np.asarray(image).copy()
+            sample[:] = self.args.steps, len(self.args.pos_prompt), np.random.randint(256)
+            self.save([sample], self.args.pos_prompt, self.args.neg_prompt)
+""",
+        "inference.py": """
+import argparse
+def parse_args():
+    options = argparse.ArgumentParser()
+    for name in "task version sampler captioner neg_prompt pos_prompt input output device precision".split():
+        options.add_argument(f"--{name}", default="")
+    for name, kind in (("upscale", float), ("cfg_scale", float), ("steps", int)):
+        options.add_argument(f"--{name}", type=kind, default=1)
+    return options.parse_args()
+""",
+    },
+}
 
-    kind = {"script-i2t.py": "i2t", "script-t2i.py": "t2i"}[command[0]]
-    assert models.create(kind, flags(command)["--model_name"]).runs_on == "program"
-    assert name in flags(command)["--command"]
+
+def clone(bench, name: str) -> None:
+    """A folder that looks like the authors' repository with the environment that the page makes in it."""
+    for file, text in {**STAND_INS[name], ".venv/bin/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'}.items():
+        path = bench.folder / name / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    path.chmod(0o755)
+
+
+def page_command(name: str) -> list[str]:
+    """The page's command that runs a program, without the script's own name."""
+    (command,) = [one for one in commands() if name in " ".join(one)]
+    return command[1:]
+
+
+def test_the_pages_mplug_owl2_captions_by_the_authors_interface(ready):
+    clone(ready, "mPLUG-Owl/mPLUG-Owl2")
+    package = str(ready.folder / "mPLUG-Owl" / "mPLUG-Owl2")  # which `pip install -e .` puts on the path
+    done = ready.encode(*page_command("owl2.py"), "--device", "cpu", PYTHONPATH=package)
+    record = json.loads((ready.folder / "Text" / "mplugowl2.json").read_text())
+    found = captions.read(ready.folder / "Text" / "mplugowl2.csv").texts
+    prompt = len("USER: ") + 1 + len(record["settings"]["prompt"]) + len("ASSISTANT: ")
+    for path in (ready.folder / "GT").iterdir():
+        with Image.open(path) as image:
+            text = f"{image.width} by {image.height}, asked {prompt}"
+        assert found[path.name] == text and record["images"][path.name]["usage"] == {"output_tokens": len(text)}
+    assert "loading MAGAer13/mplug-owl2-llama2-7b" in done.stderr and "a line that a library prints" in done.stderr
+
+
+def test_the_pages_diffbir_restores_by_the_authors_interface(ready):
+    clone(ready, "DiffBIR")
+    ready.decode(*page_command("restore.py"), "--device", "cpu", "--steps", 7)
+    for mode in ("full", "image"):
+        paths = sorted((ready.folder / "Result" / "diffbir" / mode).iterdir())
+        assert [path.name for path in paths] == [path.name for path in sorted((ready.folder / "GT").iterdir())]
+        for path in paths:
+            prompt = f"caption of {path.name}" if mode == "full" else protocol.IMAGE_PROMPT
+            noise = np.random.RandomState(protocol.image_seed(protocol.SEED, path.stem) % 2**32).randint(256)
+            with Image.open(path) as image:
+                assert image.getcolors() == [(image.width * image.height, (7, len(prompt), noise))]
 
 
 def test_every_link_in_the_docs_leads_somewhere():

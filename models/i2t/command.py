@@ -30,7 +30,10 @@ class Model(I2TModel):
 
     def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Union[Caption, ModelError]]:
         """Captions in order, one request after the other. usage: the numbers that the program answers."""
-        answers = [self._one(image, prompt, words) for image in images]
+        answers = []
+        for place, image in enumerate(images):
+            answers.append(self._one(image, prompt, words))
+            self.on_answer(place, answers[place])
         self.stopped = self._program.stopped
         return answers
 
