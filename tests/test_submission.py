@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import submissions
 from conftest import ROOT, write_captions, write_truth
 
+from cmcbench import published
 from cmcbench.board import submission, submission_rules, verify, zipped
 from cmcbench.board.anonymous import anonymous, leaks
 from cmcbench.board.submission import submit
@@ -67,7 +69,7 @@ def test_what_is_packed(made, capsys):
     text = contents["mail.txt"].decode()
     assert hashlib.sha256(contents["SHA256SUMS"]).hexdigest() in text and "real (SG161222/RealVisXL_V4.0)" in text
     assert "mine, captions mine.csv" not in text and "captions mine.csv (SHA-256 begins " in text
-    assert "Overall 2.1549" in text and "- mode text: 0.0387 bpp, published about 0.002" in text
+    assert "Overall 2.1549" in text and "- ground truth of 7 images, which is not the benchmark's of 1,000" in text
     environment = json.loads(contents["environment.json"])
     assert environment["versions"]["cmcbench"] and set(environment["platform"]) == {"system", "machine", "python", "libc"}
     said = capsys.readouterr().err
@@ -95,11 +97,11 @@ def test_the_published_result_deviates_in_nothing(tmp_path, monkeypatch):
         f"{kind}_{source}_{number:03}.png" for kind, sources in (("NSI", {"pgc": 200, "ugc": 200}), ("SCI", dict.fromkeys(("game", "movie", "screen"), 100)),
         ("AIGI", dict.fromkeys(("DALLE3", "MJ", "PG", "Pixart", "SDXL", "SSD"), 50))) for source, count in sources.items() for number in range(count)
     ]  # fmt: skip
-    monkeypatch.setattr(submissions, "WIDTH", 1024)
-    monkeypatch.setattr(submissions, "HEIGHT", 1024)
     folder = submissions.result(tmp_path, names, ("full", "text"))
-    known = {metric: {"file": each["file"], "megabytes": 0, "sha256": []} for metric, each in submission_rules.published_weights().items()}
+    known = {metric: {"file": each["file"], "sha256": []} for metric, each in submission_rules.published_weights().items()}
     monkeypatch.setattr(submission_rules, "published_weights", lambda: known)
+    sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in published.FILES]
+    monkeypatch.setattr(published, "FILES", sized)
     contents = packed(folder)
     assert json.loads(contents["submission.json"])["deviations"] == []
     assert b"Deviations from the published settings: none" in contents["mail.txt"]
@@ -117,7 +119,7 @@ def test_published_captions_need_no_manifest(made, monkeypatch):
     assert "captions: no manifest tells what made them" in found["deviations"]
     assert found["absent"] == {"captions.json": "mine.csv has no manifest beside it"}
     seen = hashlib.sha256((made.parent.parent / "Text/mine.csv").read_bytes()).hexdigest()
-    monkeypatch.setitem(submission_rules.PUBLISHED_CAPTIONS, seen, "mine.csv")
+    monkeypatch.setattr(published, "FILES", (*published.FILES, published.Published("captions", "mine.csv", "Text", 0, seen)))
     assert not [each for each in json.loads(packed(made)["submission.json"])["deviations"] if each.startswith("captions")]
 
 
@@ -173,6 +175,12 @@ def test_deviations_are_named(made, change, expected):
     (made / "summary.json").write_text(json.dumps(summary))
     new = [each for each in json.loads(packed(made)["submission.json"])["deviations"] if each not in before]
     assert expected in new if expected else new == []
+
+
+def test_references_of_another_rate_are_a_deviation(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "IMAGE_BITS", 400)
+    found = json.loads(packed(submissions.result(tmp_path))["submission.json"])["deviations"]
+    assert "mode image: references of 0.0440 bpp, published about 0.020" in found and not any("mode pixel" in each for each in found)
 
 
 def test_baselines_of_captions(made):

@@ -9,8 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional
 
-from ..dataset import content
-from ..protocol import IMAGE_PROMPT, MODES, SEED, SOURCES, STEPS, WORDS, i2t_prompt
+from .. import published
+from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, SEED, STEPS, WORDS, i2t_prompt
 from ..store import digest
 
 FORMAT = 1
@@ -23,13 +23,7 @@ FILES = {  # entry -> its largest size in bytes; OPTIONAL ones may be absent, an
 OPTIONAL = ("rates.csv", "captions.csv", "captions.json")
 PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for: fp32, published order of FR's arguments
 FEWEST_MODES = 2
-IMAGES = {"NSI": 400, "SCI": 300, "AIGI": 300}  # of the benchmark's ground truth
-PUBLISHED_BPP = {"full": 0.022, "image": 0.020, "pixel": 0.004, "text": 0.002}  # about; captions differ in length
-TOO_MANY_BITS = 1.5  # times the published rate, from which on a mode's rate is a deviation
-PUBLISHED_CAPTIONS = {  # SHA-256 of the files in the benchmark's repository, which have no manifest
-    "ec955c9febe59e37bac44dc650e85bbe4fc3b9fc7551712dffc20a2942569100": "gpt4v.csv",
-    "4d5d668d3b60ea88996e93c083110751fdfe60a41227722a83ae46288f4195a9": "qwen.csv",
-}
+ALMOST = 1.25  # factor by which the rate of image references may differ from the published one; VVC's levels leave up to 16 %
 PLAIN_SETTINGS = {  # setting of decoding -> its published value
     "guidance": "own", "negative_prompt": "", "lora": "", "long_prompts": False, "vae_tiling": False,
 }  # fmt: skip
@@ -80,25 +74,23 @@ def deviations(
 
 
 def _ground_truth(names: list[str]) -> Iterator[str]:
-    kinds = [content(name) for name in names]
-    counts = {kind: sum(each[0] == kind for each in kinds) for kind in IMAGES}
-    per_source = {len([each for each in kinds if each == (kind, source)]) * len(SOURCES[kind]) - IMAGES[kind] for kind in IMAGES for source in SOURCES[kind]}
-    if counts != IMAGES or per_source != {0} or len(names) != sum(IMAGES.values()):
-        yield f"ground truth of {len(names)} images, which is not the benchmark's (1,000: 400 NSI, 300 SCI, 300 AIGI)"
+    if not published.is_whole(names):
+        yield f"ground truth of {len(names)} images, which is not the benchmark's of {published.IMAGES:,}"
 
 
 def published_weights() -> dict[str, dict[str, Any]]:
-    """metric -> {"file", "megabytes", "sha256"} of the published weights; sha256 lists the hashes that are known, maybe none."""
+    """metric -> {"file", "sha256"} of the published weights; sha256 lists the hashes that are known, maybe none."""
     return json.loads(Path(__file__).with_name("published_weights.json").read_text(encoding="utf-8"))
 
 
 def _weights(weights: Mapping[str, Any]) -> Iterator[str]:
+    sizes = {each.file: each.megabytes for each in published.FILES}
     for metric, known in published_weights().items():
         megabytes = weights[metric]["bytes"] / 1e6
         if known["sha256"] and weights[metric]["sha256"] not in known["sha256"]:
             yield f"{known['file']}: its SHA-256 is not that of the published file"
-        elif abs(megabytes - known["megabytes"]) > 1.5:
-            yield f"{known['file']}: has {megabytes:.1f} MB, and the published file {known['megabytes']}"
+        elif abs(megabytes - sizes[known["file"]]) > 1.5:
+            yield f"{known['file']}: has {megabytes:.1f} MB, and the published file {sizes[known['file']]}"
 
 
 def settings(manifest: Mapping[str, Any], mode: str) -> dict[str, Any]:
@@ -148,17 +140,19 @@ def _decoding(manifest: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 
 def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:
-    bpp = found["bpp"]
-    if not bpp or bpp["n"] < found["images"]:
-        yield f"the bits of {found['images'] - (bpp['n'] if bpp else 0)} images are not known"
-    if bpp and bpp["mean"] > TOO_MANY_BITS * PUBLISHED_BPP[mode]:
-        yield f"{bpp['mean']:.4f} bpp, published about {PUBLISHED_BPP[mode]:.3f}"
+    """Bits that are not known, and image references of another size; captions have the length that their model gives them."""
+    known = found["bpp"]["n"] if found["bpp"] else 0
+    if known < found["images"]:
+        yield f"the bits of {found['images'] - known} images are not known"
+    bpp = (found.get("rate") or {}).get("image") if MODES[mode].reference == "image" else None
+    if bpp is not None and not NOMINAL_IMAGE_BPP / ALMOST <= bpp <= NOMINAL_IMAGE_BPP * ALMOST:
+        yield f"references of {bpp:.4f} bpp, published about {NOMINAL_IMAGE_BPP:.3f}"
 
 
 def _captions(made_of: Any, record: Optional[Mapping[str, Any]]) -> Iterator[str]:
     """made_of: what the result's manifest tells of its captions. record: the captions' own manifest."""
     seen = _dict(made_of).get("sha256")
-    if isinstance(seen, str) and len(seen) >= 16 and any(published.startswith(seen) for published in PUBLISHED_CAPTIONS):
+    if isinstance(seen, str) and len(seen) >= 16 and any(each.sha256.startswith(seen) for each in published.FILES if each.sha256):
         return
     if _dict(made_of).get("baseline"):
         yield "the encoder is a baseline, no language model"
