@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -20,14 +21,31 @@ from cmcbench.protocol import overall_i2t, overall_t2i
 NAMES = scored.images(10)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """b is a little worse than a in every mode, c is as a with other noise, d has two modes; then those that are refused."""
+    folder = tmp_path_factory.mktemp("Result")
+    scored.write(folder / "a", scored.noisy(1), NAMES)
+    scored.write(folder / "b", scored.noisy(2, -0.2), NAMES)
+    scored.write(folder / "c", scored.noisy(3), NAMES)
+    scored.write(folder / "d", scored.noisy(4, 0.3), NAMES, modes=("full", "text"))
+    scored.write(folder / "weights", scored.noisy(1), NAMES, identity="weights 2")
+    scored.write(folder / "truth", scored.noisy(1), NAMES, digest="other")
+    scored.write(folder / "other", scored.noisy(1), ["x.png", "y.png"])
+    scored.write(folder / "piqe", scored.noisy(1), NAMES, metrics=["piqe"])
+    scored.write(folder / "empty", scored.noisy(1), NAMES, modes=["image"])
+    table = folder / "empty" / "scores.csv"
+    table.write_text(table.read_text().replace(",image,", ",images,"))
+    for name, summary in (("unscored", None), ("unfinished", {"unfinished": True}), ("alien", {"metrics": {"x": 3}})):
+        (folder / name).mkdir()
+        if summary:
+            (folder / name / "summary.json").write_text(json.dumps(summary))
+    return folder
+
+
 @pytest.fixture
-def results(tmp_path):
-    """b is a little worse than a in every mode, c is as a with other noise, d has two modes."""
-    scored.write(tmp_path / "a", scored.noisy(1), NAMES)
-    scored.write(tmp_path / "b", scored.noisy(2, -0.2), NAMES)
-    scored.write(tmp_path / "c", scored.noisy(3), NAMES)
-    scored.write(tmp_path / "d", scored.noisy(4, 0.3), NAMES, modes=("full", "text"))
-    return tmp_path
+def results(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "Result")
 
 
 def run(capsys, *arguments) -> tuple[str, str]:
@@ -157,19 +175,9 @@ def test_too_many_rows_for_the_resamples_are_said(results, capsys, monkeypatch):
         (["a", "b", "--output", "x.txt"], "name a file that ends in .csv or .md"),
     ],
 )
-def test_refusals(results, flags, message):
-    scored.write(results / "weights", scored.noisy(1), NAMES, identity="weights 2")
-    scored.write(results / "truth", scored.noisy(1), NAMES, digest="other")
-    scored.write(results / "other", scored.noisy(1), ["x.png", "y.png"])
-    scored.write(results / "piqe", scored.noisy(1), NAMES, metrics=["piqe"])
-    scored.write(results / "empty", scored.noisy(1), NAMES, modes=["image"])
-    (results / "empty" / "scores.csv").write_text((results / "empty" / "scores.csv").read_text().replace(",image,", ",images,"))
-    for name, summary in (("unscored", None), ("unfinished", {"unfinished": True}), ("alien", {"metrics": {"x": 3}})):
-        (results / name).mkdir()
-        if summary:
-            (results / name / "summary.json").write_text(json.dumps(summary))
+def test_refusals(made, flags, message):
     with pytest.raises(BadInput) as error:
-        main(["compare", "--results", str(results), *flags])
+        main(["compare", "--results", str(made), *flags])
     assert message in str(error.value)
 
 
