@@ -11,6 +11,7 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
     "compare": ("board.compare", "which differences of two or more targets are significant"),
     "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
+    "report": ("board.page_command", "the page of all scored targets: Result/report/index.html, opens from disk"),
     "pack": ("decode.packing", "captions and references as one small file an image and mode, the bits that are counted"),
     "unpack": ("unpacking", "from packed files what their decoder needs"),
     "doctor": ("doctor", "what is there, what is missing, and the command that mends each"),

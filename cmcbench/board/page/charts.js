@@ -1,0 +1,68 @@
+// Chart.js in the page's colours, redrawn when the scheme changes; every chart is also there as a table.
+"use strict";
+CMC.chart = (() => {
+  const { el, css } = CMC;
+  const drawn = new Map(); // id -> {make, chart}
+
+  function dress() {
+    const { defaults } = Chart;
+    defaults.font.family = css("--font");
+    defaults.font.size = 12;
+    defaults.color = css("--muted");
+    defaults.borderColor = css("--line");
+    defaults.animation = CMC.still() ? false : { duration: 250 };
+    defaults.maintainAspectRatio = false;
+    defaults.plugins.legend.display = false;
+    Object.assign(defaults.plugins.tooltip, {
+      backgroundColor: css("--ink"), titleColor: css("--surface"), bodyColor: css("--surface"), padding: 10, cornerRadius: 6, boxPadding: 4, usePointStyle: true, titleFont: { weight: "600" },
+    });
+  }
+
+  // make() -> a Chart.js configuration; table: {columns: [text], rows: [[text]]}, what the canvas shows for those who cannot see it
+  function draw(id, label, height, make, table) {
+    drawn.get(id)?.chart.destroy();
+    dress();
+    const canvas = el("canvas", { role: "img", "aria-label": label });
+    const box = el("div", { class: "chart", style: { "--height": `${height}px` } }, canvas);
+    CMC.fill(id, box, table ? el("details", { class: "as-table" }, el("summary", {}, "As a table"), plain(table)) : null);
+    drawn.set(id, { make, chart: new Chart(canvas, make()) });
+  }
+
+  function plain({ columns, rows }) {
+    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" }, el("table", { class: "plain" },
+      el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col" }, column)))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((text, place) => (place ? el("td", {}, text) : el("th", { scope: "row" }, CMC.name(text)))))))));
+  }
+
+  function drop(id) {
+    drawn.get(id)?.chart.destroy();
+    drawn.delete(id);
+  }
+
+  function redress() {
+    dress();
+    for (const [id, each] of drawn) {
+      const canvas = each.chart.canvas;
+      each.chart.destroy();
+      drawn.set(id, { make: each.make, chart: new Chart(canvas, each.make()) });
+    }
+  }
+
+  // Drawn when it comes near the window: a page of many charts opens at once.
+  function later(id, start) {
+    const node = document.getElementById(id);
+    const watch = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      watch.disconnect();
+      start();
+    }, { rootMargin: "400px" });
+    watch.observe(node);
+  }
+
+  // The page's colours are hexadecimal, which Chart.js can read and blend.
+  function faint(colour, share) {
+    return colour + Math.round(255 * share).toString(16).padStart(2, "0");
+  }
+
+  return { draw, drop, redress, later, faint };
+})();

@@ -1,0 +1,173 @@
+"""Writes the report: one folder that opens from disk, with no network. Only files that this program made are ever removed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Iterable, Iterator, Optional
+
+from .. import __version__
+from ..dataset import content, list_images
+from ..errors import BadInput
+from ..report import Report
+from ..store import TEMPORARY, only_writer, plain_name, read_json, write_bytes
+from . import page_tables
+from .page_data import read_targets
+from .page_gallery import Gallery, featured, images_data, target_data
+from .page_lines import curves_data, lines_data
+from .page_pictures import COPIES, LINKS, Album
+
+ASSETS = Path(__file__).parent / "page"
+RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
+AUTO = "auto"
+LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pictures are some 20 GB
+REFERENCES = ("pixel", "image")
+
+
+@dataclass
+class Request:
+    """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES, LINKS, THUMBS.
+
+    most: no thumbnails are made where more than that are missing; None for any number.
+    """
+
+    results: Path
+    truth: Path
+    references: Path
+    texts: Path
+    output: Path
+    wanted: list[str] = field(default_factory=list)
+    pictures: str = AUTO
+    most: Optional[int] = None
+    report: Report = field(default_factory=Report)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """index: the page. images: how many it shows. pictures: COPIES, LINKS or THUMBS. skipped: thumbnails that were not made."""
+
+    index: Path
+    images: int
+    pictures: str
+    skipped: int
+
+
+def build(request: Request) -> Outcome:
+    """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not ours."""
+    targets = page_tables.order(read_targets(request.results, request.wanted, request.texts))
+    if not targets:
+        raise BadInput(f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME")
+    truth = list_images(request.truth, "--ground_truth")
+    references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
+    gallery = Gallery.of(targets, truth, references)
+    output = request.output
+    _check_ours(output)
+    with only_writer(output / ".report.lock", str(output / "index.html")):
+        record = read_json(output / RECORD) or {}
+        listed = gallery.pictures()
+        how = _how(request.pictures, listed)
+        album = Album(output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report)
+        missing = album.missing(listed)
+        skip = request.most is not None and missing > request.most
+        before = set(_safe(record.get("files"))) | set(album.known)
+        # Ours by name before they are there, so that an interrupted run leaves nothing that nobody knows
+        _remember(output, before | {path for each in listed for path in (each.thumb, each.copy)}, album.known)
+        try:
+            made = album.make(listed, skip_missing=skip)
+        except BaseException:
+            _remember(output, before | album.files, {**album.known, **album.records})
+            raise
+        metrics = page_tables.metrics(targets)
+        board = {
+            "version": __version__,
+            "pictures": how,
+            "images": len(gallery.stems),
+            "truth": len(gallery.truth),
+            "metrics": metrics,
+            "targets": [page_tables.target_entry(target) for target in targets],
+            "lines": lines_data(request.results, targets),
+            "curves": curves_data(request.results, targets),
+            "groups": page_tables.content_groups(gallery.names.values(), content),
+            "distributions": page_tables.distributions(targets, [each["name"] for each in metrics]),
+            "featured": featured(gallery, made, metrics),
+        }
+        files = {"data/board.js": script("board", board), "data/images.js": script("images", images_data(gallery, made))}
+        for place, target in enumerate(targets):
+            files[f"data/target-{place}.js"] = script(f"target-{place}", target_data(gallery, target, made))
+        files.update(_assets())
+        kept = set(files) | album.files
+        _remember(output, before | kept, album.records)
+        for name, data in files.items():
+            _write_if_new(output / name, data)
+        _remove(output, before - kept)
+        _remember(output, kept, album.records)
+    return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
+
+
+def script(name: str, value: Any) -> bytes:
+    """JSON as a script that a page from disk can load (it may not fetch files), nothing in it that ends a script or a string."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&":  # they stand in strings only
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return f'CMC.receive("{name}",{text});\n'.encode("ascii")
+
+
+def _how(asked: str, pictures: Iterable[Any]) -> str:
+    """Copies, so that the folder can be sent; links to the originals where copies would fill a disk."""
+    if asked != AUTO:
+        return asked
+    size = sum(each.source.stat().st_size for each in pictures if each.source.is_file())
+    return COPIES if size <= LARGEST_COPY else LINKS
+
+
+def _assets() -> dict[str, bytes]:
+    files = {f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes() for path in sorted(ASSETS.rglob("*")) if path.is_file()}
+    files["index.html"] = files.pop("page/index.html")
+    return files
+
+
+def _check_ours(output: Path) -> None:
+    """Raises BadInput where the report's folder holds what is not of a report."""
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
+    there = [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))] if output.is_dir() else []
+    if there and RECORD not in there:
+        raise BadInput(f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another folder.")
+
+
+def _safe(names: Any) -> Iterator[str]:
+    """The names of a record that lead nowhere but into the report: the record may come from anybody."""
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and not name.startswith(".") and all(plain_name(part) for part in name.split("/")):
+            yield name
+
+
+def _remember(output: Path, files: Iterable[str], thumbs: dict[str, Any]) -> None:
+    record = {"files": sorted(files), "thumbs": dict(sorted(thumbs.items()))}
+    write_bytes(output / RECORD, json.dumps(record, separators=(",", ":")).encode())
+
+
+def _write_if_new(path: Path, data: bytes) -> None:
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:
+        pass
+    write_bytes(path, data)
+
+
+def _remove(output: Path, names: Iterable[str]) -> None:
+    """Remove files that an earlier run made and this one does not, and the folders that they leave empty."""
+    folders = set()
+    for name in names:
+        path = output / PurePosixPath(name)
+        if path.is_symlink() or not path.resolve().is_relative_to(output.resolve()):
+            continue
+        path.unlink(missing_ok=True)
+        folders.update(parent for parent in path.parents if output in parent.parents)
+    for folder in sorted(folders, key=lambda each: -len(each.parts)):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue
