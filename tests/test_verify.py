@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 
 import pytest
@@ -155,6 +156,10 @@ MANIFEST = {
     "two checkpoints": (deep("modes", "full", "settings", "checkpoint", to="hub:other/x"), "the modes were made by more than one checkpoint: 'hub:SG161222/RealVisXL_V4.0', 'hub:other/x'"),
     "another prompt": (deep("modes", "image", "inputs", "odd", "prompt", to="0" * 16), "mode image: 1 images were not made with the fixed prompt"),
     "another caption decoded": (deep("modes", "text", "inputs", "odd", "prompt", to="0" * 16), "odd.png, mode text: was decoded from another caption than that in captions.csv"),
+    "no prompt": (lambda found: found["modes"]["text"]["inputs"]["odd"].pop("prompt"), "odd.png, mode text: manifest.json does not tell from which prompt"),
+    "a size that is none": (deep("modes", "text", "inputs", "odd", "size", to="0x0"), "odd.png, mode text: manifest.json does not tell from which prompt and at which size"),
+    "no inputs": (lambda found: found["modes"]["text"]["inputs"].pop("odd"), "odd.png, mode text: manifest.json does not tell from which prompt"),
+    "an environment that is none": (deep("environment", to=[1]), "manifest.json: $.environment: type"),
     "a hidden baseline": (deep("baseline", to=True), "the decoder is a baseline, no generative model"),
     "a codec": (deep("codec", to="vvc"), "the pictures come from 'vvc', not from a decoder of the benchmark"),
     "no modes": (lambda found: found.pop("modes"), "manifest.json: $: required"),
@@ -169,6 +174,7 @@ SUBMISSION = {
     "an unknown key": (deep("note", to="please"), "submission.json: $: additionalProperties"),
     "another format": (deep("format", to=2), "submission.json: $.format: const 1 does not hold"),
     "a weight's hash": (deep("weights", "topiq_fr", "sha256", to="0" * 64), "not with the weights of submission.json"),
+    "weights of another name": (deep("weights", "topiq_fr", "file", to="../x"), "$.weights.topiq_fr.file: const 'topiq-fr.pth' does not hold"),
     "images": (deep("images", to=1000), "submission.json: images is 1000, and summary.json says 7"),
 }  # fmt: skip
 CASES = [
@@ -276,6 +282,37 @@ def test_hostile_json(verified, contents, text, expected):
 def test_hostile_tables(verified, contents, text, expected):
     code, lines = verified(contents | {"scores.csv": text.encode()})
     assert code == 1 and [line for line in lines if line.startswith("fault: scores.csv") and expected in line], lines
+
+
+ODD = (None, [], {}, "", "x", -1, 0.5, 10**15, 1e300, True, "a" * 3000, [[[[[1]]]]], {"mean": 1}, {"set": True, "n": 2}, "\x1b[2J", "../x")
+
+
+def test_no_document_is_too_odd(verified, contents):
+    """Random values in random places of random documents: never an exception, and never accepted where a figure changed."""
+    chance = random.Random(7)
+    figures = ("submission.json", "summary.json")
+    for _ in range(250):
+        name = chance.choice([name for name in contents if name.endswith(".json")])
+        document = json.loads(contents[name])
+        place, key = chance.choice(list(places(document)))
+        old, place[key] = place[key], chance.choice(ODD)
+        different = type(old) is not type(place[key]) or old != place[key]
+        forged = contents | {name: json.dumps(document).encode()}
+        try:
+            forged = resealed(forged)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            pass
+        code, lines = verified(forged)
+        assert code in (0, 1) and lines[-1].startswith(("accepted", "refused"))
+        free = key in ("low", "high", "i2t_table", "cmcbench", "bytes") or "interval" in str(key) or isinstance(place, list)
+        assert code == 1 or not different or name not in figures or free, (name, key, old, place[key])
+
+
+def places(value):
+    """(container, key) of everything in a JSON value."""
+    for key, child in list(value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()):
+        yield value, key
+        yield from places(child)
 
 
 def test_many_faults_of_one_kind_are_counted(verified, contents):

@@ -14,6 +14,7 @@ from ..captions import LARGEST_CELL
 
 MOST_ROWS = 20_000  # of a table; the published benchmark has 4,000 in four modes
 MOST_COLUMNS = 64
+MOST_LEVELS = 32  # of nesting; what is deeper could not be shown or compared without recursion
 LONGEST_NUMBER = 40  # characters
 NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
@@ -50,7 +51,18 @@ def json_object(data: bytes) -> dict[str, Any]:
         raise Unusable(f"is no JSON ({error})") from None
     if not isinstance(value, dict):
         raise Unusable("holds no JSON object")
+    _check_depth(value)
     return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        containers = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        level = [child for children in containers for child in children]
+        if not level:
+            return
+    raise Unusable("is nested too deeply")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, Iterator
 
 from ..protocol import MODES
-from .submission_rules import FILES, FORMAT, PAIR
+from .submission_rules import FILES, FORMAT, published_weights
 
 MOST_PROBLEMS = 20
 LARGEST = 1e15  # of any number; nothing that is measured here reaches it
@@ -45,9 +45,16 @@ MODE = _object(
     {"images": COUNT, "metrics": MEANS, "bpp": _or_null(MEAN), "rate": _or_null(RATE), "cost": COST, "types": _every(MEANS), "sources": _every(MEANS)}
 )
 METRIC = _object({"kind": {"enum": ["FR", "NR"]}, "lower_is_better": {"type": "boolean"}, "identity": TEXT})
-WEIGHTS = _object(
-    {"file": NAME, "bytes": {"type": "integer", "minimum": 1, "maximum": int(LARGEST)}, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
-)
+WEIGHTS = {
+    metric: _object(
+        {
+            "file": {"const": known["file"]},
+            "bytes": {"type": "integer", "minimum": 1, "maximum": int(LARGEST)},
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+        }
+    )
+    for metric, known in published_weights().items()
+}
 MODE_NAMES = {"enum": list(MODES)}
 
 SCHEMAS = {
@@ -59,7 +66,7 @@ SCHEMAS = {
             "modes": {"type": "array", "items": MODE_NAMES, "minItems": 1, "uniqueItems": True},
             "images": {**COUNT, "minimum": 1},
             "overall": OVERALL,
-            "weights": _object({metric: WEIGHTS for metric in PAIR}, additionalProperties=False),
+            "weights": _object(WEIGHTS, additionalProperties=False),
             "deviations": {"type": "array", "items": TEXT, "maxItems": 200},
             "absent": {"type": "object", "additionalProperties": TEXT, "propertyNames": {"enum": list(FILES)}},
         },
@@ -79,7 +86,10 @@ SCHEMAS = {
     ),
     "manifest.json": _object(
         {"modes": _every(_object({"settings": {"type": "object"}, "inputs": {"type": "object"}}))},
-        {"t2i": _or_null(TEXT), "model_dir": _or_null(TEXT), "captions": _or_null({"type": "object"}), "baseline": {"type": "boolean"}},
+        {
+            "t2i": _or_null(TEXT), "model_dir": _or_null(TEXT), "captions": _or_null({"type": "object"}),
+            "baseline": {"type": "boolean"}, "environment": _every(TEXT),
+        },
     ),
     "environment.json": _object(
         {"versions": _every(TEXT), "platform": _every(TEXT), "gpus": {"type": "array", "items": TEXT, "maxItems": 1024}},

@@ -51,7 +51,8 @@ def _check_flags(options: argparse.Namespace) -> None:
 
 def _describe(opened: Opened) -> None:
     submission = opened.submission
-    overall = ", ".join(f"{value:.4f} ({table})" for table, value in submission["overall"].items() if value is not None)
+    tables = {table: submission["overall"][table] for table in ("t2i", "i2t")}
+    overall = ", ".join(f"{value:.4f} ({table})" for table, value in tables.items() if value is not None)
     _tell(f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall {overall or 'none'}")
     for deviation in submission["deviations"]:
         _tell(f"deviation: {deviation}")

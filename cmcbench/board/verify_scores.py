@@ -31,7 +31,7 @@ def check(opened: Opened, faults: Faults) -> None:
         ("scores", _scores(opened.rows)),
         ("equal scores", _equal_scores(opened)),
         ("bits", _bits(opened)),
-        ("captions of rows", _captions(opened)),
+        ("inputs", _inputs(opened)),
         ("rates of rows", _rates(opened)),
     ):
         for message in messages:
@@ -134,17 +134,21 @@ def _bits(opened: Opened) -> Iterator[str]:
             yield f"{row.where}: bpp is {row.bpp:g}, and {bits} bits for {size[0]} pixels are {bits / (int(size[1]) * int(size[2])):.6f}"
 
 
-def _captions(opened: Opened) -> Iterator[str]:
-    """Captions are those that the decoder got, and those that were counted."""
+def _inputs(opened: Opened) -> Iterator[str]:
+    """The manifest tells what each reconstruction was decoded from, and the captions are those that were decoded and counted."""
     texts = {PurePath(name).stem: text for name, text in opened.texts.items()}
     made_of = opened.manifest.get("captions") or {}
-    if opened.texts and digest(opened.contents["captions.csv"]) != made_of.get("sha256"):
+    if texts and digest(opened.contents["captions.csv"]) != made_of.get("sha256"):
         yield "captions.csv: is not the file that manifest.json names by its hash"
     made = {mode: inputs(opened.manifest, mode) for mode in MODES}
+    decoded = not opened.manifest.get("codec")  # what a codec made has no prompts
     for row in opened.rows:
-        if not opened.texts or not MODES[row.mode].captioned:
+        told = made[row.mode].get(row.stem, {})
+        if decoded and not ("prompt" in told and SIZE.fullmatch(str(told.get("size")))):
+            yield f"{row.where}: manifest.json does not tell from which prompt and at which size it was decoded"
+        if not texts or not MODES[row.mode].captioned:
             continue
-        text, told = texts.get(row.stem), made[row.mode].get(row.stem, {})
+        text = texts.get(row.stem)
         if text is None:
             yield f"{row.where}: captions.csv has no caption of it"
             continue
