@@ -21,6 +21,8 @@ needs two). `overall` holds the means over the modes; `Overall` is the benchmark
 present, or the mean of six columns in an `overall-i2t` row. Baselines (no generative model) are the floor that every
 system must beat.
 """
+FEW = 30  # images; docs/statistics.md has the coverage below it
+FEW_NOTE = f"Of fewer than {FEW} images the interval of a mean is somewhat too narrow.\n"
 NOMINAL_NOTE = "\\* nominal: the protocol's rate, since the references have no bitstream; other rates were counted.\n"
 
 
@@ -100,7 +102,8 @@ def notes(lines: Sequence[Line], names: Sequence[str]) -> str:
     """What the tables' signs mean."""
     legend = Marks(lines, (*names, OVERALL)).legend()
     nominal = NOMINAL_NOTE if any(line.nominal for line in lines) else ""
-    return NOTES + nominal + (markdown_text(legend) + "\n" if legend else "")
+    few = FEW_NOTE if any(line.n < FEW for line in lines if not line.published) else ""
+    return NOTES + few + nominal + (markdown_text(legend) + "\n" if legend else "")
 
 
 def heading(column: str, metrics: dict[str, bool]) -> str:
