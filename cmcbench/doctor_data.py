@@ -13,7 +13,7 @@ from .doctor_finding import MISSING, NOTE, OK, Finding, download, some, step
 from .download_unpack import BROKEN, check_directory
 from .errors import BadInput, ImageProblem
 from .protocol import MODES, SOURCES
-from .published import COUNTS, FILES, IMAGES, by_source, is_whole
+from .published_data import COUNTS, FILES, IMAGES, by_source, is_whole
 from .rate import read_rates
 
 AREA = "data"

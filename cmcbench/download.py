@@ -10,7 +10,7 @@ from pathlib import Path
 from .download_item import CaptionItem, HubItem, Item
 from .errors import BadInput, RunFailed
 from .options import parser
-from .published import CAPTIONS_BASE, FILES, LICENCE, PARTS, REPOSITORY
+from .published_data import CAPTIONS_BASE, FILES, LICENCE, PARTS, REPOSITORY
 from .report import Report
 
 MARGIN = 100_000_000  # bytes that stay free

@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 from .errors import RunFailed
-from .published import Published
+from .published_data import Published
 
 TIMEOUT = 30  # seconds without a byte
 WAITS = (1, 4)  # seconds before the next attempt

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional, TypeVar
 
 from .errors import RunFailed
-from .published import REPOSITORY
+from .published_data import REPOSITORY
 from .report import progress, say
 
 Answer = TypeVar("Answer")

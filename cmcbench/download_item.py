@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Optional
 
@@ -11,7 +12,7 @@ from . import download_captions, download_hub
 from .dataset import list_images
 from .download_unpack import Members, compare, total_size, unpack
 from .errors import BadInput, RunFailed
-from .published import Published, is_whole
+from .published_data import Published, is_whole
 from .report import Report, say
 from .store import only_writer, plain_name, read_json, sweep, write_bytes, write_json
 
@@ -19,7 +20,7 @@ HIDDEN = ".download"  # folder below a file's own: on the same disk, out of the 
 REPLACE = "With --overwrite it is replaced."
 
 
-class Item:
+class Item(ABC):
     """settled: nothing is left to do. state: what of the file is here, in words. size: bytes of the published file.
 
     to_fetch: bytes still to come. to_unpack: bytes of pictures still to be written. zip_size: bytes that are free again in
@@ -37,9 +38,9 @@ class Item:
         if self.folder.exists() and not self.folder.is_dir():
             raise RunFailed(f"{self.file}: {self.folder} is a file, and a folder is needed. Move it away.")
 
+    @abstractmethod
     def finish(self, keep_zips: bool, report: Report) -> None:
         """Bring the file to its place. Failures go to the report. Raises RunFailed."""
-        raise NotImplementedError
 
     def _left_alone(self, report: Report, names: list[str]) -> None:
         paths = [self.folder / name for name in names]

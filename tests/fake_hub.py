@@ -39,7 +39,7 @@ class Asked:
     token: Optional[str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Hub:
     """files: name -> content. faults: (server, method, file) -> the faults of the next answers, in this order.
 
