@@ -1,0 +1,302 @@
+"""pack and unpack: what is packed is what the decoder got, and what is unpacked gives the same pictures; refusals by name."""
+
+from __future__ import annotations
+
+import csv
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import SAMPLES, Bench
+from PIL import Image
+
+from cmcbench import bitstream, captions, unpacking
+from cmcbench.bitstream import Sent, decode, encode
+from cmcbench.decode import packing
+from cmcbench.errors import BadInput
+from cmcbench.grid import enlarged
+
+SIZES = {"NSI_pgc_000": (65, 64), "SCI_game_000": (200, 130), "odd 1": (1, 1)}
+TEXTS = {
+    "NSI_pgc_000.png": 'A "red"\nhouse, שלום 🏠\r\n\x1b[31m\x07é',
+    "SCI_game_000.png": "wörd " * 599 + "wörd.",  # 3,000 characters
+    "odd 1.png": "x",
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    """GT, Ref with streams, captions, and a result of all modes."""
+    bench = Bench(tmp_path_factory.mktemp("made"))
+    bench.fake = True
+    (bench.folder / "GT").mkdir()
+    for (stem, size), sample in zip(SIZES.items(), sorted(SAMPLES.glob("*.png"))[::5]):
+        with Image.open(sample) as image:
+            image.convert("RGB").resize(size).save(bench.folder / "GT" / f"{stem}.png")
+    bench.encode("--model_name", "none", "--references", "--bpp", "0.3")
+    captions.write(bench.folder / "Text" / "odd.csv", TEXTS)
+    bench.decode("--mode", "all", "--input_path", "Text/odd.csv")
+    return bench.folder
+
+
+@pytest.fixture
+def ready(faked, made, monkeypatch) -> Bench:
+    shutil.copytree(made, faked.folder, dirs_exist_ok=True)
+    monkeypatch.chdir(faked.folder)
+    return faked
+
+
+def packed(name: str) -> dict[str, bytes]:
+    return {path.relative_to(Path("Packed") / name).as_posix(): path.read_bytes() for path in Path("Packed", name).rglob("*.cmc")}
+
+
+def rows(result: str) -> list[dict[str, str]]:
+    with open(Path("Result") / result / "rates.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same_pixels(one: Path, two: Path) -> bool:
+    with Image.open(one) as first, Image.open(two) as second:
+        return (first.size, first.mode, first.tobytes()) == (second.size, second.mode, second.tobytes())
+
+
+def test_a_result_is_packed_and_its_rates_tell_the_files_lengths(ready):
+    assert {row["packed_bits"] for row in rows("real+odd")} == {""}
+    assert packing.main(["--result", "real+odd"]) == 0
+    files = packed("real+odd")
+    assert set(files) == {f"{mode}/{stem}.cmc" for mode in ("full", "image", "pixel", "text") for stem in SIZES}
+    for row in rows("real+odd"):
+        data = files[f"{row['mode']}/{Path(row['name']).stem}.cmc"]
+        assert int(row["packed_bits"]) == 8 * len(data)
+        assert 0 < int(row["packed_bits"]) - int(row["bits"]) <= 8 * 10  # the header
+        assert row["kind"] == "measured"
+    before = files, rows("real+odd")
+    ready.decode("--mode", "all", "--input_path", "Text/odd.csv")  # which makes nothing, and keeps the lengths
+    assert packing.main(["--result", "real+odd"]) == 0 and (packed("real+odd"), rows("real+odd")) == before
+
+
+@pytest.mark.parametrize("text", ["raw", "deflate"])
+def test_what_is_unpacked_is_what_was_packed(ready, text):
+    assert packing.main(["--input_path", "Text/odd.csv", "--text", text, "--name", "mine"]) == 0
+    assert unpacking.main(["Packed/mine"]) == 0
+    assert captions.read(Path("Unpacked/mine/Text/mine.csv")).texts == TEXTS
+    for kind in ("image", "pixel"):
+        for stem in SIZES:
+            assert same_pixels(Path("Ref", kind, f"{stem}.png"), Path("Unpacked/mine/Ref", kind, f"{stem}.png"))
+    # with nothing else at hand, the decoder makes the same pictures, at the same bits
+    shutil.rmtree("GT"), shutil.rmtree("Ref"), shutil.rmtree("Text")
+    ready.decode("--mode", "all", "--input_path", "Unpacked/mine/Text/mine.csv", "--ref_dir", "Unpacked/mine/Ref", "--result_name", "again")
+    for mode in ("full", "image", "pixel", "text"):
+        assert {path.name: path.read_bytes() for path in Path("Result/again", mode).iterdir() if path.suffix == ".png"} == {
+            path.name: path.read_bytes() for path in Path("Result/real+odd", mode).iterdir() if path.suffix == ".png"
+        }
+    assert [(row["name"], row["mode"], row["bits"], row["kind"]) for row in rows("again")] == [
+        (row["name"], row["mode"], row["bits"], row["kind"]) for row in rows("real+odd")
+    ]
+
+
+def test_text_alone_keeps_its_sizes(ready):
+    assert packing.main(["--input_path", "Text/odd.csv", "--mode", "text"]) == 0
+    assert unpacking.main(["Packed/odd", "--output_path", "out"]) == 0
+    assert sorted(path.name for path in Path("out/Ref").iterdir()) == ["rate.csv", "sizes.csv"]
+    ready.decode("--mode", "text", "--input_path", "out/Text/odd.csv", "--ref_dir", "out/Ref", "--ground_truth", "none", "--result_name", "t")
+    for stem, size in SIZES.items():
+        with Image.open(f"Result/t/text/{stem}.png") as image:
+            assert image.size == size
+
+
+def test_image_mode_needs_no_captions(ready):
+    shutil.rmtree("Text")
+    assert packing.main(["--mode", "image", "--name", "pictures"]) == 0
+    assert {decode(data).caption for data in packed("pictures").values()} == {None}
+    assert packing.main(["--name", "both"]) == 0  # all that can be
+    assert {name.split("/")[0] for name in packed("both")} == {"image"}
+    assert unpacking.main(["Packed/pictures"]) == 0 and not Path("Unpacked/pictures/Text").exists()
+
+
+def test_published_references_have_no_bitstream_and_pixel_ones_only_where_exact(ready, capsys):
+    Path("Ref/rate.csv").unlink()
+    with Image.open("Ref/pixel/SCI_game_000.png") as image:
+        image.point(lambda value: value ^ 1).save("Ref/pixel/SCI_game_000.png")
+    assert packing.main(["--input_path", "Text/odd.csv"]) == 1
+    said = capsys.readouterr().err
+    assert "its rate nominal" in said and "SCI_game_000: no grid of 8-bit blocks gives exactly" in said and "(mode pixel)" in said
+    assert sorted(packed("odd")) == sorted(["pixel/NSI_pgc_000.cmc", "pixel/odd 1.cmc", *(f"text/{stem}.cmc" for stem in SIZES)])
+
+
+def test_streams_that_are_gone_or_another_picture_s_are_refused_by_name(ready, capsys):
+    streams = sorted(Path("Ref/stream").iterdir())
+    assert len(streams) == 3
+    streams[0].unlink()
+    shutil.copy(streams[2], streams[1])
+    assert packing.main(["--input_path", "Text/odd.csv", "--mode", "image"]) == 1
+    said = capsys.readouterr().err
+    assert f"{streams[0].stem}: its reference's stream Ref/stream/{streams[0].name} is not there" in said
+    assert f"failed: {streams[1].stem}: " in said and set(packed("odd")) == {f"image/{streams[2].stem}.cmc"}
+
+
+def test_a_result_made_from_other_inputs_is_not_packed(ready, capsys):
+    captions.write(Path("Text/odd.csv"), {**TEXTS, "odd 1.png": "another"})
+    assert packing.main(["--result", "real+odd"]) == 1
+    assert "odd 1: the result was made from another caption (mode full)" in capsys.readouterr().err
+    assert not any("odd 1" in name for name in packed("real+odd") if not name.startswith("image"))
+    assert {row["packed_bits"] == "" for row in rows("real+odd") if row["name"] == "odd 1.png" and row["mode"] == "text"} == {True}
+
+
+def test_a_result_s_own_files_are_found_beside_it(ready, monkeypatch, capsys):
+    """And a manifest's names lead nowhere else."""
+    other = ready.folder / "elsewhere"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    arguments = ["--result", "real+odd", "--output_path", "../Result", "--ground_truth", "../GT", "--mode", "pixel"]
+    assert packing.main(arguments) == 0
+    file = ready.folder / "Result/real+odd/manifest.json"
+    file.write_text(file.read_text().replace('"Ref"', '"../../etc"'))
+    with pytest.raises(BadInput, match="Ref/pixel holds none"):
+        packing.main(arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--result", "nobody"], "has no manifest.json"),
+        (["--result", "../real+odd"], "is not a plain name"),
+        (["--input_path", "none.csv", "--mode", "text"], "there is no caption file none.csv"),
+        (["--input_path", "none.csv", "--ref_dir", "none"], "there is nothing to pack"),
+        (["--input_path", "Text/odd.csv", "--name", "a/b"], "is not a plain name"),
+        (["--input_path", "Text/odd.csv", "--ref_dir", "none", "--mode", "pixel"], "needs references"),
+        (["--result", "codec"], "is a codec's"),
+    ],
+)
+def test_wrong_flags_of_pack(ready, arguments, words):
+    Path("Result/codec").mkdir()
+    Path("Result/codec/manifest.json").write_text('{"codec": "vvc", "t2i": "vvc"}')
+    with pytest.raises(BadInput, match=words):
+        packing.main(arguments)
+    assert not Path("Packed").exists()
+
+
+# unpack
+
+
+@pytest.fixture
+def folder(ready) -> Path:
+    """A packed folder of all modes."""
+    packing.main(["--input_path", "Text/odd.csv", "--name", "f"])
+    return Path("Packed/f")
+
+
+def test_damaged_and_misplaced_files_are_named_and_the_others_unpacked(folder, capsys):
+    stream = decode((folder / "full/SCI_game_000.cmc").read_bytes())
+    bad = {
+        "full/SCI_game_000.cmc": encode(Sent(**{**stream.__dict__, "stream": stream.stream[:-9]}), "x"),
+        "image/odd 1.cmc": b"",
+        "pixel/NSI_pgc_000.cmc": (folder / "pixel/NSI_pgc_000.cmc").read_bytes()[:-1],
+        "pixel/SCI_game_000.cmc": (folder / "pixel/SCI_game_000.cmc").read_bytes() + b"x",
+        "text/odd 1.cmc": (folder / "pixel/odd 1.cmc").read_bytes(),
+        "text/NSI_pgc_000.cmc": encode(Sent("text", (65, 64), "another caption"), "x"),
+        "text/SCI_game_000.cmc": encode(Sent("text", (64, 64), TEXTS["SCI_game_000.png"]), "x"),
+        "text/con.cmc": encode(Sent("text", (64, 64), "a"), "x"),
+    }
+    for name, data in bad.items():
+        (folder / name).write_bytes(data)
+    assert unpacking.main([str(folder)]) == 1
+    said = capsys.readouterr().err
+    for name, words in zip(bad, ("", "is an empty file", "truncated", "after its end", "of mode pixel", "another caption", "another size", "its name")):
+        assert f"failed: {name}: " in said and words in said
+    assert Path("Unpacked/f/Ref/pixel/odd 1.png").exists() and not Path("Unpacked/f/Ref/pixel/NSI_pgc_000.png").exists()
+    assert Path("Unpacked/f/Ref/image/NSI_pgc_000.png").exists() and "Traceback" not in said
+
+
+def test_another_reference_in_another_mode_is_refused(folder, capsys):
+    other = decode((folder / "image/NSI_pgc_000.cmc").read_bytes())
+    (folder / "image/NSI_pgc_000.cmc").write_bytes(encode(Sent(**{**other.__dict__, "stream": other.stream + b"\0"}), "x"))
+    assert unpacking.main([str(folder)]) == 1
+    assert "image/NSI_pgc_000.cmc: has another reference than the same picture in another mode" in capsys.readouterr().err
+
+
+def test_unpacking_again_decodes_no_stream_twice(folder, monkeypatch):
+    assert unpacking.main([str(folder)]) == 0
+    before = {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()}
+    calls = []
+    original = unpacking.codecs.decode_stream
+    monkeypatch.setattr(unpacking.codecs, "decode_stream", lambda *arguments: calls.append(arguments) or original(*arguments))
+    assert unpacking.main([str(folder)]) == 0 and not calls
+    with open("Unpacked/f/Ref/image/NSI_pgc_000.png", "ab") as file:
+        file.write(b"x")
+    assert unpacking.main([str(folder)]) == 0 and len(calls) == 1
+    assert {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()} == before
+
+
+def test_a_folder_with_other_pictures_is_not_mixed_into(folder):
+    Path("Unpacked/f/Ref/image").mkdir(parents=True)
+    Path("Unpacked/f/Ref/image/holiday.png").write_bytes(b"mine")
+    with pytest.raises(BadInput, match="holds 1 picture.* not of Packed/f .*holiday.png.*--output_path"):
+        unpacking.main([str(folder)])
+
+
+@pytest.mark.parametrize("arguments", [["none"], ["Packed/f/text"], ["GT"]])
+def test_what_is_no_packed_folder(folder, arguments):
+    with pytest.raises(BadInput, match="holds no files full/.*Expected a folder that pack wrote"):
+        unpacking.main(arguments)
+
+
+def test_no_name_of_a_file_leads_out_of_the_folder(folder):
+    for name in ("..", "...", "a\\b", "a:b", ".hidden"):
+        (folder / "text" / f"{name}.cmc").write_bytes(encode(Sent("text", (64, 64), "a"), "x"))
+    unpacking.main([str(folder), "--output_path", "deep/out"])
+    assert {path.name for path in Path("deep").iterdir()} == {"out"} and not Path("deep/.csv").exists()
+
+
+def test_a_file_too_large_is_not_read(folder, monkeypatch, capsys):
+    monkeypatch.setattr(unpacking, "LARGEST_FILE", 20)
+    assert unpacking.main([str(folder)]) == 1
+    assert "full/SCI_game_000.cmc: has more than 20 bytes" in capsys.readouterr().err
+
+
+def test_flipped_bits_end_without_a_traceback(ready):
+    """Whole runs on files with a bit flipped anywhere; small AVIF streams, which decode in this process."""
+    from cmcbench.codecs import Avif
+
+    codec, chance = Avif(), random.Random(3)
+    with Image.open("GT/NSI_pgc_000.png") as image:
+        stream = codec.encode(image.convert("RGB"), 5)
+    grid = bytes(range(2))
+    whole = {
+        "full": Sent("full", (65, 64), "A house.", None, "avif", 1, stream), "image": Sent("image", (65, 64), None, None, "avif", 1, stream),
+        "pixel": Sent("pixel", (65, 64), "A house.", grid), "text": Sent("text", (65, 64), "A house."),
+    }  # fmt: skip
+    for mode, sent in whole.items():
+        Path("Packed/f", mode).mkdir(parents=True)
+        for number in range(40):
+            data = bytearray(encode(sent, "x", deflated=bool(number % 2)))
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+            Path("Packed/f", mode, f"{mode}{number}.cmc").write_bytes(data)
+    assert unpacking.main(["Packed/f"]) in (0, 1)
+    assert len(list(Path("Unpacked/f/Ref/pixel").iterdir())) > 10
+
+
+def test_as_a_user_runs_them(ready):
+    """Exit codes, no traceback, and a picture of 4096 pixels a side, whose reference is one colour."""
+    import subprocess
+    import sys
+
+    from conftest import ROOT
+
+    grid = bytes(64 * 64)
+    Image.new("RGB", (4096, 4096)).save("GT/AIGI_MJ_000.png")
+    enlarged(grid, (4096, 4096)).save("Ref/pixel/AIGI_MJ_000.png")
+    captions.write(Path("Text/odd.csv"), {**TEXTS, "AIGI_MJ_000.png": "Black."})
+
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, "-m", "cmcbench", *arguments], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)})
+
+    done = run("pack", "--input_path", "Text/odd.csv", "--mode", "pixel")
+    assert done.returncode == 0 and "4 of 4 files are in Packed/odd" in done.stderr
+    assert len(packed("odd")["pixel/AIGI_MJ_000.cmc"]) == 4096 + 6 + 7
+    done = run("unpack", "Packed/odd")
+    assert done.returncode == 0 and same_pixels(Path("Ref/pixel/AIGI_MJ_000.png"), Path("Unpacked/odd/Ref/pixel/AIGI_MJ_000.png"))
+    done = run("unpack", "none")
+    assert done.returncode == 2 and "Expected a folder that pack wrote" in done.stderr and "Traceback" not in done.stderr
+    assert bitstream.ENDING == ".cmc"
