@@ -406,3 +406,13 @@ def test_the_published_sizes_and_counts_are_those_of_the_protocol():
     assert types == {"NSI": 400, "SCI": 300, "AIGI": 300}
     sizes = {each.file: round(each.megabytes * 1e6) for each in FILES if not each.on_hub}
     assert sizes == {"gpt4v.csv": 152_493, "qwen.csv": 166_303}
+
+
+def test_the_commands_of_the_page_are_ones_that_the_program_takes():
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    commands = [line.partition("#")[0].split() for line in page.splitlines() if line.startswith("python -m cmcbench download")]
+    assert len(commands) >= 4
+    for command in commands:
+        download._parser().parse_args(command[4:])
+    for each in FILES:
+        assert each.file in page and (not each.on_hub or f"{each.file} ({each.megabytes} MB)" in page)
