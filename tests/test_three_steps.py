@@ -116,10 +116,15 @@ def test_step_3_scores(ready, weights):
     with open(ready.folder / "Result/real/scores.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
+    # pyiqa is nearer to its own network in float64, by up to 0.6e-6 where ours is up to 1.2e-6 away. The cause are 1x1
+    # convolutions over 1,024 channels and more: oneDNN's, bit-equal with and without what is fused to them and whatever the
+    # weights' layout, sum in one go and round 1.6 times as much as MKL's product, which torch takes when it has one thread,
+    # as here. With two threads pyiqa takes oneDNN's as well, and differs from itself by 1e-6. MKL's is half as fast on AMD.
+    bound = 3e-6
     for row in rows:
         truth, made = (str(ready.folder / folder / row["name"]) for folder in ("GT", f"Result/real/{row['mode']}"))
-        assert float(row["topiq_fr"]) == pytest.approx(float(fr(truth, made)), abs=1e-5)
-        assert float(row["topiq_nr"]) == pytest.approx(float(nr(made)), abs=1e-5)
+        assert float(row["topiq_fr"]) == pytest.approx(float(fr(truth, made)), abs=bound)
+        assert float(row["topiq_nr"]) == pytest.approx(float(nr(made)), abs=bound)
     mean = {metric: {mode: np.mean([float(row[metric]) for row in rows if row["mode"] == mode]) for mode in MODES} for metric in ("topiq_fr", "topiq_nr")}
     for place, mode in enumerate(MODES):
         assert lines[2 + 2 * place] == f"FR: {mean['topiq_fr'][mode]:.4f}\tNR: {mean['topiq_nr'][mode]:.4f}"
