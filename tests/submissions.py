@@ -66,10 +66,19 @@ def result(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple
 
 
 def _mode(mode: str, texts: dict[str, str]) -> dict[str, Any]:
-    settings = {"model": "real", "checkpoint": "hub:SG161222/RealVisXL_V4.0", "captions": "mine.csv", "steps": 40, "seed": 42, "dtype": "fp16"}
+    settings = {
+        "model": "real",
+        "checkpoint": "hub:SG161222/RealVisXL_V4.0",
+        "captions": "mine.csv",
+        "steps": 40,
+        "seed": 42,
+        "dtype": "fp16",
+    }
     settings |= {"strength": MODES[mode].strength, "guidance": "own", "negative_prompt": "", "lora": "", "long_prompts": False}
     prompts = {name: texts[name] if MODES[mode].captioned else IMAGE_PROMPT for name in texts}
-    inputs = {Path(name).stem: {"prompt": digest(prompt.encode()), "size": f"{WIDTH}x{HEIGHT}"} for name, prompt in prompts.items()}
+    inputs = {
+        Path(name).stem: {"prompt": digest(prompt.encode()), "size": f"{WIDTH}x{HEIGHT}"} for name, prompt in prompts.items()
+    }
     return {"settings": settings | {"vae_tiling": False}, "inputs": inputs}
 
 
@@ -79,7 +88,9 @@ def _spent(name: str, mode: str, text: str) -> Spent:
     parts["image_bits"] = IMAGE_BITS if mode in ("full", "image") else None
     bits = sum(value or 0 for value in parts.values())
     kind = "nominal" if mode == "full" else "measured"
-    return Spent(name, mode, bits, kind, **parts, decode_seconds=1.25, peak_memory=1 << 30, sha256=digest(picture(f"{mode} {name}")))
+    return Spent(
+        name, mode, bits, kind, **parts, decode_seconds=1.25, peak_memory=1 << 30, sha256=digest(picture(f"{mode} {name}"))
+    )
 
 
 def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(MODES)) -> None:
@@ -90,7 +101,13 @@ def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(
     for name in names:
         for mode in modes:
             seen = digest((target.folder / mode / name).read_bytes())
-            row = Row(name, mode, digest((place / "GT" / name).read_bytes()), seen, {"topiq_fr": chance.uniform(1, 3), "topiq_nr": chance.uniform(1, 4)})
+            row = Row(
+                name,
+                mode,
+                digest((place / "GT" / name).read_bytes()),
+                seen,
+                {"topiq_fr": chance.uniform(1, 3), "topiq_nr": chance.uniform(1, 4)},
+            )
             row.spent = target.spent(name, mode, seen)
             row.bpp = round(bpp(row.spent.bits, WIDTH, HEIGHT), 6) if row.spent else None
             rows[Path(name).stem, mode] = row
@@ -113,7 +130,9 @@ def resealed(contents: Contents) -> Contents:
     """A forger's last step: checksums and mail made anew, so that they do not betray what was changed."""
     contents = {name: data for name, data in contents.items() if name not in (SUMS, "mail.txt")}
     contents[SUMS] = sums(contents)
-    documents = [json.loads(contents.get(name, b"null")) for name in ("submission.json", "summary.json", "manifest.json", "captions.json")]
+    documents = [
+        json.loads(contents.get(name, b"null")) for name in ("submission.json", "summary.json", "manifest.json", "captions.json")
+    ]
     return contents | {"mail.txt": mail(*documents, contents[SUMS])}
 
 

@@ -17,7 +17,7 @@ import pytest
 import submissions
 from conftest import ROOT, write_captions, write_truth
 
-from cmcbench import published
+from cmcbench import published_data
 from cmcbench.board import submission, submission_rules, verify, zipped
 from cmcbench.board.anonymous import anonymous, leaks
 from cmcbench.board.submission import submit
@@ -100,8 +100,8 @@ def test_the_published_result_deviates_in_nothing(tmp_path, monkeypatch):
     folder = submissions.result(tmp_path, names, ("full", "text"))
     known = {metric: {"file": each["file"], "sha256": []} for metric, each in submission_rules.published_weights().items()}
     monkeypatch.setattr(submission_rules, "published_weights", lambda: known)
-    sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in published.FILES]
-    monkeypatch.setattr(published, "FILES", sized)
+    sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in published_data.FILES]
+    monkeypatch.setattr(published_data, "FILES", sized)
     contents = packed(folder)
     assert json.loads(contents["submission.json"])["deviations"] == []
     assert b"Deviations from the published settings: none" in contents["mail.txt"]
@@ -119,7 +119,7 @@ def test_published_captions_need_no_manifest(made, monkeypatch):
     assert "captions: no manifest tells what made them" in found["deviations"]
     assert found["absent"] == {"captions.json": "mine.csv has no manifest beside it"}
     seen = hashlib.sha256((made.parent.parent / "Text/mine.csv").read_bytes()).hexdigest()
-    monkeypatch.setattr(published, "FILES", (*published.FILES, published.Published("captions", "mine.csv", "Text", 0, seen)))
+    monkeypatch.setattr(published_data, "FILES", (*published_data.FILES, published_data.Published("captions", "mine.csv", "Text", 0, seen)))
     assert not [each for each in json.loads(packed(made)["submission.json"])["deviations"] if each.startswith("captions")]
 
 
@@ -138,7 +138,7 @@ def test_captions_that_are_not_at_hand_are_said_to_be_absent(made, change, why):
 def test_captions_that_the_manifest_does_not_name(made):
     for name in ("../../etc/passwd", "", None):
         for file in ("manifest.json", "summary.json"):
-            edit(made / file, lambda found: (found.get("made_by") or found)["captions"].update(file=name))
+            edit(made / file, lambda found, name=name: (found.get("made_by") or found)["captions"].update(file=name))
         assert json.loads(packed(made)["submission.json"])["absent"]["captions.csv"] == "the manifest does not name the captions"
 
 

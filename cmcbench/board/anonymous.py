@@ -14,7 +14,8 @@ ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
 PATH = re.compile(r"(?<![\w.~/\\:-])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|\\\\[\w.-]+)?[/\\](?:[^/\\\s'\"=,;]+[/\\]*)+")
 SECRET_NAME = r"[\w-]*(?:api[_-]?key|token|secret|password|passwd|credential)[\w-]*"
 SECRET = re.compile(
-    rf"(?P<name>(?:--?)?{SECRET_NAME}(?:\s*[=:]\s*|\s+)|Bearer\s+)[^\s'\"]+|\b(?:sk|pk|hf|ghp|gho|xox[abp]|glpat|AKIA)[-_]?[A-Za-z0-9_-]{{16,}}",
+    rf"(?P<name>(?:--?)?{SECRET_NAME}(?:\s*[=:]\s*|\s+)|Bearer\s+)[^\s'\"]+"
+    r"|\b(?:sk|pk|hf|ghp|gho|xox[abp]|glpat|AKIA)[-_]?[A-Za-z0-9_-]{16,}",
     re.IGNORECASE,
 )
 SECRET_KEY = re.compile(SECRET_NAME, re.IGNORECASE)
@@ -59,7 +60,7 @@ def _names() -> list[str]:
 
 
 def leaks(content: bytes) -> Iterator[str]:
-    """What of this machine a file would give away all the same: its home folder, its working folder, secrets of the environment."""
+    """What a file would give away all the same: the home folder, the working folder, secrets of the environment."""
     places = {"the path of the home folder": str(Path.home()), "the path of the working folder": os.getcwd()}
     for what, place in places.items():
         if len(place) > 5 and place.encode() in content:

@@ -42,9 +42,7 @@ def json_object(data: bytes) -> dict[str, Any]:
     if HALF.search(found):
         raise Unusable("holds half a character (a surrogate)")
     try:
-        value = json.loads(
-            found, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=_integer
-        )
+        value = json.loads(found, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=_integer)
     except RecursionError:
         raise Unusable("is nested too deeply") from None
     except ValueError as error:

@@ -76,7 +76,10 @@ def _faults(contents: dict[str, bytes]) -> list[str]:
     remedy = "; if the files of the result were not changed by hand, score anew with --overwrite"
     problems = [line + remedy for line in faults.lines()]
     for name in sorted(contents):
-        problems += [f"{name} would give away {what}; take it out of the names and settings of the result" for what in leaks(contents[name])]
+        problems += [
+            f"{name} would give away {what}; take it out of the names and settings of the result"
+            for what in leaks(contents[name])
+        ]
         if len(contents[name]) > rules.FILES[name]:
             problems.append(f"{name} has {len(contents[name]):,} bytes, and a submission takes {rules.FILES[name]:,}")
     return problems
@@ -160,7 +163,9 @@ def _weights(folder: Path, summary: dict[str, Any]) -> dict[str, dict[str, Any]]
     for metric, known in rules.published_weights().items():
         path = folder / known["file"]
         if not path.is_file():
-            raise BadInput(f"{path} is missing; a submission tells the SHA-256 of the weights. Name their folder with --model_weight.")
+            raise BadInput(
+                f"{path} is missing; a submission tells the SHA-256 of the weights. Name their folder with --model_weight."
+            )
         seen = hashlib.sha256(path.read_bytes()).hexdigest()
         if summary["metrics"][metric]["identity"] != f"weights {seen[:16]}":
             raise BadInput(f"{metric} was not scored with {path}. Score again with --model_weight {folder} --submit.")
@@ -183,7 +188,12 @@ def _checksums(folder: Path, modes: list[str], stems: set[str]) -> bytes:
 def _environment() -> dict[str, Any]:
     """What scored: versions, platform and GPUs. The manifests tell what decoded and captioned."""
     libc = " ".join(platform.libc_ver())
-    system = {"system": platform.system(), "machine": platform.machine(), "python": platform.python_implementation(), "libc": libc.strip()}
+    system = {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "python": platform.python_implementation(),
+        "libc": libc.strip(),
+    }
     return {"versions": versions.environment(), "platform": system, "gpus": _gpus()}
 
 

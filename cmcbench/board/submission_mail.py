@@ -19,7 +19,10 @@ def sums(contents: Mapping[str, bytes]) -> bytes:
 
 
 def mail(
-    submission: Mapping[str, Any], summary: Mapping[str, Any], manifest: Mapping[str, Any], captions: Optional[Mapping[str, Any]],
+    submission: Mapping[str, Any],
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    captions: Optional[Mapping[str, Any]],
     listed: bytes,
 ) -> bytes:
     """The text of the mail. captions: the captions' manifest where there is one. listed: SHA256SUMS, whose own hash stands
@@ -56,7 +59,9 @@ def mail(
 def _mode(mode: str, found: Mapping[str, Any]) -> str:
     fr, nr = (found["metrics"][metric]["mean"] for metric in PAIR)
     bpp, rate = found["bpp"], found.get("rate")
-    return f"{mode:<6}   {fr:<6.4f}   {nr:<6.4f}   {_number(bpp and bpp['mean'])}   {_plain(rate['kind']) if rate else 'not known'}"
+    return (
+        f"{mode:<6}   {fr:<6.4f}   {nr:<6.4f}   {_number(bpp and bpp['mean'])}   {_plain(rate['kind']) if rate else 'not known'}"
+    )
 
 
 def _encoder(made_of: Any, record: Optional[Mapping[str, Any]]) -> str:
@@ -76,4 +81,6 @@ def _number(value: Optional[float]) -> str:
 
 def _plain(value: Any) -> str:
     """A value from a file in one line: text as it is where it is printable, everything else as ascii() shows it."""
-    return value if isinstance(value, str) and value.isprintable() and len(value) <= 200 else "-" if value is None else shown(value)
+    return (
+        value if isinstance(value, str) and value.isprintable() and len(value) <= 200 else "-" if value is None else shown(value)
+    )

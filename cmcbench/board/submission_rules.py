@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional
 
-from .. import published
+from .. import published_data
 from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, SEED, STEPS, WORDS, i2t_prompt
 from ..store import digest
 
@@ -50,13 +50,16 @@ def missing(summary: Mapping[str, Any]) -> Iterator[str]:
         scored = min(found["metrics"].get(metric, {"n": 0})["n"] for metric in PAIR)
         if scored < of:
             yield (
-                f"mode {mode} has both scores of {scored} of {of} images. Make the others with: python script-t2i.py --mode {mode} "
-                f"--result_name {name}, and score with: {again}; or move the folder of this mode away"
+                f"mode {mode} has both scores of {scored} of {of} images. Make the others with: python script-t2i.py "
+                f"--mode {mode} --result_name {name}, and score with: {again}; or move the folder of this mode away"
             )
 
 
 def deviations(
-    summary: Mapping[str, Any], manifest: Mapping[str, Any], captions: Optional[Mapping[str, Any]], names: list[str],
+    summary: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    captions: Optional[Mapping[str, Any]],
+    names: list[str],
     weights: Mapping[str, Any],
 ) -> list[str]:
     """Where a result differs from the published settings, a phrase each: listed in the submission, no reason to refuse it.
@@ -74,8 +77,8 @@ def deviations(
 
 
 def _ground_truth(names: list[str]) -> Iterator[str]:
-    if not published.is_whole(names):
-        yield f"ground truth of {len(names)} images, which is not the benchmark's of {published.IMAGES:,}"
+    if not published_data.is_whole(names):
+        yield f"ground truth of {len(names)} images, which is not the benchmark's of {published_data.IMAGES:,}"
 
 
 def published_weights() -> dict[str, dict[str, Any]]:
@@ -84,7 +87,7 @@ def published_weights() -> dict[str, dict[str, Any]]:
 
 
 def _weights(weights: Mapping[str, Any]) -> Iterator[str]:
-    sizes = {each.file: each.megabytes for each in published.FILES}
+    sizes = {each.file: each.megabytes for each in published_data.FILES}
     for metric, known in published_weights().items():
         megabytes = weights[metric]["bytes"] / 1e6
         if known["sha256"] and weights[metric]["sha256"] not in known["sha256"]:
@@ -152,8 +155,9 @@ def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:
 def _captions(made_of: Any, record: Optional[Mapping[str, Any]]) -> Iterator[str]:
     """made_of: what the result's manifest tells of its captions. record: the captions' own manifest."""
     seen = _dict(made_of).get("sha256")
-    if isinstance(seen, str) and len(seen) >= 16 and any(each.sha256.startswith(seen) for each in published.FILES if each.sha256):
-        return
+    known = [each.sha256 for each in published_data.FILES if each.sha256]
+    if isinstance(seen, str) and len(seen) >= 16 and any(each.startswith(seen) for each in known):
+        return  # the published captions, which have no manifest
     if _dict(made_of).get("baseline"):
         yield "the encoder is a baseline, no language model"
     if record is None:

@@ -42,7 +42,15 @@ RATE = _object(
 )
 COST = _object({key: _or_null(POSITIVE) for key in ("encode_seconds", "decode_seconds", "peak_memory")})
 MODE = _object(
-    {"images": COUNT, "metrics": MEANS, "bpp": _or_null(MEAN), "rate": _or_null(RATE), "cost": COST, "types": _every(MEANS), "sources": _every(MEANS)}
+    {
+        "images": COUNT,
+        "metrics": MEANS,
+        "bpp": _or_null(MEAN),
+        "rate": _or_null(RATE),
+        "cost": COST,
+        "types": _every(MEANS),
+        "sources": _every(MEANS),
+    }
 )
 METRIC = _object({"kind": {"enum": ["FR", "NR"]}, "lower_is_better": {"type": "boolean"}, "identity": TEXT})
 WEIGHTS = {
@@ -76,7 +84,9 @@ SCHEMAS = {
         {
             "target": NAME,
             "made_by": _object({}),
-            "ground_truth": _object({"images": {**COUNT, "minimum": 1}, "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"}}),
+            "ground_truth": _object(
+                {"images": {**COUNT, "minimum": 1}, "digest": {"type": "string", "pattern": "^[0-9a-f]{16}$"}}
+            ),
             "metrics": _every(METRIC),  # whether TOPIQ is among them is for submission_rules.missing to say
             "modes": {**_every(MODE), "propertyNames": MODE_NAMES, "minProperties": 1},
             "over_modes": _every(_or_null(NUMBER)),
@@ -87,8 +97,11 @@ SCHEMAS = {
     "manifest.json": _object(
         {"modes": _every(_object({"settings": {"type": "object"}, "inputs": {"type": "object"}}))},
         {
-            "t2i": _or_null(TEXT), "model_dir": _or_null(TEXT), "captions": _or_null({"type": "object"}),
-            "baseline": {"type": "boolean"}, "environment": _every(TEXT),
+            "t2i": _or_null(TEXT),
+            "model_dir": _or_null(TEXT),
+            "captions": _or_null({"type": "object"}),
+            "baseline": {"type": "boolean"},
+            "environment": _every(TEXT),
         },
     ),
     "environment.json": _object(

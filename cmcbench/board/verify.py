@@ -53,7 +53,9 @@ def _describe(opened: Opened) -> None:
     submission = opened.submission
     tables = {table: submission["overall"][table] for table in ("t2i", "i2t")}
     overall = ", ".join(f"{value:.4f} ({table})" for table, value in tables.items() if value is not None)
-    _tell(f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall {overall or 'none'}")
+    _tell(
+        f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall {overall or 'none'}"
+    )
     for deviation in submission["deviations"]:
         _tell(f"deviation: {deviation}")
     for name, why in sorted(submission["absent"].items()):
@@ -61,7 +63,10 @@ def _describe(opened: Opened) -> None:
     for metric, known in published_weights().items():
         if not known["sha256"]:
             told = submission["weights"][metric]["sha256"]
-            _tell(f"note: {metric}: this version does not know the hash of the published {known['file']}; the submission's is {told}")
+            _tell(
+                f"note: {metric}: this version does not know the hash of the published {known['file']}; "
+                f"the submission's is {told}"
+            )
 
 
 def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> None:
@@ -82,16 +87,22 @@ def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> No
     seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
     sample = Sample(Path(options.model_weight), options.sample or 16, seed, options.device)
     scored, largest = rescore(opened, Path(options.results), Path(options.ground_truth), sample, faults)
-    _tell(f"scored again: {scored} of {len(opened.rows)} pictures, chosen with --seed {seed}; largest difference {largest:.1e}, allowed {SAME:.0e}")
-    if scored < min(sample.count, len(opened.rows)):
-        faults.add("sample", f"{min(sample.count, len(opened.rows)) - scored} of the sample cannot be scored again: their pictures are not those of the submission")
+    _tell(
+        f"scored again: {scored} of {len(opened.rows)} pictures, chosen with --seed {seed}; "
+        f"largest difference {largest:.1e}, allowed {SAME:.0e}"
+    )
+    left_out = min(sample.count, len(opened.rows)) - scored
+    if left_out:
+        faults.add("sample", f"{left_out} of the sample cannot be scored again: their pictures are not those of the submission")
 
 
 def _parser() -> argparse.ArgumentParser:
     options = parser("Check a submission: its files, checksums, arithmetic and plausibility, and with pictures at hand these.")
     options.prog = "python -m cmcbench verify"
     options.add_argument("file", metavar="FILE.zip", help="what script-evaluate.py --submit wrote")
-    options.add_argument("--results", metavar="FOLDER", default="", help="the reconstructions, a folder with full/, image/, ... in it")
+    options.add_argument(
+        "--results", metavar="FOLDER", default="", help="the reconstructions, a folder with full/, image/, ... in it"
+    )
     options.add_argument("--ground_truth", metavar="FOLDER", default="", help="the benchmark's ground truth")
     options.add_argument("--model_weight", metavar="FOLDER", default="", help="TOPIQ's weights: score a random sample again")
     options.add_argument("--sample", metavar="N", type=positive, default=None, help="pictures to score again (None: 16)")

@@ -40,7 +40,9 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Optional[Opened]:
     before = len(faults)
     documents = {name: _document(name, contents[name], faults) for name in SCHEMAS if name in contents}
     summary = documents.get("summary.json") or {}
-    tables = {name: contents[name] for name in ("scores.csv", "reconstructions.sha256", "captions.csv", "rates.csv") if name in contents}
+    tables = {
+        name: contents[name] for name in ("scores.csv", "reconstructions.sha256", "captions.csv", "rates.csv") if name in contents
+    }
     rows = read_scores(tables["scores.csv"], summary, faults) if "scores.csv" in tables else []
     checksums = read_checksums(tables["reconstructions.sha256"], faults) if "reconstructions.sha256" in tables else {}
     texts = read_captions(tables["captions.csv"], faults) if "captions.csv" in tables else {}
@@ -84,19 +86,26 @@ def _disagreements(opened: Opened) -> Iterator[str]:
     if not plain_name(submission["target"]):
         yield f"submission.json: the target {shown(submission['target'])} is no plain name"
     modes = [mode for mode in MODES if mode in summary["modes"]]
-    told = {"target": summary["target"], "modes": modes, "images": summary["ground_truth"]["images"], "overall": summary["overall"]}
+    told = {
+        "target": summary["target"],
+        "modes": modes,
+        "images": summary["ground_truth"]["images"],
+        "overall": summary["overall"],
+    }
     for key, value in told.items():
         if submission[key] != value:
             yield f"submission.json: {key} is {shown(submission[key])}, and summary.json says {shown(value)}"
     for metric in rules.PAIR:
         if summary["metrics"][metric]["identity"] != f"weights {submission['weights'][metric]['sha256'][:16]}":
-            yield f"summary.json: {metric} was scored with {shown(summary['metrics'][metric]['identity'])}, not with the weights of submission.json"
+            used = shown(summary["metrics"][metric]["identity"])
+            yield f"summary.json: {metric} was scored with {used}, not with the weights of submission.json"
     absent = {name for name in rules.OPTIONAL if name not in contents}
     if set(submission["absent"]) != absent:
         yield f"submission.json: absent names {shown(sorted(submission['absent']))}, and {shown(sorted(absent))} are not there"
     for key in ("t2i", "captions", "baseline"):
-        if summary["made_by"].get(key) != opened.manifest.get(key):
-            yield f"summary.json: made_by {key} is {shown(summary['made_by'].get(key))}, and manifest.json says {shown(opened.manifest.get(key))}"
+        mine, theirs = summary["made_by"].get(key), opened.manifest.get(key)
+        if mine != theirs:
+            yield f"summary.json: made_by {key} is {shown(mine)}, and manifest.json says {shown(theirs)}"
     names = sorted({row.name for row in opened.rows})
     found = rules.deviations(summary, opened.manifest, opened.captions, names, submission["weights"])
     for deviation in found:

@@ -24,15 +24,21 @@ def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
     yield from _compare(_expected(summary, rows), summary, "summary.json", "")
     yield from _intervals(summary["modes"], "summary.json.modes")
     for key in ("over_modes", "overall"):
-        told = {name: ends for name, ends in summary.get(f"{key}_interval", {}).items() if ends and summary[key].get(name) is not None}
+        told = {
+            name: ends for name, ends in summary.get(f"{key}_interval", {}).items() if ends and summary[key].get(name) is not None
+        }
         means = {name: {"mean": summary[key][name], **dict(zip(INTERVAL, ends))} for name, ends in told.items()}
         yield from _intervals(means, f"summary.json.{key}_interval")
 
 
 def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
     metrics = [name for name in summary["metrics"] if not _of_a_set(summary, name)]
-    modes = {mode: _mode([row for row in rows if row.mode == mode], metrics) for mode in MODES if any(row.mode == mode for row in rows)}
-    fr, nr = ({mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]} for metric in PAIR)
+    modes = {
+        mode: _mode([row for row in rows if row.mode == mode], metrics) for mode in MODES if any(row.mode == mode for row in rows)
+    }
+    fr, nr = (
+        {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]} for metric in PAIR
+    )
     truth = {row.stem: row.ground_truth for row in rows}
     listed = "".join(f"{stem}\0{truth[stem]}\n" for stem in sorted(truth))
     return {
@@ -78,7 +84,10 @@ def _rate(rows: list[Scored]) -> Optional[dict[str, Any]]:
     if not rows:
         return None
     bpp = math.fsum(row.bpp for row in rows) / len(rows)
-    rate: dict[str, Any] = {"kind": NOMINAL if any(row.kind == NOMINAL for row in rows) else MEASURED, "ratio": 24 / bpp if bpp else None}
+    rate: dict[str, Any] = {
+        "kind": NOMINAL if any(row.kind == NOMINAL for row in rows) else MEASURED,
+        "ratio": 24 / bpp if bpp else None,
+    }
     for part in ("caption", "deflate", "pixel", "image", "packed"):
         bits = [row.spent.get(f"{part}_bits") for row in rows]
         known = None not in bits
@@ -129,7 +138,8 @@ def _intervals(found: dict[str, Any], where: str) -> Iterator[str]:
         if not isinstance(value, dict):
             continue
         if "mean" in value and None not in (value.get(end) for end in INTERVAL):
-            if not value["low"] - TOLERANCE <= value["mean"] <= value["high"] + TOLERANCE:
-                yield f"{where}.{name}: the interval from {value['low']!r} to {value['high']!r} does not hold the mean {value['mean']!r}"
+            low, mean, high = value["low"], value["mean"], value["high"]
+            if not low - TOLERANCE <= mean <= high + TOLERANCE:
+                yield f"{where}.{name}: the interval from {low!r} to {high!r} does not hold the mean {mean!r}"
         else:
             yield from _intervals(value, f"{where}.{name}")

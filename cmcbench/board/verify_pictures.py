@@ -41,7 +41,9 @@ def check_reconstructions(opened: Opened, folder: Path, faults: Faults) -> None:
     """Compare the pictures in `folder` (Result/NAME) with reconstructions.sha256. Raises BadInput where there is none."""
     there = {mode: list_images(folder / mode, "--results") for mode in opened.submission["modes"]}
     if not any(there.values()):
-        raise BadInput(f"--results {folder}: holds no pictures in {', '.join(there)}/. Name the folder that holds these, e.g. Result/NAME.")
+        raise BadInput(
+            f"--results {folder}: holds no pictures in {', '.join(there)}/. Name the folder that holds these, e.g. Result/NAME."
+        )
     found = {(mode, path.stem): path for mode, images in there.items() for path in images.values()}
     for key in sorted(found.keys() - opened.checksums.keys()):
         faults.add("pictures that are not listed", f"{found[key]}: is not in reconstructions.sha256")
@@ -94,7 +96,7 @@ def check_weights(opened: Opened, folder: Path, faults: Faults) -> None:
     for metric, known in published_weights().items():
         path = folder / known["file"]
         if not path.is_file():
-            raise BadInput(f"--model_weight {folder}: {path} is missing. Rescoring needs {' and '.join(each['file'] for each in published_weights().values())}.")
+            raise BadInput(f"--model_weight {folder}: {path} is missing, and scoring again needs it.")
         if hashlib.sha256(path.read_bytes()).hexdigest() != opened.submission["weights"][metric]["sha256"]:
             faults.add("weights", f"{metric}: was scored with other weights than {path}")
 
@@ -134,7 +136,10 @@ def _choose(rows: list[Scored], sample: Sample) -> list[Scored]:
 
 def _copy(row: Scored, results: Path, truth: Path, work: Path) -> bool:
     """Copy a row's two pictures, if they are those that were scored. Other files beside them stay out of the run."""
-    places = [(truth, work / "GT", row.ground_truth), (results / row.mode, work / "Result" / "sample" / row.mode, row.reconstruction)]
+    places = [
+        (truth, work / "GT", row.ground_truth),
+        (results / row.mode, work / "Result" / "sample" / row.mode, row.reconstruction),
+    ]
     for source, to, seen in places:
         path = list_images(source, "pictures").get(row.stem)
         try:

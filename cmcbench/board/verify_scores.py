@@ -130,8 +130,9 @@ def _bits(opened: Opened) -> Iterator[str]:
         if all(part in row.spent for part in sent) and sum(part or 0 for part in parts) != bits:
             yield f"{row.where}: {bits} bits are not the sum of caption, pixels and image ({parts})"
         size = SIZE.fullmatch(str(sizes[row.mode].get(row.stem, {}).get("size")))
-        if size and abs(bits / (int(size[1]) * int(size[2])) - row.bpp) > 1e-6:  # bpp has six decimals
-            yield f"{row.where}: bpp is {row.bpp:g}, and {bits} bits for {size[0]} pixels are {bits / (int(size[1]) * int(size[2])):.6f}"
+        exact = bits / (int(size[1]) * int(size[2])) if size else row.bpp
+        if abs(exact - row.bpp) > 1e-6:  # bpp has six decimals
+            yield f"{row.where}: bpp is {row.bpp:g}, and {bits} bits for {size[0]} pixels are {exact:.6f}"
 
 
 def _inputs(opened: Opened) -> Iterator[str]:
@@ -164,7 +165,8 @@ def _rates(opened: Opened) -> Iterator[str]:
         told = opened.rates.get((row.stem, row.mode))
         told = told if told and told["sha256"] == row.reconstruction else {}
         if told.get("kind", "") != row.kind:
-            yield f"{row.where}: the rate's kind is {row.kind or 'not told'}, in rates.csv {ascii(told.get('kind') or 'not told')}"
+            theirs = ascii(told.get("kind") or "not told")
+            yield f"{row.where}: the rate's kind is {row.kind or 'not told'}, in rates.csv {theirs}"
             continue
         for column in SPENT:
             if number_or_none(told.get(column, "")) != row.spent.get(column):

@@ -16,7 +16,8 @@ from .strict import Unusable, shown
 
 FIXED = ("name", "type", "source", "mode")
 SPENT = (
-    "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "encode_seconds", "decode_seconds", "peak_memory", "bits",
+    "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "encode_seconds", "decode_seconds", "peak_memory",
+    "bits",
 )  # fmt: skip
 TOLD = ("kind", "bpp", "ground_truth", "reconstruction")
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -69,7 +70,9 @@ class Scored:
         return f"scores.csv: {self.name}, mode {self.mode}"
 
 
-def _table(name: str, data: bytes, needed: tuple[str, ...], faults: Faults, bom: bool = False) -> tuple[list[str], list[dict[str, str]]]:
+def _table(
+    name: str, data: bytes, needed: tuple[str, ...], faults: Faults, bom: bool = False
+) -> tuple[list[str], list[dict[str, str]]]:
     try:
         columns, rows = strict.table(data, bom)
         lacking = [column for column in needed if column not in columns]
@@ -99,7 +102,9 @@ def read_scores(data: bytes, summary: dict[str, Any], faults: Faults) -> list[Sc
         if (row.stem, row.mode) in scored:
             faults.add("duplicates", f"scores.csv, row {line}: {row.name} stands twice in mode {row.mode}")
         elif names.setdefault(strict.same(row.stem), row.name) != row.name:
-            faults.add("names", f"scores.csv, row {line}: {shown(row.name)} and {shown(names[strict.same(row.stem)])} are the same name")
+            faults.add(
+                "names", f"scores.csv, row {line}: {shown(row.name)} and {shown(names[strict.same(row.stem)])} are the same name"
+            )
         scored[row.stem, row.mode] = row
     return list(scored.values())
 
@@ -112,7 +117,10 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> Scored:
     if mode not in MODES:
         raise Unusable(f"{shown(mode)} is none of the modes {', '.join(MODES)}")
     if (cells["type"], cells["source"]) != content(name):
-        raise Unusable(f"type and source are {shown(cells['type'])} and {shown(cells['source'])}, the name says {' and '.join(map(repr, content(name)))}")
+        raise Unusable(
+            f"type and source are {shown(cells['type'])} and {shown(cells['source'])}, "
+            f"the name says {' and '.join(map(repr, content(name)))}"
+        )
     if kind not in ("", MEASURED, NOMINAL):
         raise Unusable(f"the rate's kind is {shown(kind)}, expected {MEASURED} or {NOMINAL}")
     for column in ("ground_truth", "reconstruction"):
@@ -125,7 +133,9 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> Scored:
     negative = [column for column in seconds if spent.get(column, 0) < 0] + ["bpp"] * (bpp is not None and bpp < 0)
     if negative:
         raise Unusable(f"{negative[0]} is below 0")
-    return Scored(name, cells["type"], cells["source"], mode, scores, spent, kind, bpp, cells["ground_truth"], cells["reconstruction"])
+    return Scored(
+        name, cells["type"], cells["source"], mode, scores, spent, kind, bpp, cells["ground_truth"], cells["reconstruction"]
+    )
 
 
 def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[str, str]]:
@@ -142,7 +152,9 @@ def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[s
         mode, _, name = path.partition("/")
         key = mode, name.rpartition(".")[0]
         if not SHA256.fullmatch(seen) or mode not in MODES or not plain_name(name) or key in found:
-            faults.add("checksums", f"reconstructions.sha256, line {number}: {shown(line)} is no SHA-256 of MODE/IMAGE, or comes twice")
+            faults.add(
+                "checksums", f"reconstructions.sha256, line {number}: {shown(line)} is no SHA-256 of MODE/IMAGE, or comes twice"
+            )
         found[key] = name, seen
     return found
 
@@ -153,7 +165,10 @@ def read_captions(data: bytes, faults: Faults) -> dict[str, str]:
     for line, row in enumerate(rows, 2):
         name, caption = row["name"].strip(), row["text"].strip()
         if not plain_name(name) or not caption or texts.get(name, caption) != caption:
-            faults.add("captions", f"captions.csv, row {line}: no plain name ({shown(name)}), no caption, or another one of the same image")
+            faults.add(
+                "captions",
+                f"captions.csv, row {line}: no plain name ({shown(name)}), no caption, or another one of the same image",
+            )
         texts[name] = caption
     return texts
 
@@ -164,7 +179,10 @@ def read_rates(data: bytes, faults: Faults) -> dict[tuple[str, str], dict[str, s
     for line, row in enumerate(rows, 2):
         key = row["name"].rpartition(".")[0] or row["name"], row["mode"]
         if not plain_name(row["name"]) or row["mode"] not in MODES or key in found:
-            faults.add("rates", f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is no plain name or mode, or comes twice")
+            faults.add(
+                "rates",
+                f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is no image of a mode, or comes twice",
+            )
         found[key] = row
     return found
 

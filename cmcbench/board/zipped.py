@@ -60,7 +60,9 @@ def read(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
 
 def _refused(path: Path, problems: list[str]) -> BadInput:
     listed = "; ".join(problems)
-    return BadInput(f"{path} is refused and nothing of it was used: {listed}. A submission is the file that --submit wrote, unchanged.")
+    return BadInput(
+        f"{path} is refused and nothing of it was used: {listed}. A submission is the file that --submit wrote, unchanged."
+    )
 
 
 def _bytes(path: Path) -> bytes:
@@ -148,7 +150,9 @@ def _layout(entries: list[zipfile.ZipInfo], data: bytes) -> Iterator[str]:
         start = entry.header_offset + LOCAL.size
         told = (entry.flag_bits, entry.compress_type, 0, 1 << 5 | 1, entry.CRC, entry.compress_size, entry.file_size, 0)
         encoding = "utf-8" if flags & UTF8 else "cp437"
-        if (flags, method, time, date, crc, packed, size, extra) != told or data[start:][:length] != entry.orig_filename.encode(encoding, "replace"):
+        if (flags, method, time, date, crc, packed, size, extra) != told or data[start:][:length] != entry.orig_filename.encode(
+            encoding, "replace"
+        ):
             yield f"{name} has a header that says otherwise than the directory"
         position = start + length + extra + entry.compress_size
     if entries and position != END.unpack(data[-END.size :])[6]:
