@@ -14,7 +14,14 @@ CMC.chart = (() => {
     defaults.maintainAspectRatio = false;
     defaults.plugins.legend.display = false;
     Object.assign(defaults.plugins.tooltip, {
-      backgroundColor: css("--ink"), titleColor: css("--surface"), bodyColor: css("--surface"), padding: 10, cornerRadius: 6, boxPadding: 4, usePointStyle: true, titleFont: { weight: "600" },
+      backgroundColor: css("--ink"),
+      titleColor: css("--surface"),
+      bodyColor: css("--surface"),
+      padding: 10,
+      cornerRadius: 6,
+      boxPadding: 4,
+      usePointStyle: true,
+      titleFont: { weight: "600" },
     });
   }
 
@@ -29,9 +36,34 @@ CMC.chart = (() => {
   }
 
   function plain({ columns, rows }) {
-    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" }, el("table", { class: "plain" },
-      el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col" }, column)))),
-      el("tbody", {}, rows.map((row) => el("tr", {}, row.map((text, place) => (place ? el("td", {}, text) : el("th", { scope: "row" }, CMC.name(text)))))))));
+    return el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" },
+      el(
+        "table",
+        { class: "plain" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            columns.map((column) => el("th", { scope: "col" }, column)),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          rows.map((row) =>
+            el(
+              "tr",
+              {},
+              row.map((text, place) => (place ? el("td", {}, text) : el("th", { scope: "row" }, CMC.name(text)))),
+            ),
+          ),
+        ),
+      ),
+    );
   }
 
   function drop(id) {
@@ -51,17 +83,25 @@ CMC.chart = (() => {
   // Drawn when it comes near the window: a page of many charts opens at once.
   function later(id, start) {
     const node = document.getElementById(id);
-    const watch = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      watch.disconnect();
-      start();
-    }, { rootMargin: "400px" });
+    const watch = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        watch.disconnect();
+        start();
+      },
+      { rootMargin: "400px" },
+    );
     watch.observe(node);
   }
 
   // The page's colours are hexadecimal, which Chart.js can read and blend.
   function faint(colour, share) {
-    return colour + Math.round(255 * share).toString(16).padStart(2, "0");
+    return (
+      colour +
+      Math.round(255 * share)
+        .toString(16)
+        .padStart(2, "0")
+    );
   }
 
   return { draw, drop, redress, later, faint };

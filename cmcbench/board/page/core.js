@@ -1,10 +1,16 @@
 // What all parts of the page share: building elements from text, loading data, numbers, colours.
 "use strict";
 const CMC = (() => {
-  const received = {}, waiting = {};
+  const received = {},
+    waiting = {};
   const allowed = /^data\/(board|images|target-\d+)\.js$/;
   const policy = window.trustedTypes
-    ? trustedTypes.createPolicy("cmcbench", { createScriptURL: (url) => { if (!allowed.test(url)) throw new TypeError(url); return url; } })
+    ? trustedTypes.createPolicy("cmcbench", {
+        createScriptURL: (url) => {
+          if (!allowed.test(url)) throw new TypeError(url);
+          return url;
+        },
+      })
     : { createScriptURL: (url) => url };
 
   function receive(name, value) {
@@ -46,7 +52,10 @@ const CMC = (() => {
   // A path in the report's folder as an address. Names hold what they like; a broken one is no address.
   function address(path) {
     try {
-      return path.split("/").map((part) => (part === ".." ? part : encodeURIComponent(part))).join("/");
+      return path
+        .split("/")
+        .map((part) => (part === ".." ? part : encodeURIComponent(part)))
+        .join("/");
     } catch (error) {
       return "";
     }
@@ -56,39 +65,86 @@ const CMC = (() => {
   const name = (text) => el("bdi", {}, text);
 
   function select(label, options, value, change) {
-    const list = el("select", { on: { change: (event) => change(event.target.value) } },
-      options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)));
+    const list = el(
+      "select",
+      { on: { change: (event) => change(event.target.value) } },
+      options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)),
+    );
     return el("label", { class: "field" }, el("span", {}, label), list);
   }
 
   function choice(label, options, value, change) {
-    const buttons = options.map(([key, text]) => el("button", {
-      type: "button", "aria-pressed": String(key === value), "data-key": key,
-      on: { click: (event) => { for (const each of buttons) each.setAttribute("aria-pressed", String(each === event.currentTarget)); change(key); } },
-    }, text));
+    const buttons = options.map(([key, text]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "aria-pressed": String(key === value),
+          "data-key": key,
+          on: {
+            click: (event) => {
+              for (const each of buttons) each.setAttribute("aria-pressed", String(each === event.currentTarget));
+              change(key);
+            },
+          },
+        },
+        text,
+      ),
+    );
     return el("div", { class: "choice", role: "group", "aria-label": label }, buttons);
   }
 
   function toggle(label, on, change, colour) {
-    return el("button", {
-      type: "button", class: "chip", "aria-pressed": String(on), style: colour ? { "--dot": colour } : {},
-      on: { click: (event) => { const next = event.currentTarget.getAttribute("aria-pressed") !== "true"; event.currentTarget.setAttribute("aria-pressed", String(next)); change(next); } },
-    }, colour ? el("i", { class: "dot", "aria-hidden": "true" }) : null, label);
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "chip",
+        "aria-pressed": String(on),
+        style: colour ? { "--dot": colour } : {},
+        on: {
+          click: (event) => {
+            const next = event.currentTarget.getAttribute("aria-pressed") !== "true";
+            event.currentTarget.setAttribute("aria-pressed", String(next));
+            change(next);
+          },
+        },
+      },
+      colour ? el("i", { class: "dot", "aria-hidden": "true" }) : null,
+      label,
+    );
   }
 
   function search(label, change) {
-    return el("label", { class: "field grow" }, el("span", {}, label), el("input", { type: "search", spellcheck: "false", autocomplete: "off", on: { input: (event) => change(event.target.value.trim().toLowerCase()) } }));
+    return el(
+      "label",
+      { class: "field grow" },
+      el("span", {}, label),
+      el("input", {
+        type: "search",
+        spellcheck: "false",
+        autocomplete: "off",
+        on: { input: (event) => change(event.target.value.trim().toLowerCase()) },
+      }),
+    );
   }
 
   const empty = (title, ...text) => el("div", { class: "empty" }, el("strong", {}, title), el("p", {}, text));
 
   const LOCALE = "en";
   const whole = (value) => value.toLocaleString(LOCALE, { maximumFractionDigits: 0 });
-  const score = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toFixed(2) : value.toFixed(4));
+  const score = (value) =>
+    value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toFixed(2) : value.toFixed(4);
   const bpp = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
   const bytes = (bits) => (bits < 16384 ? `${whole(Math.ceil(bits / 8))} bytes` : `${(bits / 8192).toFixed(1)} KiB`);
-  const seconds = (value) => (value < 0.1 ? `${(value * 1000).toFixed(0)} ms` : value < 90 ? `${value.toFixed(1)} s` : `${(value / 60).toFixed(1)} min`);
-  const memory = (value) => (value >= 1 << 30 ? `${(value / (1 << 30)).toFixed(1)} GiB` : `${(value / (1 << 20)).toFixed(0)} MiB`);
+  const seconds = (value) =>
+    value < 0.1
+      ? `${(value * 1000).toFixed(0)} ms`
+      : value < 90
+        ? `${value.toFixed(1)} s`
+        : `${(value / 60).toFixed(1)} min`;
+  const memory = (value) =>
+    value >= 1 << 30 ? `${(value / (1 << 30)).toFixed(1)} GiB` : `${(value / (1 << 20)).toFixed(0)} MiB`;
 
   const COLOURS = 8;
   const css = (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
@@ -98,5 +154,31 @@ const CMC = (() => {
   const MODES = ["full", "image", "pixel", "text", "images"];
   const title = (mode) => mode.charAt(0).toUpperCase() + mode.slice(1);
 
-  return { receive, load, el, fill, address, name, select, choice, toggle, search, empty, whole, score, bpp, bytes, seconds, memory, css, colour, paint, still, MODES, title, parts: [], board: null };
+  return {
+    receive,
+    load,
+    el,
+    fill,
+    address,
+    name,
+    select,
+    choice,
+    toggle,
+    search,
+    empty,
+    whole,
+    score,
+    bpp,
+    bytes,
+    seconds,
+    memory,
+    css,
+    colour,
+    paint,
+    still,
+    MODES,
+    title,
+    parts: [],
+    board: null,
+  };
 })();

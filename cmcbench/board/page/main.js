@@ -1,52 +1,92 @@
 // Loads the small data, draws the parts, and keeps what belongs to none of them: scheme, the current section.
 "use strict";
 (() => {
-  const root = document.documentElement, button = document.getElementById("theme");
+  const root = document.documentElement,
+    button = document.getElementById("theme");
   const dark = matchMedia("(prefers-color-scheme: dark)");
 
-  function scheme() {
-    return root.dataset.theme ?? (dark.matches ? "dark" : "light");
-  }
-
   function tell() {
-    const next = scheme() === "dark" ? "light" : "dark";
-    button.textContent = next === "dark" ? "Dark" : "Light";
+    const next = root.dataset.theme === "dark" ? "light" : "dark";
+    button.textContent = CMC.title(next);
     button.setAttribute("aria-label", `Switch to the ${next} scheme`);
-    button.dataset.next = next;
     if (CMC.board) CMC.chart.redress();
   }
 
   button.addEventListener("click", () => {
-    root.dataset.theme = button.dataset.next;
-    try { localStorage.setItem("cmcbench-theme", root.dataset.theme); } catch (error) { /* kept for this visit only */ }
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    try {
+      localStorage.setItem("cmcbench-theme", root.dataset.theme);
+    } catch (error) {
+      /* kept for this visit only */
+    }
     tell();
   });
-  dark.addEventListener("change", tell);
+  dark.addEventListener("change", () => {
+    root.dataset.theme = dark.matches ? "dark" : "light";
+    tell();
+  });
   tell();
 
+  // The section that is read now, in the navigation.
   function follow() {
     const links = [...document.querySelectorAll("header.top nav a")];
-    const watch = new IntersectionObserver((entries) => {
-      for (const entry of entries.filter((each) => each.isIntersecting)) for (const link of links) link.toggleAttribute("aria-current", link.hash === `#${entry.target.id}`);
-    }, { rootMargin: "-30% 0px -65% 0px" });
+    const seen = new Set();
+    const watch = new IntersectionObserver(
+      (entries) => {
+        for (const entry of entries) entry.isIntersecting ? seen.add(entry.target.id) : seen.delete(entry.target.id);
+        const current = links.find((link) => seen.has(link.hash.slice(1)));
+        for (const link of links)
+          link === current ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
+      },
+      { rootMargin: "-30% 0px -65% 0px" },
+    );
     for (const link of links) watch.observe(document.querySelector(link.hash));
   }
 
   function about() {
     const { el, board } = CMC;
-    const pictures = { copies: "All pictures travel with this folder.", links: "Full pictures are read from where they lie beside this folder; alone, it shows thumbnails.", thumbs: "This report holds thumbnails only." }[board.pictures];
-    CMC.fill("about", el("p", {}, `CMC-Bench ${board.version}. ${pictures} Nothing is loaded from a network.`),
-      el("p", { class: "dim" }, "Keys: arrows move the wipe line and walk through pictures; in an open image, Page Up and Page Down change it and Escape closes it. Charts by ", el("a", { href: "page/vendor/chart.LICENSE.md" }, "Chart.js"), ", type by ", el("a", { href: "page/vendor/inter.LICENSE.txt" }, "Inter"), "."));
+    const pictures = {
+      copies: "All pictures travel with this folder.",
+      links: "Full pictures are read from where they lie beside this folder; alone, it shows thumbnails.",
+      thumbs: "This report holds thumbnails only.",
+    }[board.pictures];
+    CMC.fill(
+      "about",
+      el("p", {}, `CMC-Bench ${board.version}. ${pictures} Nothing is loaded from a network.`),
+      el(
+        "p",
+        { class: "dim" },
+        "Keys: arrows move the wipe line and walk through pictures; in an open image, Page Up and Page Down change it and Escape closes it. Charts by ",
+        el("a", { href: "page/vendor/chart.LICENSE.md" }, "Chart.js"),
+        ", type by ",
+        el("a", { href: "page/vendor/inter.LICENSE.txt" }, "Inter"),
+        ".",
+      ),
+    );
   }
 
-  CMC.load("board").then((board) => {
-    CMC.board = board;
-    for (const part of CMC.parts) {
-      try { part(); } catch (error) { console.error(error); }
-    }
-    about();
-    follow();
-    if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView();
-    root.dataset.ready = "yes";
-  }, (error) => CMC.fill("start", CMC.empty("The report could not be loaded.", `${error.message}. Keep the folder whole, or make it anew with: python -m cmcbench report`)));
+  CMC.load("board").then(
+    (board) => {
+      CMC.board = board;
+      for (const part of CMC.parts) {
+        try {
+          part();
+        } catch (error) {
+          console.error(error);
+        }
+      }
+      about();
+      follow();
+      if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+      root.dataset.ready = "yes";
+    },
+    (error) =>
+      CMC.fill(
+        "start",
+        CMC.empty(
+          "The report could not be loaded.",
+          `${error.message}. Keep the folder whole, or make it anew with: python -m cmcbench report`,
+        ),
+      ),
+  );
 })();

@@ -5,11 +5,28 @@ CMC.parts.push(() => {
   const picks = board.featured;
   const KINDS = { typical: "Typical", best: "Best", worst: "Worst" };
   const modes = CMC.MODES.filter((mode) => board.targets.some((target) => target.modes.includes(mode)));
-  const facts = el("dl", { class: "facts" },
-    fact(whole(board.images), board.images === 1 ? "image" : "images"), fact(whole(board.targets.length), board.targets.length === 1 ? "target" : "targets"),
-    fact(whole(modes.length), modes.length === 1 ? "mode" : "modes"), fact(whole(board.metrics.length), board.metrics.length === 1 ? "metric" : "metrics"));
-  const heading = el("h1", {}), story = el("p", { class: "story" }), quote = el("blockquote", {}), details = el("p", { class: "details" });
-  const words = el("div", { class: "words" }, el("p", { class: "kicker" }, "Cross-modality compression, measured"), heading, story, quote, details, facts);
+  const facts = el(
+    "dl",
+    { class: "facts" },
+    fact(whole(board.images), board.images === 1 ? "image" : "images"),
+    fact(whole(board.targets.length), board.targets.length === 1 ? "target" : "targets"),
+    fact(whole(modes.length), modes.length === 1 ? "mode" : "modes"),
+    fact(whole(board.metrics.length), board.metrics.length === 1 ? "metric" : "metrics"),
+  );
+  const heading = el("h1", {}),
+    story = el("p", { class: "story" }),
+    quote = el("blockquote", {}),
+    details = el("p", { class: "details" });
+  const words = el(
+    "div",
+    { class: "words" },
+    el("p", { class: "kicker" }, "Cross-modality compression, measured"),
+    heading,
+    story,
+    quote,
+    details,
+    facts,
+  );
 
   function fact(value, label) {
     return el("div", {}, el("dt", {}, label), el("dd", {}, value));
@@ -30,22 +47,51 @@ CMC.parts.push(() => {
 
   function show(kind) {
     const pick = picks.find((each) => each.kind === kind) ?? picks[0];
-    const target = board.targets[pick.target], metric = board.metrics.find((each) => each.name === pick.metric);
-    heading.textContent = pick.bits ? `This picture was sent as ${CMC.bytes(pick.bits)}.` : "How much of a picture survives?";
-    CMC.fill(story, pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits per pixel, ${whole(24 / pick.bpp)} times smaller than it was. ` : "",
-      "Drag the line: the original on the left, on the right what ", el("strong", {}, CMC.name(target.name)), ` made of it in ${pick.mode} mode.`);
+    const target = board.targets[pick.target],
+      metric = board.metrics.find((each) => each.name === pick.metric);
+    heading.textContent = pick.bits
+      ? `This picture was sent as ${CMC.bytes(pick.bits)}.`
+      : "How much of a picture survives?";
+    CMC.fill(
+      story,
+      pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits per pixel, ${whole(24 / pick.bpp)} times smaller than it was. ` : "",
+      "Drag the line: the original on the left, on the right what ",
+      el("strong", {}, CMC.name(target.name)),
+      ` made of it in ${pick.mode} mode.`,
+    );
     quote.hidden = !pick.caption || pick.mode === "image";
     CMC.fill(quote, CMC.name(pick.caption));
-    const rank = { typical: "the median of its images", best: "the best of its images", worst: "the worst of its images" }[pick.kind];
+    const rank = { typical: "the median of its images", best: "the best of its images", worst: "the worst of its images" }[
+      pick.kind
+    ];
     CMC.fill(details, `${metric.label} ${CMC.score(pick.score)}, ${rank} · `, CMC.name(pick.name));
     wipe = CMC.wipe(pick.size);
-    wipe.show({ label: "Original", thumb: pick.truth[0], full: pick.truth[1], alt: `Original: ${pick.name}` },
-      { label: `${target.name} · ${pick.mode}`, thumb: pick.picture[0], full: pick.picture[1], alt: `Reconstruction of ${pick.name} by ${target.name}, ${pick.mode} mode` });
+    wipe.show(
+      { label: "Original", thumb: pick.truth[0], full: pick.truth[1], alt: `Original: ${pick.name}` },
+      {
+        label: `${target.name} · ${pick.mode}`,
+        thumb: pick.picture[0],
+        full: pick.picture[1],
+        alt: `Reconstruction of ${pick.name} by ${target.name}, ${pick.mode} mode`,
+      },
+    );
     if (pick.size) stage.style.setProperty("--ratio", String(pick.size[0] / pick.size[1]));
     CMC.fill(stage, wipe.frame);
   }
 
-  const chooser = picks.length > 1 ? CMC.choice("Which picture", picks.map((each) => [each.kind, KINDS[each.kind]]), picks[0].kind, show) : null;
+  const chooser =
+    picks.length > 1
+      ? CMC.choice(
+          "Which picture",
+          picks.map((each) => [each.kind, KINDS[each.kind]]),
+          picks[0].kind,
+          show,
+        )
+      : null;
   show(picks[0].kind);
-  CMC.fill("start", words, el("div", { class: "show" }, stage, el("div", { class: "under" }, chooser, el("a", { href: "#images" }, "All images"))));
+  CMC.fill(
+    "start",
+    words,
+    el("div", { class: "show" }, stage, el("div", { class: "under" }, chooser, el("a", { href: "#images" }, "All images"))),
+  );
 });

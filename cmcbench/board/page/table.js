@@ -7,35 +7,95 @@ CMC.table = (() => {
   // state: {key, down}: what it is sorted by; changed here and kept by the caller.
   function table(caption, columns, rows, state, redraw) {
     const by = columns.find((column) => column.key === state.key) ?? columns[0];
-    const sorted = rows.map((row, place) => [by.value(row), place, row]).sort((one, other) => compare(one, other, state.down)).map(([, , row]) => row);
-    const heads = columns.map((column) => head(column, column === by ? state : null, () => {
-      state.down = column === by ? !state.down : column.best === "high";
-      state.key = column.key;
-      redraw(column.key);
-    }));
-    const body = sorted.map((row) => el("tr", { class: row.class, role: "row" }, columns.map((column, place) => cell(column, row, place))));
-    return el("div", {},
-      el("div", { class: "sorter" }, CMC.select("Sort by", columns.map((column) => [column.key, column.plain ?? column.label]), by.key, (key) => {
-        const column = columns.find((each) => each.key === key);
-        Object.assign(state, { key, down: column.best === "high" });
-        redraw(null);
-      }), el("button", { type: "button", class: "quiet", on: { click: () => { state.down = !state.down; redraw(null); } } }, state.down ? "Descending" : "Ascending")),
-      el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-        el("table", { role: "table" }, el("caption", { class: "unseen" }, caption),
-          el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)), el("tbody", { role: "rowgroup" }, body))));
+    const sorted = rows
+      .map((row, place) => [by.value(row), place, row])
+      .sort((one, other) => compare(one, other, state.down))
+      .map(([, , row]) => row);
+    const heads = columns.map((column) =>
+      head(column, column === by ? state : null, () => {
+        state.down = column === by ? !state.down : column.best === "high";
+        state.key = column.key;
+        redraw(column.key);
+      }),
+    );
+    const body = sorted.map((row) =>
+      el(
+        "tr",
+        { class: row.class, role: "row" },
+        columns.map((column, place) => cell(column, row, place)),
+      ),
+    );
+    return el(
+      "div",
+      {},
+      el(
+        "div",
+        { class: "sorter" },
+        CMC.select(
+          "Sort by",
+          columns.map((column) => [column.key, column.plain ?? column.label]),
+          by.key,
+          (key) => {
+            const column = columns.find((each) => each.key === key);
+            Object.assign(state, { key, down: column.best === "high" });
+            redraw(null);
+          },
+        ),
+        el(
+          "button",
+          {
+            type: "button",
+            class: "quiet",
+            on: {
+              click: () => {
+                state.down = !state.down;
+                redraw(null);
+              },
+            },
+          },
+          state.down ? "Descending" : "Ascending",
+        ),
+      ),
+      el(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+        el(
+          "table",
+          { role: "table" },
+          el("caption", { class: "unseen" }, caption),
+          el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads)),
+          el("tbody", { role: "rowgroup" }, body),
+        ),
+      ),
+    );
   }
 
   function head(column, state, click) {
     const order = state ? (state.down ? "descending" : "ascending") : "none";
-    return el("th", { scope: "col", role: "columnheader", "aria-sort": order, class: column.numeric ? "number" : null },
-      el("button", { type: "button", title: column.title, "data-key": column.key, on: { click } }, column.label, el("i", { class: "arrow", "aria-hidden": "true" })));
+    return el(
+      "th",
+      { scope: "col", role: "columnheader", "aria-sort": order, class: column.numeric ? "number" : null },
+      el(
+        "button",
+        { type: "button", title: column.title, "data-key": column.key, on: { click } },
+        column.label,
+        el("i", { class: "arrow", "aria-hidden": "true" }),
+      ),
+    );
   }
 
   function cell(column, row, place) {
     const inside = column.cell ? column.cell(row) : column.value(row);
-    return el(place === 1 ? "th" : "td", {
-      class: column.numeric ? "number" : null, role: place === 1 ? "rowheader" : "cell", scope: place === 1 ? "row" : null, "data-label": column.plain ?? column.label,
-    }, inside ?? "–");
+    return el(
+      place === 1 ? "th" : "td",
+      {
+        class: column.numeric ? "number" : null,
+        role: place === 1 ? "rowheader" : "cell",
+        scope: place === 1 ? "row" : null,
+        "data-label": column.plain ?? column.label,
+      },
+      inside ?? "–",
+    );
   }
 
   // What is missing comes last in either order; equal values keep their order.

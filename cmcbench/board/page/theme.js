@@ -1,8 +1,13 @@
-// Before the page is drawn, so that it never flashes in the other scheme.
+// Before the page is drawn, so that it never flashes in the other scheme: the reader's choice, else the system's.
 "use strict";
 (() => {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  let chosen = null;
   try {
-    const chosen = localStorage.getItem("cmcbench-theme");
-    if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-  } catch (error) { /* a browser that keeps nothing for pages from disk */ }
+    chosen = localStorage.getItem("cmcbench-theme");
+  } catch (error) {
+    /* a browser that keeps nothing for pages from disk */
+  }
+  document.documentElement.dataset.theme =
+    chosen === "light" || chosen === "dark" ? chosen : dark.matches ? "dark" : "light";
 })();

@@ -5,10 +5,26 @@ CMC.wipe = (() => {
 
   // one, other: {label, thumb, full, alt}; size: [width, height] or null
   function wipe(size) {
-    const before = picture("before"), after = picture("after");
-    const range = el("input", { type: "range", min: "0", max: "100", step: "1", value: "50", "aria-label": "Wipe between the two pictures" });
+    const before = picture("before"),
+      after = picture("after");
+    const range = el("input", {
+      type: "range",
+      min: "0",
+      max: "100",
+      step: "1",
+      value: "50",
+      "aria-label": "Wipe between the two pictures",
+    });
     const tags = [el("span", { class: "tag left" }), el("span", { class: "tag right" })];
-    const frame = el("div", { class: "wipe" }, before, after, el("span", { class: "line", "aria-hidden": "true" }), ...tags, range);
+    const frame = el(
+      "div",
+      { class: "wipe" },
+      before,
+      after,
+      el("span", { class: "line", "aria-hidden": "true" }),
+      ...tags,
+      range,
+    );
     if (size) frame.style.setProperty("aspect-ratio", `${size[0]} / ${size[1]}`);
     let labels = ["", ""];
 
@@ -42,8 +58,12 @@ CMC.wipe = (() => {
     image.classList.toggle("small", Boolean(each.thumb && !each.full));
     if (!each.thumb || !each.full) return;
     const full = new Image();
-    full.onload = () => { if (image.dataset.full === each.full) image.src = full.src; };
-    full.onerror = () => { if (image.dataset.full === each.full) image.classList.add("small"); };
+    full.onload = () => {
+      if (image.dataset.full === each.full) image.src = full.src;
+    };
+    full.onerror = () => {
+      if (image.dataset.full === each.full) image.classList.add("small");
+    };
     full.src = CMC.address(each.full);
   }
 
