@@ -30,6 +30,8 @@ def main(argv: list[str]) -> int:
         raise BadInput(OFFLINE)
     report, root = Report(), Path(options.root)
     items = _look(options, root, report)
+    if not items:
+        return report.close("Nothing could be looked up.")
     _print(items)
     _check_room([item for item in items if not item.settled], root, options.keep_zips)
     if options.dry_run:

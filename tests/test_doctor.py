@@ -157,8 +157,14 @@ def test_references_are_paired_with_the_ground_truth(here, ask):
         path.rename(path.with_name(f"x{path.name}"))
     found = ask()
     assert found["Ref/pixel"]["state"] == "missing" and found["Ref/pixel"]["paired"] == 0
+    shutil.rmtree(here / "Ref" / "pixel")
+    make = "python script-i2t.py --model_name none --references"
+    assert ask()["Ref/pixel"]["remedy"] == make  # the published ones are of other images
     shutil.rmtree(here / "GT")
-    assert ask()["Ref/pixel"]["text"].startswith("4 references")
+    assert ask()["Ref/image"]["text"].startswith("5 references")
+    benchmark(here / "GT")
+    found = ask()["Ref/pixel"]
+    assert found["remedy"] == "python -m cmcbench download references" and make in found["text"]
 
 
 def test_rates_are_measured_or_nominal(here, ask):
