@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import random
 import shutil
@@ -15,6 +17,7 @@ from cmcbench.board.submission import submit
 from cmcbench.board.submission_mail import SUMS
 from cmcbench.board.submission_rules import FILES
 from cmcbench.errors import BadInput
+from cmcbench.store import digest
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +285,30 @@ def test_hostile_json(verified, contents, text, expected):
 def test_hostile_tables(verified, contents, text, expected):
     code, lines = verified(contents | {"scores.csv": text.encode()})
     assert code == 1 and [line for line in lines if line.startswith("fault: scores.csv") and expected in line], lines
+
+
+def test_a_measure_of_a_set_of_images(verified, contents):
+    """FID has no rows: what it is the measure of must be the pictures, and a metric that has rows is no such measure."""
+    rows = list(csv.DictReader(io.StringIO(contents["scores.csv"].decode())))
+
+    def listed(mode):
+        pairs = sorted((row["name"][:-4], row["ground_truth"], row["reconstruction"]) for row in rows if row["mode"] == mode)
+        return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
+
+    def add(found):
+        found["metrics"]["fid"] = {"kind": "NR", "lower_is_better": True, "identity": "x"}
+        for mode in ("full", "text"):
+            found["modes"][mode]["metrics"]["fid"] = {"mean": 20.0, "n": 7, "set": True, "digest": listed(mode)}
+        found["over_modes"]["fid"] = 20.0
+
+    honest = changed(contents, "summary.json", add)
+    assert verified(resealed(honest))[0] == 0
+    for key, value in (("digest", "0" * 16), ("n", 6)):
+        code, lines = verified(resealed(changed(honest, "summary.json", deep("modes", "full", "metrics", "fid", key, to=value))))
+        assert code == 1 and "fault: summary.json.modes.full.metrics.fid: is the measure of another set of images than scores.csv has" in lines
+    forged = {"mean": 2.99, "n": 7, "set": True, "digest": listed("full")}
+    code, lines = verified(resealed(changed(contents, "summary.json", deep("modes", "full", "metrics", "topiq_fr", to=forged))))
+    assert code == 1 and any("metrics.topiq_fr.mean: is 2.99" in line for line in lines)
 
 
 ODD = (None, [], {}, "", "x", -1, 0.5, 10**15, 1e300, True, "a" * 3000, [[[[[1]]]]], {"mean": 1}, {"set": True, "n": 2}, "\x1b[2J", "../x")

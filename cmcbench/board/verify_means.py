@@ -22,6 +22,7 @@ CLOSED = ("modes", "metrics", "types", "sources", "over_modes")  # where a key t
 def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
     """Where summary.json is not what the rows give. The summary has passed its schema."""
     yield from _compare(_expected(summary, rows), summary, "summary.json", "")
+    yield from _sets(summary, rows)
     yield from _intervals(summary["modes"], "summary.json.modes")
     for key in ("over_modes", "overall"):
         told = {
@@ -32,7 +33,7 @@ def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
 
 
 def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
-    metrics = [name for name in summary["metrics"] if not _of_a_set(summary, name)]
+    metrics = [name for name in summary["metrics"] if not _of_a_set(summary, rows, name)]
     modes = {
         mode: _mode([row for row in rows if row.mode == mode], metrics) for mode in MODES if any(row.mode == mode for row in rows)
     }
@@ -49,9 +50,20 @@ def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
     }
 
 
-def _of_a_set(summary: dict[str, Any], metric: str) -> bool:
+def _of_a_set(summary: dict[str, Any], rows: list[Scored], metric: str) -> bool:
     """Whether a metric is one of whole sets of images, such as FID, which no rows give."""
-    return any(each["metrics"].get(metric, {}).get("set") is True for each in summary["modes"].values()) and metric not in PAIR
+    told = any(each["metrics"].get(metric, {}).get("set") is True for each in summary["modes"].values())
+    return told and not any(metric in row.scores for row in rows)
+
+
+def _sets(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
+    """Measures of sets cannot be worked out again, but what they are the measure of must be the pictures of the mode."""
+    for mode, found in summary["modes"].items():
+        pairs = sorted((row.stem, row.ground_truth, row.reconstruction) for row in rows if row.mode == mode)
+        listed = hashlib.sha256("".join("\0".join(pair) + "\n" for pair in pairs).encode()).hexdigest()[:16]
+        for name, value in found["metrics"].items():
+            if value.get("set") is True and (value.get("digest"), value["n"]) != (listed, len(pairs)):
+                yield f"summary.json.modes.{mode}.metrics.{name}: is the measure of another set of images than scores.csv has"
 
 
 def _mode(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:

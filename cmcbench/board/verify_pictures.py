@@ -157,7 +157,7 @@ def _score(work: Path, sample: Sample, pictures: int) -> str:
     """Run script-evaluate.py on the copies. Returns what it said last; where single pictures fail it goes on."""
     command = [
         sys.executable, str(SCRIPT), "--target_path", str(work / "Result" / "sample"), "--gt_path", str(work / "GT"),
-        "--model_weight", str(sample.weights.resolve()), "--device", sample.device,
+        "--model_weight", str(sample.weights.resolve()), "--device", sample.device, "--no_report",
     ]  # fmt: skip
     try:
         done = subprocess.run(command, cwd=work, capture_output=True, text=True, errors="replace", timeout=PATIENCE * pictures)
