@@ -95,7 +95,8 @@ def _pair(
     shared = [mode for mode in first.modes if mode in second.modes]
     for mode in modes:
         if mode not in shared:
-            raise BadInput(f"--modes {mode}: not both of {first.name} and {second.name} have it. Both have: {', '.join(shared) or 'none'}.")
+            both = ", ".join(shared) or "none"
+            raise BadInput(f"--modes {mode}: not both of {first.name} and {second.name} have it. Both have: {both}.")
     left = sorted({*first.modes, *second.modes} - set(shared))
     shared = [mode for mode in shared if not modes or mode in modes]
     if left and not modes:
@@ -123,10 +124,8 @@ def _listed(text: str) -> list[str]:
 def _cells(each: Comparison, escape: Callable[[str], str]) -> list[str]:
     found = each.difference
     interval = f"[{found.low:+.4f}, {found.high:+.4f}]" if found.n > 1 else ""
-    return [
-        escape(each.mode), each.content or "all", escape(SHOWN.get(each.metric, each.metric)), str(found.n), *(f"{mean:.4f}" for mean in each.means), f"{found.mean:+.4f}",
-        interval, _p(found.p), _p(each.holm), escape(each.verdict),
-    ]  # fmt: skip
+    figures = [str(found.n), *(f"{mean:.4f}" for mean in each.means), f"{found.mean:+.4f}", interval, _p(found.p), _p(each.holm)]
+    return [escape(each.mode), each.content or "all", escape(SHOWN.get(each.metric, each.metric)), *figures, escape(each.verdict)]
 
 
 def _p(value: float) -> str:
@@ -147,16 +146,13 @@ def _markdown(found: Sequence[Comparison], escape: Callable[[str], str]) -> str:
 
 
 def _csv(found: Sequence[Comparison]) -> str:
-    head = ["first", "second", "mode", "content", "metric", "n", "mean_first", "mean_second", "difference", "low", "high", "p", "p_holm", "result"]
-    rows = [
-        [
-            each.first, each.second, each.mode, each.content, each.metric, each.difference.n, *(f"{mean:.6f}" for mean in each.means),
-            *("" if value != value else f"{value:.6f}" for value in (each.difference.mean, each.difference.low, each.difference.high)),
-            *("" if value != value else f"{value:.6f}" for value in (each.difference.p, each.holm)), each.verdict,
-        ]
-        for each in found
-    ]  # fmt: skip
-    return csv_text([head, *rows])
+    figures = ["mean_first", "mean_second", "difference", "low", "high", "p", "p_holm"]
+    rows: list[list[object]] = [["first", "second", "mode", "content", "metric", "n", *figures, "result"]]
+    for each in found:
+        d = each.difference
+        values = ["" if value != value else f"{value:.6f}" for value in (*each.means, d.mean, d.low, d.high, d.p, each.holm)]
+        rows.append([each.first, each.second, each.mode, each.content, each.metric, d.n, *values, each.verdict])
+    return csv_text(rows)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from typing import Callable, Iterable, Optional
 
 import numpy as np
 
+from ..dataset import content
 from ..errors import BadInput
 from ..protocol import overall_i2t, overall_t2i
 from ..store import plain_name
@@ -27,6 +28,7 @@ class Images:
     names: list[str]
     truths: dict[str, str]
     scores: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    _kinds: dict[str, np.ndarray] = field(default_factory=dict)
 
     def of(self, metric: str, modes: Iterable[str]) -> dict[str, np.ndarray]:
         """mode -> the metric's scores, of the modes that have any."""
@@ -42,6 +44,13 @@ class Images:
         modes = list(modes)
         make: Callable = overall_i2t if formula == I2T else overall_t2i
         return make(*(self.of(metric, modes) for metric in PAIR))
+
+    def of_kind(self, kind: str) -> np.ndarray:
+        """Which images are of a content type ("NSI") or source ("NSI_pgc"): (n,), bool; all for ""."""
+        if kind not in self._kinds:
+            labels = [content(name) for name in self.names]
+            self._kinds[kind] = np.array([kind in ("", label[0], "_".join(label)) for label in labels], dtype=bool)
+        return self._kinds[kind]
 
     def at(self, names: Iterable[str], values: np.ndarray) -> np.ndarray:
         """The values of these images, in the order asked for."""
@@ -66,20 +75,22 @@ def read(path: Path, metrics: Iterable[str]) -> Images:
 def _images(rows: list[dict[str, str]], metrics: list[str]) -> Images:
     found = Images(sorted({row["name"] or "" for row in rows}), {})
     places = {name: place for place, name in enumerate(found.names)}
+    for name in found.names:
+        if not plain_name(name):
+            raise ValueError(f"{ascii(name)} is no file name")
     seen = set()
     for row in rows:
         name, mode = row["name"], row["mode"]
         if (name, mode) in seen:
             raise ValueError(f"{ascii(name)} stands twice in mode {ascii(mode)}")
         seen.add((name, mode))
-        if not plain_name(name or ""):
-            raise ValueError(f"{ascii(name)} is no file name")
         if found.truths.setdefault(name, row["ground_truth"]) != row["ground_truth"]:
             raise ValueError(f"{ascii(name)} has two ground truths")
         for metric in metrics:
             if row.get(metric):
-                values = found.scores.setdefault((mode, metric), np.full(len(places), np.nan))
-                values[places[name]] = _score(row[metric])
+                if (mode, metric) not in found.scores:
+                    found.scores[mode, metric] = np.full(len(places), np.nan)
+                found.scores[mode, metric][places[name]] = _score(row[metric])
     return found
 
 

@@ -108,17 +108,26 @@ def _read(folder: Path, view: str, i2t: bool) -> tuple[list[Line], dict[str, boo
             continue
         lines.extend(found)
         metrics.update(known)
-    for line in lines:
-        if line.content:  # how many there are is known from the target that has most of them
-            line.of = max(each.n for each in lines if (each.truth, each.content) == (line.truth, line.content))
+    if view:
+        _count(lines)
     return lines, metrics
+
+
+def _count(lines: list[Line]) -> None:
+    """Enter how many images of each kind the ground truth has: what the target has that has most of them."""
+    most: dict[tuple[str, str], int] = {}
+    for line in lines:
+        most[line.truth, line.content] = max(line.n, most.get((line.truth, line.content), 0))
+    for line in lines:
+        line.of = most[line.truth, line.content]
 
 
 def _agree(known: dict[str, bool], metrics: dict[str, bool]) -> None:
     """Raise ValueError where a summary turns a metric round that others have, which would turn all places round."""
     for name, lower_is_better in known.items():
         if metrics.get(name, lower_is_better) != lower_is_better:
-            raise ValueError(f"it says of {ascii(name)} that {'lower' if lower_is_better else 'higher'} is better, others say the opposite")
+            better = "lower" if lower_is_better else "higher"
+            raise ValueError(f"it says of {ascii(name)} that {better} is better, others say the opposite")
 
 
 def _place(line: Line, names: Sequence[str]) -> tuple[bool, int]:

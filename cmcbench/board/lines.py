@@ -147,8 +147,10 @@ class _Reader:
         everything = min((int(each["n"]) for each in found["metrics"].values()), default=0)
         status = WHOLE if everything == self.of else PARTIAL
         bpp = _finite(found["bpp"]["mean"]) if found["bpp"] else None
-        line = Line(self.target, self.baseline, mode, n, self.of, status, bpp, cells, self.peers, modes=(mode,), content=kind, **self.about)
-        line.low, line.high = low, high
+        line = Line(
+            self.target, self.baseline, mode, n, self.of, status, bpp, cells, self.peers, modes=(mode,), content=kind,
+            low=low, high=high, **self.about,
+        )  # fmt: skip
         self._costs(line, found)
         if view:  # costs are those of all images
             line.bpp = line.ratio = line.bpp_deflate = line.encode_seconds = line.decode_seconds = line.peak_memory = None

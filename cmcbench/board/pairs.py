@@ -20,7 +20,8 @@ def pairs(lines: Iterable[Line], mode: str = OVERALL) -> dict[tuple[str, str], L
     """(encoder, decoder) -> its overall row. Of several targets of a pair the first by name."""
     found: dict[tuple[str, str], Line] = {}
     for line in sorted(lines, key=lambda line: line.target):
-        if line.mode == mode and line.overall is not None and not line.published and line.encoder and line.decoder and "@" not in line.target:
+        here = line.mode == mode and line.overall is not None and not line.published
+        if here and line.encoder and line.decoder and "@" not in line.target:
             found.setdefault((line.encoder, line.decoder), line)
     return found
 
@@ -36,7 +37,8 @@ def files(lines: Sequence[Line]) -> tuple[str, str]:
     for mode, found in grids.items():
         encoders, decoders = (sorted({key[side] for key in found}) for side in (0, 1))
         marks = Marks(found.values(), PAIR)
-        body = [[markdown_text(encoder), *(_cell(found.get((encoder, decoder)), marks) for decoder in decoders)] for encoder in encoders]
+        cells = [[_cell(found.get((encoder, decoder)), marks) for decoder in decoders] for encoder in encoders]
+        body = [[markdown_text(encoder), *row] for encoder, row in zip(encoders, cells)]
         legend = markdown_text(marks.legend())
         head = ["encoder", *(markdown_text(decoder) for decoder in decoders)]
         tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
@@ -55,5 +57,6 @@ def _cell(line: Line | None, marks: Marks) -> str:
     if line is None:
         return "-"
     half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
-    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line), "" if line.status == WHOLE else f"*{line.status}*"]
+    status = "" if line.status == WHOLE else f"*{line.status}*"
+    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line), status]
     return " ".join(part for part in parts if part)

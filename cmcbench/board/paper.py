@@ -16,6 +16,8 @@ TITLES = {
     published.I2T: "Encoders (I2T): Overall is the mean of the six columns",
 }
 MODES = {published.T2I: ("full", "image", "pixel", "text"), published.I2T: ("full", "pixel", "text")}
+LATEX = (r"\textbf{{{}}}".format, r"{} {{\tiny $\pm${}}}".format)  # of the best, and of a mean with its interval
+CAPTION = r"$\pm$: half the 95\,\% interval over images; bold: the best own result."
 NOTES = """
 Rows marked *published* are those of arXiv 2406.09356; the place of the others is among themselves, with its 95 % interval in
 brackets. Published and own rows can be compared only where Weight/ holds the published TOPIQ weights and GT/ the published
@@ -59,9 +61,9 @@ def markdown(lines: Sequence[Line]) -> str:
         found = entries(lines, table)
         if found:
             marks = Marks([entry.line for entry in found], PAIR)
-            rows = [_row(entry, table, marks, markdown_text) for entry in found]
-            legend = marks.legend()
-            tables.append(f"## {title}\n\n{markdown_table(_head(table), rows)}" + (f"\n{markdown_text(legend)}\n" if legend else ""))
+            text = markdown_table(_head(table), [_row(entry, table, marks, markdown_text) for entry in found])
+            legend = markdown_text(marks.legend())
+            tables.append(f"## {title}\n\n{text}" + (f"\n{legend}\n" if legend else ""))
     return "\n".join(tables) + NOTES if tables else ""
 
 
@@ -72,10 +74,10 @@ def latex(lines: Sequence[Line]) -> str:
         found = entries(lines, table)
         if found:
             marks = Marks([entry.line for entry in found], PAIR)
-            rows = [_row(entry, table, marks, latex_text, bold=r"\textbf{{{}}}".format, half=r"{} {{\tiny $\pm${}}}".format) for entry in found]
+            rows = [_row(entry, table, marks, latex_text, *LATEX) for entry in found]
             head = [latex_text(cell) for cell in _head(table)]
             columns = f"llll{'r' * (len(head) - 5)}l"
-            caption = f"{latex_text(title)}. $\\pm$: half the 95\\,\\% interval over images; bold: the best own result. {latex_text(marks.legend())}".strip()
+            caption = f"{latex_text(title)}. {CAPTION} {latex_text(marks.legend())}".strip()
             tables.append(latex_table(caption, f"tab:cmcbench-{table}", columns, head, [rows]))
     return "\n".join(tables)
 
@@ -98,7 +100,8 @@ def _row(
     width = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
     where = "published" if line.published else place(line.ranks.get(OVERALL), line.places.get(OVERALL))
     name = "" if line.published else line.target
-    return [where, escape(name), *(escape(side) for side in sides), *scores, half(overall, width) if width else overall, escape(_note(line, marks))]
+    overall = half(overall, width) if width else overall
+    return [where, escape(name), *(escape(side) for side in sides), *scores, overall, escape(_note(line, marks))]
 
 
 def _score(line: Line | None, metric: str, bold: Callable[[str], str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from pathlib import Path
 from typing import Iterable, Iterator, Optional
 
 import numpy as np
 
-from ..dataset import content
 from ..errors import BadInput
 from ..report import say
 from ..statistics import percentiles, places_of_means, resampled_means
@@ -62,10 +62,11 @@ def add_places(lines: list[Line], metrics: dict[str, bool], quiet: bool = False)
     for entries in groups.values():  # of the same images, so that the same are drawn for all
         if len(entries[0][2]) > 1:
             drawn = resampled_means(np.stack([values for *_, values in entries], axis=1))
-            for (line, column, _), each, low, high in zip(entries, drawn.T, *percentiles(drawn)):
+            for (line, column, _), each in zip(entries, drawn.T):
                 means[id(line), column] = each
-                line.low.setdefault(column, float(low))
-                line.high.setdefault(column, float(high))
+                if column not in line.low:
+                    low, high = percentiles(each[:, None])
+                    line.low[column], line.high[column] = float(low[0]), float(high[0])
     for column, peers in _contests(lines, metrics):
         if all((id(line), column) in means for line in peers):
             drawn = np.stack([means[id(line), column] for line in peers], axis=1)
@@ -116,15 +117,8 @@ def _scores(line: Line, column: str, images: Optional[Images]) -> Optional[tuple
         values = images.over_modes(column, line.modes)
     if values is None:
         return None
-    here = np.isfinite(values)
-    if line.content:
-        here &= [line.content in _kinds(name) for name in images.names]
+    here = np.isfinite(values) & images.of_kind(line.content)
     mean = line.value(column)
     if np.count_nonzero(here) != line.n or not np.isclose(values[here].mean(), mean, rtol=1e-6, atol=1e-9):
         raise _Stale
-    return tuple(name for name, there in zip(images.names, here) if there), values[here]
-
-
-def _kinds(name: str) -> tuple[str, str]:
-    kind, source = content(name)
-    return kind, f"{kind}_{source}"
+    return tuple(itertools.compress(images.names, here)), values[here]

@@ -133,8 +133,8 @@ def score_cell(line: Line, column: str) -> str:
         return ""
     half = half_width(line.low.get(column), line.high.get(column))
     rank, interval = line.ranks.get(column), line.places.get(column)
-    brackets = "" if rank is None else f" ({rank})" if interval in (None, (rank, rank)) else f" ({rank}, {interval[0]}-{interval[1]})"
-    return cell + (f" ±{half}" if half else "") + brackets
+    where = "" if interval in (None, (rank, rank)) else f", {interval[0]}-{interval[1]}"
+    return cell + (f" ±{half}" if half else "") + ("" if rank is None else f" ({rank}{where})")
 
 
 def by_mode(lines: Iterable[Line]) -> dict[str, list[Line]]:

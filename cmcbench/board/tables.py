@@ -72,7 +72,8 @@ def latex_table(caption: str, label: str, columns: str, head: Sequence[str], gro
     """
     body = "\\midrule\n".join("".join(" & ".join(row) + r" \\" + "\n" for row in group) for group in groups if group)
     return (
-        f"\\begin{{table*}}[t]\n\\centering\\scriptsize\\setlength{{\\tabcolsep}}{{3pt}}\n\\caption{{{caption}}}\n\\label{{{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
+        "\\begin{table*}[t]\n\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}\n"
+        f"\\caption{{{caption}}}\n\\label{{{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
         + " & ".join(head) + " \\\\\n\\midrule\n" + body + "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
     )  # fmt: skip
 
