@@ -247,6 +247,8 @@ def test_scores_that_the_summary_was_not_made_of_are_said(tmp_path, capsys):
         lambda found: found["metrics"]["topiq_fr"].update(lower_is_better=True),
         lambda found: found["metrics"].pop("topiq_fr"),
         lambda found: found.update(padding="x" * 2_000_000),
+        lambda found: found.update(target="x" * 300),
+        lambda found: found["metrics"].update({f"m{number}": found["metrics"]["topiq_fr"] for number in range(100)}),
     ],
 )
 def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
@@ -262,6 +264,18 @@ def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
     update(tmp_path)
     assert "b/summary.json is left out of the leaderboard" in capsys.readouterr().err
     assert (tmp_path / "leaderboard.csv").read_text() == before
+
+
+def test_modes_and_kinds_that_are_none_are_not_shown(tmp_path):
+    file = scored.write(tmp_path / "a", scored.noisy(1), NAMES) / "summary.json"
+    found = json.loads(file.read_text())
+    found["modes"]["overall"] = found["modes"]["secret"] = found["modes"]["full"]
+    for mode in found["modes"].values():
+        mode["types"]["<b>"] = mode["types"]["NSI"]
+    file.write_text(json.dumps(found))
+    update(tmp_path)
+    assert [each["mode"] for each in table(tmp_path) if each["status"] != "published"] == [*scored.MODES, "overall"]
+    assert {each["content"] for each in table(tmp_path, "leaderboard-types.csv")} == {"AIGI", "NSI", "SCI"}
 
 
 TORTURE = r"\input{/etc/passwd} $x^2_1$ & 100% #1 ~{[*]} <b>|`\\ ''" + "é\u202e\n\x1b[31m漢🙂"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Iterator, Optional
 
-from ..protocol import MODES, overall_i2t, overall_t2i
+from ..protocol import MODES, SOURCES, overall_i2t, overall_t2i
 from ..rates import NOMINAL
 from . import published
 from .published import PAIR
@@ -15,7 +15,11 @@ from .published import PAIR
 OVERALL, OVERALL_I2T = "overall", "overall-i2t"
 ORDER = [*MODES, "images", OVERALL, OVERALL_I2T]
 WHOLE, PARTIAL, SINGLE, PUBLISHED = "whole", "partial", "single mode", "published"
-VIEWS = ("", "types", "sources")
+KINDS = {  # view -> what images are told apart by
+    "types": sorted([*SOURCES, "other"]),
+    "sources": sorted(f"{kind}_{source}" for kind, sources in SOURCES.items() for source in sources),
+}
+LONGEST_NAME, MOST_METRICS = 200, 64  # what a table can still be read with
 
 
 @dataclass
@@ -83,16 +87,18 @@ def read_lines(summary: dict[str, Any], folder: Path, view: str = "", i2t: bool 
     reader = _Reader(summary, folder, i2t)
     if not view:
         return list(reader.lines())
-    kinds = sorted({str(kind) for mode in reader.modes for kind in summary["modes"][mode].get(view, {})})
+    kinds = [kind for kind in KINDS[view] if any(kind in summary["modes"][mode].get(view, {}) for mode in reader.modes)]
     return [line for kind in kinds for line in reader.kind(view, kind)]
 
 
 class _Reader:
     def __init__(self, summary: dict[str, Any], folder: Path, i2t: bool) -> None:
         self.summary = summary
-        self.modes = [mode for mode in ORDER if mode in summary["modes"].keys()]
-        self.of, truth = int(summary["ground_truth"]["images"]), str(summary["ground_truth"]["digest"])
-        self.peers = {str(name): (truth, str(each["identity"])) for name, each in summary["metrics"].items()}
+        self.modes = [mode for mode in (*MODES, "images") if mode in summary["modes"].keys()]
+        self.of, truth = int(summary["ground_truth"]["images"]), _name(summary["ground_truth"]["digest"])
+        if len(summary["metrics"]) > MOST_METRICS:
+            raise ValueError(f"it has {len(summary['metrics'])} metrics")
+        self.peers = {_name(name): (truth, _name(each["identity"])) for name, each in summary["metrics"].items()}
         if set(PAIR) <= self.peers.keys():
             self.peers[OVERALL] = (*self.peers[PAIR[0]], *self.peers[PAIR[1]])
         made_by = summary["made_by"]
@@ -100,10 +106,10 @@ class _Reader:
         self.about = {
             "folder": folder,
             "truth": truth,
-            "encoder": Path(str(captions.get("file") or "")).stem,
-            "decoder": str(made_by.get("t2i") or ""),
+            "encoder": Path(_name(captions.get("file") or "")).stem,
+            "decoder": _name(made_by.get("t2i") or ""),
         }
-        self.target, self.baseline = str(summary["target"]), _baseline(made_by, captions)
+        self.target, self.baseline = _name(summary["target"]), _baseline(made_by, captions)
         self.i2t = i2t or bool(summary.get("i2t_table"))
 
     def lines(self) -> Iterator[Line]:
@@ -221,6 +227,12 @@ def _ends(found: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
     pairs = {str(name): pair for name, pair in found.items() if pair is not None and None not in tuple(pair)}
     low, high = ({name: _finite(pair[end]) for name, pair in pairs.items()} for end in (0, 1))
     return low, high
+
+
+def _name(value: Any) -> str:
+    if len(str(value)) > LONGEST_NAME:
+        raise ValueError(f"a name has {len(str(value))} characters")
+    return str(value)
 
 
 def _maybe(value: Any) -> Optional[float]:
