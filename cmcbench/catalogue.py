@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 import json
 import os
 import re
@@ -14,7 +16,7 @@ from typing import Iterator, Optional
 from models import create, names
 from models.base import Model, ModelError, T2IModel
 
-from .options import parser
+from .options import INSTALL, parser
 from .protocol import MODES
 from .report import printable
 
@@ -73,7 +75,9 @@ def _named(name: str, model_dir: Optional[str]) -> Iterator[tuple[str, Model]]:
     if len(problems) == len(KINDS):
         if not name.endswith(".py"):
             known = "; ".join(f"{title}s: {', '.join(names(kind))}" for kind, title in KINDS.items())
-            raise ModelError(f"unknown model {ascii(name)}. Known {known}.")
+            close = difflib.get_close_matches(name.lower(), [each for kind in KINDS for each in names(kind)], 1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise ModelError(f"unknown model {ascii(name)}.{hint} Known {known}.")
         # The decoder's message of an encoder's file would be that it is none, and the other way round
         raise next((error for error in problems if "script-" not in str(error)), problems[0])
 
@@ -97,7 +101,7 @@ def _print_needs(kind: str, model: Model, name: str, model_dir: Optional[str]) -
     print(f"{name} ({KINDS[kind]}): {_description(model)}")
     instead = getattr(model, "runs_instead", None)
     if instead and not model_dir:
-        print(f"  {model.why_instead}")
+        print(f"  {model.why_instead}. {instead} runs instead, under its own name:")
         name, model = instead, create(kind, instead)
     if isinstance(model, T2IModel):
         print(f"  modes: {_modes(model)}")
@@ -105,13 +109,14 @@ def _print_needs(kind: str, model: Model, name: str, model_dir: Optional[str]) -
     for finding in findings:
         mark = {True: "yes", False: "NO", None: "?"}[finding.there]
         print(f"  {mark:<4}{finding.what}: {printable(finding.text)}")
-    missing = [finding.what for finding in findings if finding.there is False]
+    missing = list(dict.fromkeys(finding.what for finding in findings if finding.there is False))
     print(f"missing: {', '.join(missing)}" if missing else "nothing is missing")
     return 1 if missing else 0
 
 
 def _findings(model: Model, model_dir: Optional[str]) -> Iterator[Finding]:
-    yield _packages("requirements.txt", _listed(REQUIREMENTS), "pip install -r requirements.txt -c constraints.txt")
+    packages = _packages("requirements.txt", _listed(REQUIREMENTS), INSTALL)
+    yield packages
     if model.packages:
         yield _packages("packages of its own", model.packages, f"pip install {' '.join(model.packages)}")
     if model.key:
@@ -124,7 +129,12 @@ def _findings(model: Model, model_dir: Optional[str]) -> Iterator[Finding]:
     if model.runs_on == "program":
         yield Finding("program", None, "yours, given with --command; docs/adding-a-model.md tells how to write one")
         return
+    if not packages.there and any(importlib.util.find_spec(name) is None for name in ("huggingface_hub", "psutil")):
+        yield Finding("weights, memory", None, "told once the packages are installed")
+        return
     yield _weights(model_dir or model.default_dir)
+    for other in () if model_dir else model.also:
+        yield _weights(other)
     yield _memory(model.parameters if model_dir in (None, model.default_dir) else None, bool(model_dir or model.default_dir))
 
 
@@ -137,13 +147,22 @@ def _listed(file: Path) -> tuple[str, ...]:
 
 
 def _packages(what: str, wanted: tuple[str, ...], remedy: str) -> Finding:
-    missing = []
-    for name in (re.split(r"[^\w.-]", package)[0] for package in wanted):
-        try:
-            metadata.version(name)
-        except metadata.PackageNotFoundError:
-            missing.append(name)
-    return Finding(what, not missing, f"missing: {', '.join(missing)}. {remedy}" if missing else "installed")
+    problems = [problem for problem in map(_problem, wanted) if problem]
+    return Finding(what, not problems, f"missing: {', '.join(problems)}. {remedy}" if problems else "installed")
+
+
+def _problem(requirement: str) -> str:
+    """The package that a requirement like "torch>=2.6" is about, if it is missing or too old, with what is there; else ""."""
+    name, _, least = (part.strip() for part in re.match(r"([\w.-]+)(?:\[.*\])?\s*(>=)?\s*([\w.]*)", requirement).groups(""))
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return name
+    return f"{name}>={least} (here: {found})" if _numbers(found) < _numbers(least) else ""
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
 
 
 def _weights(checkpoint: Optional[str]) -> Finding:

@@ -14,6 +14,7 @@ from models.base import ModelError
 
 from .errors import BadInput, ImageProblem, RunFailed
 
+INSTALL = "pip install -r requirements.txt -c constraints.txt"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -125,6 +126,10 @@ def run(main: Callable[[list[str]], int]) -> None:
         code = _end(error, 2)
     except RunFailed as error:
         code = _end(error, 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "cmcbench").partition(".")[0] in ("cmcbench", "models"):
+            raise
+        code = _end(f"the Python package '{error.name}' is missing. Install what is needed: {INSTALL}", 2)
     except KeyboardInterrupt:
         code = _end("interrupted. What is finished is kept; the same command goes on from here", 130)
     except BrokenPipeError:

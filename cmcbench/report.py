@@ -10,8 +10,11 @@ SHOWN = 20  # failures listed in full; the others are counted
 
 def say(message: str) -> None:
     """A line for the user, on stderr, that does not break a progress bar."""
-    from tqdm import tqdm
-
+    try:
+        from tqdm import tqdm
+    except ImportError:  # what is to be said may be that packages are missing
+        print(printable(message), file=sys.stderr)
+        return
     tqdm.write(printable(message), file=sys.stderr)
 
 

@@ -61,6 +61,7 @@ class Model:
 
     default_dir: Optional[str] = None  # checkpoint used when the user names none: a hub name or a folder
     baseline: bool = False  # True: no language or diffusion model, a floor to compare with; the leaderboard says so
+    also: tuple[str, ...] = ()  # other checkpoints that the default one needs: hub names
     parameters: Optional[float] = None  # of the default checkpoint, in billions, all parts together
     dtype: Optional[str] = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them

@@ -180,3 +180,47 @@ def test_what_runs_instead_is_looked_at(shown, machine):
     code, text = shown("models", "qwen")
     instead = models.create("i2t", models.create("i2t", "qwen").runs_instead)
     assert code == 1 and isinstance(instead, I2TModel) and instead.default_dir in text
+
+
+def test_the_other_checkpoint_of_a_default_is_looked_for(shown, machine):
+    base = models.create("t2i", "animate").also[0]
+    assert base in shown("models", "animate")[1] and base not in shown("models", "animate", "--model_dir", machine)[1]
+
+
+@pytest.mark.parametrize("name, meant", [("gpt-4o", "gpt4o"), ("SDXL-1", "sdxl"), ("instruct_blip", "instructblip")])
+def test_a_name_that_is_nearly_one_is_told(name, meant):
+    with pytest.raises(ModelError, match=f"Did you mean {meant}"):
+        main(["models", name])
+
+
+@pytest.mark.parametrize(
+    "requirement, problem",
+    [
+        ("pillow", ""),
+        ("Pillow[extra]>=1.0", ""),
+        ("no-such-package>=2", "no-such-package"),
+        ("pillow>=999.1", "pillow>=999.1 (here: "),
+        ("pillow >= 11", ""),
+    ],
+)
+def test_a_package_that_is_too_old_is_missing(requirement, problem):
+    found = catalogue._problem(requirement)
+    assert found.startswith(problem) and bool(found) == bool(problem)
+    assert catalogue._numbers("2.14.1+cu130") == [2, 14, 1] > catalogue._numbers("2.6")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["-m", "cmcbench", "models", "real"], ""),
+        (["script-i2t.py", "--ground_truth", "samples/GT", "--model_name", "blip"], "error: the Python package '"),
+        (["script-i2t.py", "--ground_truth", "nowhere"], "error: --ground_truth: nowhere"),
+        (["script-t2i.py", "--ground_truth", "samples/GT"], "error: the"),
+    ],
+)
+def test_without_packages_it_is_said_what_to_install(arguments, words):
+    """-S: python without what is installed beside it."""
+    done = subprocess.run([sys.executable, "-S", *arguments], cwd=ROOT, capture_output=True, text=True, env={"PATH": ""})
+    assert done.returncode == (2 if words else 1) and done.stderr.startswith(words) and "Traceback" not in done.stderr
+    if not words:
+        assert "NO  requirements.txt: missing: torch" in done.stdout and "?   weights, memory: told once" in done.stdout

@@ -1,5 +1,5 @@
-"""Qwen-VL. The published default, Qwen-VL-Chat, cannot run here; without --model_dir its successor runs, under its own
-name. Other Qwen checkpoints run by --model_dir."""
+"""Qwen-VL-Chat, the published default, which cannot run here: without --model_dir its successor runs, under its own name.
+Other Qwen checkpoints run by --model_dir."""
 
 from . import _transformers
 

@@ -10,4 +10,5 @@ from ._animatediff import Model as Family
 class Model(Family):
     default_dir = "guoyww/animatediff-motion-adapter-v1-5-2"
     base = "stable-diffusion-v1-5/stable-diffusion-v1-5"  # what a motion module alone is put into
+    also = (base,)
     parameters = 1.5
