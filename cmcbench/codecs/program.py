@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import subprocess
+from typing import Optional
 
 from ..errors import RunFailed
 from .base import NoRoom
 
 SECONDS = 600  # an ffmpeg that takes longer for one picture hangs
+DECODING = 60  # the same, of decoding
 NO_ROOM = "Error submitting video frame"  # what ffmpeg says of a picture whose stream outgrows libvvenc's buffer
 
 
@@ -32,14 +34,18 @@ def ffmpeg_program(encoder: str = "libvvenc", what: str = "VVC") -> str:
     return program
 
 
-def ffmpeg(arguments: str, data: bytes) -> bytes:
-    """Run ffmpeg with `data` on its standard input; returns its standard output. Raises RunFailed with its first line."""
+def ffmpeg(arguments: str, data: bytes, seconds: Optional[float] = None) -> bytes:
+    """Run ffmpeg with `data` on its standard input; returns its standard output. Raises RunFailed with its first line.
+
+    seconds: the most that it may take (None: SECONDS).
+    """
+    seconds = seconds or SECONDS
     command = [_found()[0], "-v", "error", "-nostdin", *arguments.split()]
     try:
         # a session of its own: Ctrl-C stops this program, which then lets the picture in work end
-        done = subprocess.run(command, input=data, capture_output=True, timeout=SECONDS, start_new_session=True)
+        done = subprocess.run(command, input=data, capture_output=True, timeout=seconds, start_new_session=True)
     except subprocess.TimeoutExpired:
-        raise RunFailed(f"ffmpeg took more than {SECONDS} seconds for one picture") from None
+        raise RunFailed(f"ffmpeg took more than {seconds} seconds for one picture") from None
     except OSError as error:
         raise RunFailed(f"ffmpeg does not start ({error})") from None
     if done.returncode != 0:

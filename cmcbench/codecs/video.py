@@ -9,7 +9,7 @@ from PIL import Image
 from ..errors import RunFailed
 from .base import Codec
 from .payload import nal_units
-from .program import ffmpeg, ffmpeg_program
+from .program import DECODING, ffmpeg, ffmpeg_program
 
 # ffmpeg's own conversion truncates, which darkens a picture by 1 to 2 steps of 255, and repeats chroma samples
 ACCURATE = "flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -30,6 +30,7 @@ class FfmpegCodec(Codec):
     multiple = 2
     smallest = 16
     needless: frozenset[int] = frozenset()  # NAL units that decoding does without
+    signature = b""  # that a stream begins with
 
     def problem(self) -> Optional[str]:
         try:
@@ -60,11 +61,17 @@ class FfmpegCodec(Codec):
 
     def decode(self, stream: bytes, size: tuple[int, int]) -> Image.Image:
         width, height = self._padded(size)
+        if not stream.startswith(self.signature):
+            raise RunFailed(f"this is no {self.name} stream; ffmpeg was not asked")  # it would search for one for ever
         convert = f"-vf {TO_RGB}" if self.pixels else ""
-        # A stranger's stream may claim to be huge; a codec's blocks may be up to 128 pixels beyond the picture
+        # A stranger's stream may claim to be huge; a codec's blocks may be up to 128 pixels beyond the picture. A damaged
+        # one is an error and no picture with holes; without -xerror, ffmpeg asks for the rest of a JPEG XL stream for ever
         limit = (width + 128) * (height + 128)
         pixels = ffmpeg(
-            f"-max_pixels {limit} -f {self.reader or self.form} -i - -frames:v 1 {convert} -f rawvideo -pix_fmt rgb24 -", stream
+            f"-xerror -err_detect explode -max_pixels {limit} -f {self.reader or self.form} -i - "
+            f"-frames:v 1 {convert} -f rawvideo -pix_fmt rgb24 -",
+            stream,
+            DECODING,
         )
         if len(pixels) != width * height * 3:
             raise RunFailed(f"ffmpeg decoded {len(pixels)} bytes from a {self.name} stream of {width}x{height} pixels")
@@ -132,6 +139,7 @@ class JpegXl(FfmpegCodec):
     name, extension, form, reader = "jpegxl", "jxl", "image2pipe", "jpegxl_pipe"
     unit, settings = "distance", tuple(tenth / 10 for tenth in range(150, 0, -1))  # 15 is the most that ffmpeg takes
     encoder, pixels, multiple, smallest = "libjxl", None, 1, 1
+    signature = b"\xff\x0a"  # of a bare codestream (ISO/IEC 18181-2)
     arguments = "-effort 9 -distance {}"
 
 
