@@ -22,7 +22,7 @@ from cmcbench.board import submission, submission_rules, verify, zipped
 from cmcbench.board.anonymous import anonymous, leaks
 from cmcbench.board.submission import submit
 from cmcbench.board.submission_rules import FILES
-from cmcbench.errors import BadInput
+from cmcbench.errors import BadInput, RunFailed
 
 
 @pytest.fixture
@@ -358,6 +358,13 @@ def test_rescoring_that_fails(made, capsys, monkeypatch):
     command = [sys.executable, "-m", "cmcbench", "verify", str(file), "--results", str(made), "--ground_truth", str(place / "GT"), "--model_weight", str(place / "Weight")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "error: rescoring failed: " in done.stderr and "Traceback" not in done.stderr
+    assert "accepted" not in done.stdout
+    shutil.copytree(place / "Weight", place / "Other")
+    (place / "Other/topiq-fr.pth").write_bytes(b"other weights")
+    with monkeypatch.context() as patched, pytest.raises(RunFailed, match="rescoring 1 pictures did not end; take fewer"):
+        patched.setattr("cmcbench.board.verify_pictures.PATIENCE", 1e-3)
+        verify.main([*command[4:-1], str(place / "Other"), "--sample", "1"])
+    assert f"fault: topiq_fr: was scored with other weights than {place / 'Other/topiq-fr.pth'}" in capsys.readouterr().out
     for path in (made / "full").iterdir():
         path.write_bytes(b"another")
     (made / "full/odd.png").unlink()

@@ -265,6 +265,7 @@ def test_broken_files(verified, contents, name):
     ('{"a": 1, "a": 2}', "holds a key twice"),
     ('{"a": "\\ud800"}', "holds half a character"),
     ('{"a": %s1%s}' % ("[" * 100_000, "]" * 100_000), "is nested too deeply"),
+    ('{"a": %s1%s}' % ("[" * 40, "]" * 40), "is nested too deeply"),
     ("[1]", "holds no JSON object"),
     ("{", "is no JSON"),
 ])  # fmt: skip

@@ -100,7 +100,7 @@ def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict
         contents["rates.csv"] = (folder / "rates.csv").read_bytes()
     else:
         absent["rates.csv"] = "nothing tells what the reconstructions cost"
-    texts, reasons = _captions(folder, record, modes)
+    texts, reasons = _captions(folder, record)
     contents |= texts
     names = sorted({row["name"] for row in _rows(contents["scores.csv"])})
     contents["reconstructions.sha256"] = _checksums(folder, modes, {Path(name).stem for name in names})
@@ -137,11 +137,9 @@ def _rows(data: bytes) -> list[dict[str, str]]:
     return rows
 
 
-def _captions(folder: Path, record: dict[str, Any], modes: list[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+def _captions(folder: Path, record: dict[str, Any]) -> tuple[dict[str, bytes], dict[str, str]]:
     """The captions and their manifest where they are at hand, and why they are not otherwise."""
     made_of = record.get("captions")
-    if not any(MODES[mode].captioned for mode in modes):
-        return {}, dict.fromkeys(("captions.csv", "captions.json"), "no mode of this result uses captions")
     file = made_of.get("file") if isinstance(made_of, dict) else None
     if not isinstance(file, str) or not plain_name(file):
         return {}, dict.fromkeys(("captions.csv", "captions.json"), "the manifest does not name the captions")

@@ -6,7 +6,7 @@ import argparse
 import secrets
 from pathlib import Path
 
-from ..errors import BadInput
+from ..errors import BadInput, RunFailed
 from ..options import parser, positive
 from ..report import printable
 from . import zipped
@@ -21,16 +21,21 @@ def main(argv: list[str]) -> int:
     """Verify a submission. Returns 0 where it is accepted and 1 where faults were found. Raises BadInput for no submission."""
     options = _parser().parse_args(argv)
     _check_flags(options)
-    faults = Faults()
+    faults, failed = Faults(), None
     opened = open_all(zipped.read(Path(options.file), FILES), faults)
     if opened is None:
         _tell("note: what the files say was not compared with each other; they must first be readable and whole.")
     else:
         check(opened, faults)
         _describe(opened)
-        _pictures(opened, options, faults)
+        try:
+            _pictures(opened, options, faults)
+        except RunFailed as error:
+            failed = error  # what was found before it is told all the same
     for line in faults.lines():
         _tell(f"fault: {line}")
+    if failed:
+        raise failed
     _tell(f"refused: {len(faults)} fault(s)" if len(faults) else "accepted")
     return 1 if len(faults) else 0
 
