@@ -208,3 +208,12 @@ def test_a_score_table_that_is_missing_or_far_too_large(results, monkeypatch):
     (results / "b" / "scores.csv").unlink()
     with pytest.raises(BadInput, match="script-evaluate.py --target b"):
         find("b", results)
+
+
+def test_a_mode_without_a_common_image_is_named(results, capsys):
+    noise = scored.noisy(7)
+    for name, kept in (("p", 1), ("q", 0)):
+        scored.write(results / name, lambda mode, metric, place: None if mode == "text" and place % 2 == kept else noise(mode, metric, place), NAMES)
+    found = compare([find("p", results), find("q", results)])
+    assert {each.mode for each in found} == {"full", "image", "pixel"}  # and no Overall, which no image of both has
+    assert "have no image in common in text" in capsys.readouterr().err
