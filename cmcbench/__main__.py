@@ -14,6 +14,8 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "report": ("board.page_command", "the page of all scored targets: Result/report/index.html, opens from disk"),
     "pack": ("decode.packing", "captions and references as one small file an image and mode, the bits that are counted"),
     "unpack": ("unpacking", "from packed files what their decoder needs"),
+    "codec": ("encode.targets", "picture codecs as targets: Result/CODEC@RATE with the streams that are counted"),
+    "import": ("encode.imports", "anybody's reconstructions and their bits as a target"),
     "doctor": ("doctor", "what is there, what is missing, and the command that mends each"),
     "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
     "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),

@@ -33,6 +33,11 @@ class Codec(ABC):
     def finest(self) -> int:
         return len(self.settings) - 1
 
+    @property
+    def setup(self) -> str:
+        """What the codec is run with, for a manifest: a result made otherwise is not continued."""
+        return self.name
+
     def problem(self) -> Optional[str]:
         """Why this machine cannot run the codec, and the remedy; None where it can."""
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Callable, Optional
 
 from PIL import Image
 
+from ..errors import RunFailed
 from .base import Codec, NoRoom
 
 SCALES = (1, 2, 4)  # what a picture's sides may be divided by where its codec cannot go as low as the budget
@@ -32,8 +33,9 @@ class Coded:
 class Search:
     """Codings of one RGB picture by one codec. Each level is coded once, however many budgets ask for it."""
 
-    def __init__(self, codec: Codec, image: Image.Image) -> None:
-        self.codec, self.image = codec, image
+    def __init__(self, codec: Codec, image: Image.Image, stopped: Callable[[], bool] = lambda: False) -> None:
+        """stopped: asked before each encoding; True ends the search with RunFailed."""
+        self.codec, self.image, self.stopped = codec, image, stopped
         self._tried: dict[tuple[int, int], Optional[Coded]] = {}
         self._pictures = {1: image}
 
@@ -58,6 +60,8 @@ class Search:
         """The coding at a level, None where the codec has no room for it."""
         key = (scale, level)
         if key not in self._tried:
+            if self.stopped():
+                raise RunFailed("interrupted")
             try:
                 self._tried[key] = timed(self.codec, self._picture(scale), self.codec.settings[level], level, scale)
             except NoRoom:

@@ -30,6 +30,11 @@ class PillowCodec(Codec):
         """A file that Pillow reads, from a payload and the picture's size."""
         return stream
 
+    @property
+    def setup(self) -> str:
+        options = {name: value for name, value in self.options(self.settings[-1]).items() if value is not self.settings[-1]}
+        return " ".join([self.form, *(f"{name}={value}" for name, value in options.items())])
+
     def problem(self) -> Optional[str]:
         if self.feature and not features.check(self.feature):
             return f"this Pillow has no {self.form} ({self.feature}); pip install -U pillow brings one that has"
@@ -65,9 +70,11 @@ class Jpeg(PillowCodec):
     name, extension, form = "jpeg", "jpg", "JPEG"
     settings = range(1, 101)
 
+    def options(self, setting: float) -> dict[str, Any]:
+        return {"quality": setting, "optimize": True, "subsampling": "4:2:0"}
+
     def compress(self, image: Image.Image, setting: float) -> bytes:
-        both = (self._saved(image, quality=setting, optimize=True, subsampling="4:2:0", progressive=way) for way in (False, True))
-        return min(both, key=len)
+        return min((self._saved(image, **self.options(setting), progressive=way) for way in (False, True)), key=len)
 
     def payload(self, file: bytes, size: tuple[int, int]) -> bytes:
         return without_segments(file, frozenset({0xE0}))

@@ -32,6 +32,10 @@ class FfmpegCodec(Codec):
     needless: frozenset[int] = frozenset()  # NAL units that decoding does without
     signature = b""  # that a stream begins with
 
+    @property
+    def setup(self) -> str:
+        return f"{self.encoder} {self.arguments} {self.pixels or 'rgb24'}"
+
     def problem(self) -> Optional[str]:
         try:
             ffmpeg_program(self.encoder, self.name)
