@@ -183,6 +183,24 @@ def test_references_of_another_rate_are_a_deviation(tmp_path, monkeypatch):
     assert "mode image: references of 0.0440 bpp, published about 0.020" in found and not any("mode pixel" in each for each in found)
 
 
+def test_pictures_of_another_program(made):
+    """What python -m cmcbench import wrote: no prompts, no steps, no captions; all of it is named."""
+
+    def imported(found):
+        found.update(t2i="cdc", codec="cdc", captions=None, imported=True)
+        found["modes"] = {mode: {"settings": {"codec": "cdc", "unit": "bits"}, "inputs": {"odd": {"bits": 1}}} for mode in found["modes"]}
+
+    edit(made / "manifest.json", imported)
+    edit(made / "summary.json", lambda found: found["made_by"].update(t2i="cdc", captions=None))
+    contents = packed(made)
+    found = json.loads(contents["submission.json"])
+    assert {
+        "the pictures come from 'cdc', not from a decoder of the benchmark", "mode full: steps is not told, published 40",
+        "captions: no manifest tells what made them",
+    } <= set(found["deviations"]) and not any("fixed prompt" in each for each in found["deviations"])
+    assert b"Encoder:  none" in contents["mail.txt"] and set(found["absent"]) == {"captions.csv", "captions.json"}
+
+
 def test_baselines_of_captions(made):
     for file in ("manifest.json", "summary.json"):
         edit(made / file, lambda found: (found.get("made_by") or found)["captions"].update(baseline=True))
