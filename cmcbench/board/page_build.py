@@ -23,6 +23,7 @@ RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells
 AUTO = "auto"
 LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pictures are some 20 GB
 REFERENCES = ("pixel", "image")
+OURS = ("index.html", "page", "data", "pictures")
 
 
 @dataclass
@@ -70,7 +71,7 @@ def build(request: Request) -> Outcome:
         album = Album(output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report)
         missing = album.missing(listed)
         skip = request.most is not None and missing > request.most
-        before = set(_safe(record.get("files"))) | set(album.known)
+        before = set(_safe(record.get("files"))) | set(_safe(list(album.known)))
         # Ours by name before they are there, so that an interrupted run leaves nothing that nobody knows
         _remember(output, before | {path for each in listed for path in (each.thumb, each.copy)}, album.known)
         try:
@@ -139,7 +140,8 @@ def _check_ours(output: Path) -> None:
 def _safe(names: Any) -> Iterator[str]:
     """The names of a record that lead nowhere but into the report: the record may come from anybody."""
     for name in names if isinstance(names, list) else ():
-        if isinstance(name, str) and not name.startswith(".") and all(plain_name(part) for part in name.split("/")):
+        parts = name.split("/") if isinstance(name, str) else []
+        if parts and parts[0] in OURS and all(map(plain_name, parts)):
             yield name
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,21 +14,27 @@ from ..dataset import list_images
 from ..errors import BadInput
 from ..protocol import MODES
 from ..report import say
-from ..store import digest, plain_name, read_json
+from ..store import digest, plain_name
+from . import strict
+from .strict import Unusable
 
 PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
-FIXED = {"name", "type", "source", "mode", "ground_truth", "reconstruction"}
-COUNTED = ("bits", "caption_bits", "pixel_bits", "image_bits", "packed_bits")
+METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,59}")
+# Names that every object of JavaScript has: a metric of that name would be found where there is none
+TAKEN = {"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A row of scores.csv. scores: metric -> score. bits, parts: whole bits; bpp: bits per pixel; None or absent: not known."""
+    """A row of scores.csv. scores: metric -> score. bits: of the message; bpp: bits per pixel; None: not known.
+
+    reconstruction: digest of the file that was scored.
+    """
 
     name: str
     scores: dict[str, float]
+    bits: Optional[int]
     bpp: Optional[float]
-    parts: dict[str, int]
     reconstruction: str
 
 
@@ -72,7 +77,7 @@ def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Targ
         if not wanted or any(fnmatchcase(file.parent.name, pattern) for pattern in wanted):
             try:
                 target = _read(file.parent, texts)
-            except (BadInput, KeyError, TypeError, ValueError, AttributeError) as error:
+            except (Unusable, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
                 say(f"note: {file.parent} is left out of the report: its files are none of this program ({error}).")
                 continue
             if target:
@@ -81,21 +86,35 @@ def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Targ
 
 
 def _read(folder: Path, texts: Path) -> Optional[Target]:
-    summary = read_json(folder / "summary.json")
-    if summary is None or summary.get("unfinished"):
+    summary = strict.json_object((folder / "summary.json").read_bytes())
+    if summary.get("unfinished"):
         return None
     check(summary)
-    manifest = read_json(folder / "manifest.json") or {}
     key = folder.name if plain_name(folder.name) else digest(folder.name.encode("utf-8", "surrogateescape"))
-    target = Target(str(summary["target"]), key, folder, summary, manifest, read_scores(folder / "scores.csv"), _pictures(folder))
+    rows = read_scores(folder / "scores.csv", list(summary["metrics"]))
+    target = Target(str(summary["target"]), key, folder, summary, {}, rows, _pictures(folder))
+    target.manifest = _object(folder / "manifest.json", target)
     _add_captions(target, texts)
     return target
+
+
+def _object(file: Path, target: Target) -> dict[str, Any]:
+    """A manifest, {} where there is none; one that cannot be shown is said on the page."""
+    try:
+        return strict.json_object(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (Unusable, OSError) as error:
+        target.notes.append(f"{file.name} cannot be shown: {error}.")
+        return {}
 
 
 def check(summary: Mapping[str, Any]) -> None:
     """Whether a summary has the parts that the page shows, and finite means. Raises KeyError, TypeError or ValueError."""
     for name, about in summary["metrics"].items():
-        str(name), bool(about["lower_is_better"]), str(about["kind"]), str(about["identity"])
+        if not METRIC.fullmatch(name) or name in TAKEN:
+            raise ValueError(f"{ascii(name)} is no name of a metric")
+        bool(about["lower_is_better"]), str(about["kind"]), str(about["identity"])
     int(summary["ground_truth"]["images"]), str(summary["ground_truth"]["digest"]), summary["made_by"].get("baseline")
     for found in summary["modes"].values():
         for mean in found["metrics"].values():
@@ -113,24 +132,19 @@ def number(value: Any) -> float:
     return found
 
 
-def read_scores(path: Path) -> dict[tuple[str, str], Scored]:
-    """The rows of a scores.csv, {} where there is none. Raises ValueError for one that is not of this program."""
+def read_scores(path: Path, metrics: list[str]) -> dict[tuple[str, str], Scored]:
+    """The rows of a scores.csv, {} where there is none. Raises Unusable, KeyError or ValueError for one that is not ours."""
     try:
-        table = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        columns, table = strict.table(path.read_bytes())
     except FileNotFoundError:
         return {}
-    columns = list(table.fieldnames or [])
-    start, end = (columns.index(name) if name in columns else -1 for name in ("mode", "caption_bits"))
-    metrics = [column for column in columns[start + 1 : end] if column not in FIXED]
+    there = [metric for metric in metrics if metric in columns]
     rows = {}
-    try:
-        for cells in table:
-            scores = {metric: number(cells[metric]) for metric in metrics if cells[metric]}
-            parts = {part: int(cells[part]) for part in COUNTED if cells.get(part)}
-            bpp = number(cells["bpp"]) if cells["bpp"] else None
-            rows[Path(cells["name"]).stem, cells["mode"]] = Scored(cells["name"], scores, bpp, parts, cells["reconstruction"])
-    except (KeyError, TypeError, csv.Error) as error:
-        raise ValueError(f"scores.csv is no score table: {error}") from None
+    for cells in table:
+        scores = {metric: strict.number(cells[metric]) for metric in there if cells[metric]}
+        bits = strict.whole(cells["bits"]) if cells.get("bits") else None
+        bpp = strict.number(cells["bpp"]) if cells["bpp"] else None
+        rows[Path(cells["name"]).stem, cells["mode"]] = Scored(cells["name"], scores, bits, bpp, cells["reconstruction"])
     return rows
 
 
@@ -163,10 +177,10 @@ def _add_captions(target: Target, folder: Path) -> None:
         return
     try:
         texts = caption_files.read(folder / file).texts
-        target.encoder = read_json((folder / file).with_suffix(".json")) or {}
     except BadInput as error:
         target.notes.append(f"The captions cannot be shown: {error}")
         return
+    target.encoder = _object((folder / file).with_suffix(".json"), target)
     prompts = _prompts(target.manifest)
     changed = 0
     for name, text in texts.items():

@@ -79,7 +79,7 @@ def target_data(gallery: Gallery, target: Target, made: Mapping[Picture, Made]) 
             "pictures": _paths(gallery, files, place, made),
             "scores": {name: [_rounded(row.scores.get(name)) if row else None for row in rows] for name in names},
             "bpp": [_rounded(row.bpp) if row else None for row in rows],
-            "bits": [row.parts.get("bits") if row else None for row in rows],
+            "bits": [row.bits if row else None for row in rows],
             # The scores are of another picture than the one that is shown
             "changed": [place for place, stem in enumerate(gallery.stems) if _changed(files.get(stem), rows[place], made, ("targets", target.key, mode))],
         }
@@ -129,7 +129,7 @@ def _by_score(gallery: Gallery, target: Target, mode: str, metric: str, made: Ma
         picture = made.get(Picture(file, ("targets", target.key, mode)))
         if row and metric in row.scores and truth and picture:
             found.append({
-                "name": row.name, "score": row.scores[metric], "bits": row.parts.get("bits"), "bpp": row.bpp,
+                "name": row.name, "score": row.scores[metric], "bits": row.bits, "bpp": row.bpp,
                 "caption": target.texts.get(stem, ""), "truth": [truth.thumb, truth.full], "picture": [picture.thumb, picture.full],
                 "size": [truth.width, truth.height] if truth.width else None,
             })  # fmt: skip

@@ -24,6 +24,12 @@ CMC.parts.push(() => {
 
   const loose = board.metrics.filter((metric) => /(bf16|fp16)/.test(metric.name));
 
+  // A row over modes is at a nominal rate where one of them is.
+  function withNominal(line) {
+    const nominal = own.some((each) => each.target === line.target && each.nominal && line.modes.includes(each.mode));
+    return nominal ? { ...line, nominal } : line;
+  }
+
   function rows() {
     const table = state.view === "i2t" ? "i2t" : "t2i";
     const wanted = { overall: "overall", t2i: "overall", i2t: "overall-i2t" }[state.view];
@@ -31,7 +37,7 @@ CMC.parts.push(() => {
       state.content || ((state.view === "overall" || state.view === "modes") && !topiq)
         ? []
         : published.filter((line) => line.table === table);
-    return [...own, ...beside]
+    return [...own.map(withNominal), ...beside]
       .filter((line) => (line.content ?? "") === state.content)
       .filter((line) => (wanted ? line.mode === wanted : !line.mode.startsWith("overall")))
       .filter((line) => wanted || !state.mode || line.mode === state.mode)
