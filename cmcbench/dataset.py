@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+OUTPUTS = ("curves", "report")  # folders in a results folder that hold figures and pages: no targets
 SCHEME = re.compile(r"(?P<type>[A-Za-z]+)_(?P<source>[A-Za-z0-9]+)_\d+")
 
 

@@ -8,7 +8,8 @@ from conftest import write_truth
 from PIL import Image, ImageFilter
 
 from cmcbench.errors import BadInput, ImageProblem
-from cmcbench.score.metrics import checked, in_batches, resolve
+from cmcbench.score.metric import checked, in_batches
+from cmcbench.score.metrics import resolve
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,7 @@ def test_a_score_that_is_no_number(weights, pictures, tmp_path):
 
 def test_names(tmp_path):
     assert [metric.name for metric in resolve("psnr, piqe,PSNR", tmp_path)] == ["psnr", "piqe"]
-    for wrong in ("", "topiq", "topiq_nr", "nonsense", "fid", "inception_score"):
+    assert [metric.name for metric in resolve("fid,clipsim", tmp_path)] == ["fid", "clipsim"]
+    for wrong in ("", "topiq", "topiq_nr", "nonsense", "sfid", "inception_score"):
         with pytest.raises(BadInput):
             resolve(wrong, tmp_path)

@@ -285,7 +285,7 @@ def test_interrupted_scores_are_kept_and_no_summary_passes_for_whole(faked):
         (["--metrics", "topiq"], "lcysyzxdxc/CMC-Bench"),
         (["--metrics", "topiq"], "--metrics ms_ssim,piqe"),
         (["--metrics", "ms_sim"], "there is no metric 'ms_sim'. Near: ms_ssim"),
-        (["--metrics", "fid"], "no measure of single images"),
+        (["--metrics", "sfid"], "no measure of single images"),
         (["--metrics", ","], "names no metric"),
         (["--target", "nobody"], "there is no folder Result/nobody"),
         (["--target", "../real"], "is not a plain name"),

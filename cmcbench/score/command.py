@@ -6,16 +6,18 @@ import argparse
 import fnmatch
 import glob
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
-from ..dataset import choose, list_images
+from ..dataset import OUTPUTS, choose, list_images
 from ..errors import BadInput
 from ..options import add_choice, folder_name, parser
 from ..protocol import MODES
 from ..ranks import join
 from ..report import Report, say
 from .allocator import tune_allocator
-from .metrics import FR_ORDERS, PRECISIONS, Metric, resolve
+from .clipsim import DEFAULT_CLIP
+from .metric import Metric, SetMetric
+from .metrics import FR_ORDERS, PRECISIONS, resolve
 from .run import Request, score
 from .summary import PAIR, by_mode, over_modes, overall
 from .table import Row
@@ -49,18 +51,23 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
             raise BadInput(
                 f"{target.folder} and the ground truth have no image in common (of those chosen); they are paired by file name."
             )
-    metrics = resolve(options.metrics, Path(options.model_weight), options.fr_order, options.precision)
+    absent: dict[str, str] = {}
+    weights = Path(options.model_weight)
+    metrics = resolve(options.metrics, weights, options.fr_order, options.precision, options.clip_model, absent)
     ranks = join()
+    for name, reason in absent.items():
+        if ranks.first:
+            report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")
     request = Request(
         targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, ranks, report
     )
-    tables = score(request)
+    results, ready = score(request)
     if not ranks.first:
         return 0, [], options  # process 0 tells
-    for target, rows in zip(targets, tables):
+    for target, result in zip(targets, results):
         print(f"------Evaluating {target.name}------")
-        wanted = [rows[key] for key in sorted(rows) if key[0] in set(chosen)]
-        _print(wanted, modes[target.name], metrics, len(chosen), options)
+        wanted = [result.rows[key] for key in sorted(result.rows) if key[0] in set(chosen)]
+        _print(wanted, result.sets, modes[target.name], ready, len(chosen), options)
     files = ", ".join(str(target.folder) for target in targets)
     code = report.close(f"Scores are in scores.csv, means in summary.json in {files}.")
     return code, [target.folder for target in targets], options
@@ -94,7 +101,7 @@ def _names(asked: str, results: Path) -> list[str]:
     `real` also means the only Result/real+CAPTIONS where there is no Result/real. Raises BadInput.
     """
     if asked == "all" or any(mark in asked for mark in "*?["):
-        there = sorted(folder.name for folder in results.glob("*") if folder.is_dir() and not folder.name.startswith("."))
+        there = sorted(folder.name for folder in results.glob("*") if _may_be_target(folder))
         found = [name for name in there if asked == "all" or fnmatch.fnmatchcase(name, asked)]
         found = [name for name in found if holds_images(results / name)]
         if not found:
@@ -111,6 +118,10 @@ def _names(asked: str, results: Path) -> list[str]:
     return found or [name]
 
 
+def _may_be_target(folder: Path) -> bool:
+    return folder.is_dir() and not folder.name.startswith(".") and folder.name not in OUTPUTS
+
+
 def _modes(asked: str, target: Target) -> list[str]:
     """The modes to score, in the benchmark's order. Raises BadInput for one that is none or is not there."""
     wanted = [mode.strip() for mode in asked.split(",") if mode.strip()]
@@ -122,9 +133,14 @@ def _modes(asked: str, target: Target) -> list[str]:
     return [mode for mode in target.modes if not wanted or mode in wanted]
 
 
-def _print(rows: list[Row], modes: list[str], metrics: list[Metric], wanted: int, options: argparse.Namespace) -> None:
-    """Print the means of the images chosen, as the published script prints them."""
+def _print(
+    rows: list[Row], sets: dict[str, Any], modes: list[str], metrics: list[Union[Metric, SetMetric]], wanted: int,
+    options: argparse.Namespace,
+) -> None:  # fmt: skip
+    """Print the means of the images chosen, as the published script prints them, and the measures of whole sets."""
     means = by_mode(rows, modes, [metric.name for metric in metrics])
+    for mode in modes:
+        means[mode]["metrics"].update(sets.get(mode, {}))
     for mode in MODES if PLAIN not in modes else modes:
         if mode in modes:
             print(f"-------------------{mode}-------------------")
@@ -142,7 +158,7 @@ def _print(rows: list[Row], modes: list[str], metrics: list[Metric], wanted: int
         print("Mean over modes: " + "\t".join(f"{name}: {_number(mean)}" for name, mean in cells.items()))
 
 
-def _cell(metric: Metric, mean: Optional[dict[str, Any]]) -> str:
+def _cell(metric: Union[Metric, SetMetric], mean: Optional[dict[str, Any]]) -> str:
     label = LABELS.get(metric.name, metric.name) + (" (lower is better)" if metric.lower_is_better else "")
     return f"{label}: {_number(mean and mean['mean'])}"
 
@@ -151,8 +167,8 @@ def _number(value: Optional[float]) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric], wanted: int) -> None:
-    scored = min(found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics)
+def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Union[Metric, SetMetric]], wanted: int) -> None:
+    scored = min((found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if isinstance(metric, Metric)), default=wanted)
     if scored < wanted:
         say(f"note: {mode}: {scored} of {wanted} images have all scores; the result is partial.")
 
@@ -171,8 +187,10 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("--gt_path", default="", help=f"folder of the ground truth (empty: {GROUND_TRUTH})")
     options.add_argument("--modes", default="", help="only these modes, separated by commas (empty: all that are there)")
     options.add_argument(
-        "--metrics", default="topiq", help="separated by commas: topiq, or any pyiqa metric of single images, e.g. ms_ssim,piqe"
+        "--metrics", default="topiq",
+        help="separated by commas: topiq, paper (the paper's eight), clipsim, fid, or any pyiqa metric of single images, e.g. ms_ssim,piqe",
     )
+    options.add_argument("--clip_model", default=DEFAULT_CLIP, help="the CLIP checkpoint of clipsim: a folder or a name on the hub")
     options.add_argument(
         "--fr_order", choices=FR_ORDERS, default="published",
         help="TOPIQ FR is not symmetric: published gives the ground truth first, pyiqa the reconstruction first",
@@ -183,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
     options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
+    options.add_argument("--no_report", action="store_true", help="leave the report page, report/index.html in the results folder, as it is")
     options.add_argument("--submit", action="store_true", help="then check the result and pack it into one file for the benchmark's maintainers")
     options.add_argument("--submit_path", metavar="FILE.zip", default="", help="where that file goes (empty: submission.zip in the target's folder)")
     options.add_argument("--overwrite", action="store_true", help="score all anew instead of what has changed")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Iterable, Optional
+from typing import Any, Iterable, Optional, Sequence, Union
 
 from ..dataset import image_size
 from ..errors import BadInput, ImageProblem
@@ -14,7 +15,7 @@ from ..rate import bpp
 from ..report import say
 from ..store import digest, read_json, sweep, write_json
 from . import table
-from .metrics import Metric
+from .metric import Metric, SetMetric
 from .summary import summarise
 from .table import Row
 from .target import Target
@@ -26,40 +27,51 @@ class Ledger:
     """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
 
     def __init__(
-        self, target: Target, truth: dict[str, Path], truth_digests: dict[str, str], metrics: list[Metric], ranks: Ranks
-    ) -> None:
+        self, target: Target, truth: dict[str, Path], truth_digests: dict[str, str], metrics: list[Metric], ranks: Ranks,
+        measures: Sequence[SetMetric] = (),
+    ) -> None:  # fmt: skip
         self.target, self.truth, self.truth_digests = target, truth, truth_digests
-        self.metrics, self.ranks = metrics, ranks
+        self.metrics, self.ranks, self.measures = metrics, ranks, list(measures)
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: table.Table = {}
+        self.sets: dict[str, dict[str, dict[str, Any]]] = {}  # mode -> measure of its whole set -> its entry in the summary
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
         self.saved = time.monotonic()
 
-    def settle(self, anew: Iterable[tuple[str, str]] = ()) -> None:
-        """Take over the rows of images that are still the same, but for the scores of `anew` ((stem, mode) pairs)."""
+    def settle(self) -> None:
+        """Take over the rows of images that are still the same."""
         before = self._before()
         self._pair(before)
-        wanted = {metric.name: metric.identity for metric in self.metrics}
-        for row in self.rows.values():
-            for metric in list(row.scores):
+        wanted = {metric.name: metric.identity for metric in (*self.metrics, *self.measures)}
+        for held in (*(row.scores for row in self.rows.values()), *self.sets.values()):
+            for metric in list(held):
                 known = self.known.get(metric, {}).get("identity")
                 if known is None or wanted.get(metric, known) != known:
-                    del row.scores[metric]  # other weights, or a column that nothing tells of
+                    del held[metric]  # other weights, or a column that nothing tells of
+        self._drop_other_sets()
         self.join_parts()  # what other processes of a killed run had done
-        for key in anew:
-            for metric in wanted:
-                self.rows[key].scores.pop(metric, None)
         if self.ranks.first and self.rows != before:
             self.save()
+
+    def forget(self, keys: Iterable[tuple[str, str]], metrics: Iterable[str]) -> None:
+        """Take away what metrics gave rows ((stem, mode) pairs), and the sets of these modes: it is made anew."""
+        names = list(metrics)
+        for stem, mode in keys:
+            for name in names:
+                self.rows[stem, mode].scores.pop(name, None)
+                self.sets.get(mode, {}).pop(name, None)
+        self.save()
 
     def _before(self) -> table.Table:
         try:
             summary = read_json(self.summary_file) or {}
             rows = table.read(self.file)
             self.known = {name: dict(each) for name, each in summary.get("metrics", {}).items()}
+            self.sets = {mode: _sets(found) for mode, found in summary.get("modes", {}).items()}
             return rows
-        except (BadInput, ValueError, AttributeError, TypeError) as error:
+        except (BadInput, ValueError, AttributeError, TypeError, KeyError) as error:
             say(f"note: {self.file} or its summary.json is not usable ({error}); everything is scored anew.")
+            self.known, self.sets = {}, {}
             return {}
 
     def _pair(self, before: table.Table) -> None:
@@ -86,16 +98,36 @@ class Ledger:
         except ImageProblem:
             return None  # scoring this image will say why
 
-    def describe(self, metric: Metric) -> None:
-        """Note what a metric is whose scores are about to be entered."""
+    def _drop_other_sets(self) -> None:
+        """Keep the measures of sets that have not changed."""
+        for mode in list(self.sets):
+            here = self.set_digest(mode) if mode in self.target.modes else ""
+            self.sets[mode] = {name: each for name, each in self.sets[mode].items() if each["digest"] == here}
+            if not self.sets[mode]:
+                del self.sets[mode]
+
+    def set_digest(self, mode: str) -> str:
+        """One digest of all pairs of a mode, by name: what a measure of the set is the measure of."""
+        pairs = sorted((stem, row.ground_truth, row.reconstruction) for (stem, where), row in self.rows.items() if where == mode)
+        return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
+
+    def enter(self, mode: str, metric: SetMetric, value: float, images: int) -> None:
+        """Enter the measure of a mode's whole set, made of that many images."""
+        self.describe(metric)
+        self.sets.setdefault(mode, {})[metric.name] = {
+            "mean": value, "n": images, "set": True, "digest": self.set_digest(mode),
+        }  # fmt: skip
+
+    def describe(self, metric: Union[Metric, SetMetric]) -> None:
+        """Note what a metric is whose scores are about to be entered. Measures of sets stand among those of perception."""
         self.known[metric.name] = {
-            "kind": "FR" if metric.needs_truth else "NR",
+            "kind": "FR" if isinstance(metric, Metric) and metric.needs_truth else "NR",
             "lower_is_better": metric.lower_is_better,
             "identity": metric.identity,
         }
 
     def _metrics(self) -> dict[str, dict[str, Any]]:
-        present = {name for row in self.rows.values() for name in row.scores}
+        present = {name for held in (*(row.scores for row in self.rows.values()), *self.sets.values()) for name in held}
         return {name: self.known[name] for name in sorted(present)}
 
     def save(self) -> None:
@@ -105,7 +137,8 @@ class Ledger:
             table.write(self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)})
             self.saved = time.monotonic()
             return
-        write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics()})
+        sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
+        write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics(), "modes": sets})
         table.write(self.file, self.rows)
         self.saved = time.monotonic()
 
@@ -143,8 +176,17 @@ class Ledger:
     def finish(self, i2t_table: bool) -> None:
         """Write scores and summary. i2t_table: whether the leaderboard shows the overall row of the encoders' table too."""
         table.write(self.file, self.rows)
-        summary = summarise(self.target, self.truth_digests, self.rows, self._metrics())
+        summary = summarise(self.target, self.truth_digests, self.rows, self._metrics(), self.sets)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
+
+
+def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The measures of a whole set in a mode of a summary. Raises what a broken one raises, TypeError or ValueError among it."""
+    found = {name: each for name, each in mode.get("metrics", {}).items() if each.get("set") is True}
+    for name, each in found.items():
+        if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):
+            raise ValueError(f"{name} is no measure of a set")
+    return found
 
 
 def digests(images: dict[str, Path]) -> dict[str, str]:

@@ -15,11 +15,15 @@ from .target import Target
 PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for
 
 
-def summarise(target: Target, truth: dict[str, str], rows: Table, metrics: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def summarise(
+    target: Target, truth: dict[str, str], rows: Table, metrics: dict[str, dict[str, Any]], sets: Optional[dict[str, Any]] = None
+) -> dict[str, Any]:
     """The summary of a target. Its intervals take about a second, so it is made once, when all is scored.
 
     truth: stem -> digest of every image of the ground truth, whose number decides what is whole.
-    metrics: metric -> {"kind", "lower_is_better", "identity"} of the columns that have scores.
+    metrics: metric -> {"kind", "lower_is_better", "identity"} of the columns that have scores, and of measures of sets.
+    sets: mode -> measure of its whole set -> {"mean", "n", "set": True, "digest"}; no image has a score of it, so there is no
+    interval.
     """
     from .intervals import Scores, add_intervals, joint_intervals  # numpy, which --help need not wait for
 
@@ -27,6 +31,8 @@ def summarise(target: Target, truth: dict[str, str], rows: Table, metrics: dict[
     modes = by_mode(ordered, target.modes, metrics)
     scores = Scores(ordered, target.modes, metrics)
     add_intervals(modes, scores)
+    for mode, measures in (sets or {}).items():
+        modes[mode]["metrics"].update(measures)
     made_by = {key: target.manifest.get(key) for key in ("t2i", "captions", "baseline")}
     return {
         "target": target.name,
