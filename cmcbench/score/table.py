@@ -69,8 +69,8 @@ def read(path: Path) -> Table:
 
 
 def _spent(cells: dict[str, str]) -> Optional[Spent]:
-    if not cells["kind"]:
-        return None
+    if not cells.get("kind"):
+        return None  # not known, or a table from before there were kinds, whose scores still hold
     known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells[column]}
     return Spent(cells["name"], cells["mode"], kind=cells["kind"], **known)
 
