@@ -30,15 +30,17 @@ class Clipsim(Metric):
         self.identity = f"CLIP {checkpoint(model)}"
 
     def load(self, device: str) -> None:
-        from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+        from transformers import CLIPImageProcessor, CLIPModel
 
         self.device = device
         try:
             self.processor = CLIPImageProcessor.from_pretrained(self.model)
-            network, told = CLIPVisionModelWithProjection.from_pretrained(self.model, use_safetensors=True, output_loading_info=True)
+            network, told = CLIPModel.from_pretrained(
+                self.model, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
+            )
         except Exception as error:  # no network, no such folder, a damaged file: transformers raises what its parts raise
             raise self._absent((str(error).strip().splitlines() or [type(error).__name__])[0][:200]) from None
-        missing = sorted([*told["missing_keys"], *(str(key) for key in told["mismatched_keys"])])
+        missing = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
         if missing:
             raise self._absent(f"{self.model} is no CLIP checkpoint; it lacks {len(missing)} tensors, {missing[0]} among them")
         self.network = network.to(device).eval()
@@ -60,7 +62,7 @@ class Clipsim(Metric):
 
         with torch.inference_mode():
             pixels = self.processor(images=pictures, return_tensors="pt")["pixel_values"].to(self.device)
-            found = self.network(pixel_values=pixels).image_embeds.double().cpu()
+            found = self.network.visual_projection(self.network.vision_model(pixels).pooler_output).double().cpu()
         lengths = found.norm(dim=-1, keepdim=True)
         if not math.isfinite(float(lengths.sum())) or float(lengths.min()) == 0:
             raise ImageProblem("CLIP gives an embedding without a direction")
