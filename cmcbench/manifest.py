@@ -90,7 +90,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     A setting that either side leaves at None is not compared.
     """
     return ", ".join(
-        f"{key} was {old[key]} and is {new[key]} now"
+        f"{key} was {_said(old[key])} and is {_said(new[key])} now"
         for key in new
         if old.get(key) is not None and new[key] is not None and old[key] != new[key]
     )
+
+
+def _said(value: Any) -> Any:
+    return "none" if value == "" else value

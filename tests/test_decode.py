@@ -291,6 +291,8 @@ def test_modes_that_a_model_lacks(ready):
     ready.decode("--mode", "all", FAKE_MODES="full,image", FAKE_NO_STRENGTH="1")
     modes = json.loads((ready.folder / "Result/real/manifest.json").read_text())["modes"]
     assert list(modes) == ["full", "image"] and modes["full"]["settings"]["strength"] is None
+    refused = ready.decode("--mode", "all", "--strength", "0.5", code=2, FAKE_MODES="full,image", FAKE_NO_STRENGTH="1")
+    assert "--strength 0.5 has no effect: this model takes none" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,7 @@ def test_modes_that_a_model_lacks(ready):
         (["--strength", "1.5"], "must be above 0 and up to 1"),
         (["--strength", "nan"], "must be above 0 and up to 1"),
         (["--strength", "0.01"], "leaves no step"),
+        (["--strength", "0.5", "--mode", "text"], "has no effect: mode text has no reference"),
         (["--steps", "1"], "leaves no step"),
         (["--steps", "0"], "not a whole number above 0"),
         (["--input_path", "nowhere.csv"], "there is no caption file nowhere.csv"),

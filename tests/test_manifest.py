@@ -190,7 +190,7 @@ def test_without_git_or_a_package_there_is_still_an_environment(monkeypatch):
         ({"gone": 1}, {"steps": 40}, ""),
         ({"strength": 0}, {"strength": 0.5}, "strength was 0 and is 0.5 now"),  # 0 and False are values
         ({"trusted": False}, {"trusted": True}, "trusted was False and is True now"),
-        ({"prompt": ""}, {"prompt": "x"}, "prompt was  and is x now"),
+        ({"prompt": ""}, {"prompt": "x"}, "prompt was none and is x now"),
     ],
 )
 def test_differences(old, new, phrase):

@@ -84,6 +84,9 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
     """Img2img runs steps x strength denoising steps; none at all is refused before anything is loaded."""
     if not (math.isfinite(strength) and 0 <= strength <= 1):
         raise BadInput(f"--strength {strength}: must be above 0 and up to 1, or 0 for the mode's own.")
+    if strength and not any(model.accepts_strength and mode.strength is not None for mode in modes):
+        what = "this model takes none" if not model.accepts_strength else "mode text has no reference to start from"
+        raise BadInput(f"--strength {strength:g} has no effect: {what}. Leave it out.")
     for mode in modes:
         own = strength or mode.strength
         if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:

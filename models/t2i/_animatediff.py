@@ -40,7 +40,8 @@ class Model(Family):
     def _assemble(self, dtype: "torch.dtype", modes: frozenset[str]) -> dict[str, Any]:
         if not self._video:
             return super()._assemble(dtype, modes)
-        import diffusers
+        with _quiet("bitsandbytes"):
+            import diffusers
 
         name, offline = self._checkpoint[:2]
         text, guided = (getattr(diffusers, each) for each in PIPELINES)
