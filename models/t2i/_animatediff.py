@@ -40,11 +40,11 @@ class Model(Family):
     def _assemble(self, dtype: "torch.dtype", modes: frozenset[str]) -> dict[str, Any]:
         if not self._video:
             return super()._assemble(dtype, modes)
-        with _quiet("bitsandbytes"):
+        with _quiet("bitsandbytes"):  # which a pipeline's class brings in
             import diffusers
 
+            text, guided = (getattr(diffusers, each) for each in PIPELINES)
         name, offline = self._checkpoint[:2]
-        text, guided = (getattr(diffusers, each) for each in PIPELINES)
         pipe = self._put_into_base(text, dtype) if self._motion else _load(text, name, dtype, offline)
         return {"text": pipe, "image": guided(**pipe.components)}
 
