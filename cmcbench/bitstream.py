@@ -1,4 +1,4 @@
-"""The file that stands for one image in one mode: all that a decoder is sent, and nothing else. docs/rates.md shows it byte by byte."""
+"""The file that stands for one image in one mode: all that a decoder is sent. docs/rates.md shows it byte by byte."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def decode(data: bytes) -> Sent:
         raise ImageProblem(f"is of version {flags >> 6} of the format, and this program reads version {VERSION}")
     mode = MODES[MODE_ORDER[flags >> 4 & 3]]
     deflated, fold, scale = flags >> 3 & 1, flags >> 2 & 1, flags & 3
-    if (deflated and not mode.captioned) or (fold and not deflated) or scale >= len(SCALES) or (scale and mode.reference != "image"):
+    senseless = (deflated and not mode.captioned, fold and not deflated, scale >= len(SCALES), scale and mode.reference != "image")
+    if any(senseless):
         raise ImageProblem("is damaged: its flags make no sense")
     try:
         size = check_size(reader.number(), reader.number())

@@ -44,7 +44,7 @@ def bpp(bits: int, width: int, height: int) -> float:
 
 
 def references_at(folder: Path, rate: float) -> Path:
-    """Where the references of a sweep over bits per pixel lie: beside `folder`, e.g. Ref@0.01. Raises BadInput for one without a name."""
+    """Where the references of a sweep over bits per pixel lie, beside `folder`: Ref@0.01. Raises BadInput for one without a name."""
     if folder.name in ("", ".."):
         raise BadInput(f"--ref_dir {folder}: has no name that the folders of a sweep could lie beside as NAME@{rate:g}.")
     return folder.with_name(f"{folder.name}@{rate:g}")

@@ -57,7 +57,8 @@ Rates = dict[tuple[str, str], Spent]  # (stem, mode) -> Spent
 
 
 READ: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("bits", "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "peak_memory", "scale"), whole),
+    **dict.fromkeys(("bits", "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits"), whole),
+    **dict.fromkeys(("peak_memory", "scale"), whole),
     **dict.fromkeys(("encode_seconds", "decode_seconds"), seconds),
 }
 
@@ -71,7 +72,8 @@ def read(path: Path) -> Rates:
         return {}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
         raise BadInput(
-            f"{path} is no table of rates of this program ({error}). Move it away; the command that made the pictures writes it anew."
+            f"{path} is no table of rates of this program ({error}). Move it away; the command that made the pictures "
+            f"writes it anew."
         ) from None
     return {row.key: row for row in spent}
 

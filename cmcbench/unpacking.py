@@ -115,11 +115,14 @@ def main(argv: list[str]) -> int:
     name = folder_name(source.resolve().name, "the folder")
     files = [(mode, path) for mode in MODES for path in sorted((source / mode).glob(f"*{bitstream.ENDING}")) if path.is_file()]
     if not files:
-        raise BadInput(f"{source} holds no files {', '.join(f'{mode}/*{bitstream.ENDING}' for mode in MODES)}. Expected a folder that pack wrote.")
+        expected = ", ".join(f"{mode}/*{bitstream.ENDING}" for mode in MODES)
+        raise BadInput(f"{source} holds no files {expected}. Expected a folder that pack wrote.")
     folder = Path(options.output_path or Path("Unpacked") / name)
     unpacker = Unpacker(folder, name)
     if aliens := unpacker.aliens({path.stem for _, path in files}):
-        raise BadInput(f"{folder} holds {len(aliens)} picture(s) that are not of {source} (first: {aliens[0]}). Choose another --output_path.")
+        raise BadInput(
+            f"{folder} holds {len(aliens)} picture(s) that are not of {source} (first: {aliens[0]}). Choose another --output_path."
+        )
     with only_writer(folder / ".lock", str(folder)), progress(len(files), 0, "unpacking") as bar:
         for kind in ("", "image", "pixel", "stream"):
             sweep(unpacker.references / kind)

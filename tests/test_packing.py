@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 import shutil
 from pathlib import Path
@@ -86,7 +87,8 @@ def test_what_is_unpacked_is_what_was_packed(ready, text):
             assert same_pixels(Path("Ref", kind, f"{stem}.png"), Path("Unpacked/mine/Ref", kind, f"{stem}.png"))
     # with nothing else at hand, the decoder makes the same pictures, at the same bits
     shutil.rmtree("GT"), shutil.rmtree("Ref"), shutil.rmtree("Text")
-    ready.decode("--mode", "all", "--input_path", "Unpacked/mine/Text/mine.csv", "--ref_dir", "Unpacked/mine/Ref", "--result_name", "again")
+    inputs = ("--input_path", "Unpacked/mine/Text/mine.csv", "--ref_dir", "Unpacked/mine/Ref")
+    ready.decode("--mode", "all", *inputs, "--result_name", "again")
     for mode in ("full", "image", "pixel", "text"):
         assert {path.name: path.read_bytes() for path in Path("Result/again", mode).iterdir() if path.suffix == ".png"} == {
             path.name: path.read_bytes() for path in Path("Result/real+odd", mode).iterdir() if path.suffix == ".png"
@@ -100,7 +102,8 @@ def test_text_alone_keeps_its_sizes(ready):
     assert packing.main(["--input_path", "Text/odd.csv", "--mode", "text"]) == 0
     assert unpacking.main(["Packed/odd", "--output_path", "out"]) == 0
     assert sorted(path.name for path in Path("out/Ref").iterdir()) == ["rate.csv", "sizes.csv"]
-    ready.decode("--mode", "text", "--input_path", "out/Text/odd.csv", "--ref_dir", "out/Ref", "--ground_truth", "none", "--result_name", "t")
+    inputs = ("--input_path", "out/Text/odd.csv", "--ref_dir", "out/Ref", "--ground_truth", "none")
+    ready.decode("--mode", "text", *inputs, "--result_name", "t")
     for stem, size in SIZES.items():
         with Image.open(f"Result/t/text/{stem}.png") as image:
             assert image.size == size
@@ -203,7 +206,8 @@ def test_damaged_and_misplaced_files_are_named_and_the_others_unpacked(folder, c
         (folder / name).write_bytes(data)
     assert unpacking.main([str(folder)]) == 1
     said = capsys.readouterr().err
-    for name, words in zip(bad, ("", "is an empty file", "truncated", "after its end", "of mode pixel", "another caption", "another size", "its name")):
+    why = ("", "is an empty file", "truncated", "after its end", "of mode pixel", "another caption", "another size", "its name")
+    for name, words in zip(bad, why):
         assert f"failed: {name}: " in said and words in said
     assert Path("Unpacked/f/Ref/pixel/odd 1.png").exists() and not Path("Unpacked/f/Ref/pixel/NSI_pgc_000.png").exists()
     assert Path("Unpacked/f/Ref/image/NSI_pgc_000.png").exists() and "Traceback" not in said
@@ -264,7 +268,8 @@ def test_flipped_bits_end_without_a_traceback(ready):
         stream = codec.encode(image.convert("RGB"), 5)
     grid = bytes(range(2))
     whole = {
-        "full": Sent("full", (65, 64), "A house.", None, "avif", 1, stream), "image": Sent("image", (65, 64), None, None, "avif", 1, stream),
+        "full": Sent("full", (65, 64), "A house.", None, "avif", 1, stream),
+        "image": Sent("image", (65, 64), None, None, "avif", 1, stream),
         "pixel": Sent("pixel", (65, 64), "A house.", grid), "text": Sent("text", (65, 64), "A house."),
     }  # fmt: skip
     for mode, sent in whole.items():
@@ -290,7 +295,8 @@ def test_as_a_user_runs_them(ready):
     captions.write(Path("Text/odd.csv"), {**TEXTS, "AIGI_MJ_000.png": "Black."})
 
     def run(*arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, "-m", "cmcbench", *arguments], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)})
+        command = [sys.executable, "-m", "cmcbench", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
 
     done = run("pack", "--input_path", "Text/odd.csv", "--mode", "pixel")
     assert done.returncode == 0 and "4 of 4 files are in Packed/odd" in done.stderr

@@ -88,7 +88,7 @@ def measure(table: Captions, dictionaries: dict[int, bytes]) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("captions", nargs="+", type=Path, help="caption files, CSV with the columns name and text")
-    options.add_argument("--output", type=Path, help="folder that fold0.dict and fold1.dict go to (none: measure the shipped ones)")
+    options.add_argument("--output", type=Path, help="folder for fold0.dict and fold1.dict (none: measure the shipped ones)")
     arguments = options.parse_args()
     tables = [{Path(name).stem: text for name, text in captions.read(path).texts.items()} for path in arguments.captions]
     if arguments.output:

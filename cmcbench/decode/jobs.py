@@ -40,8 +40,9 @@ class Sources:
     """The folders and captions that jobs are made of. seconds: stem -> what an image's caption took, where it is known."""
 
     def __init__(
-        self, references: Path, ground_truth: Path, captions: Optional[Captions], report: Report, seconds: Mapping[str, float] = {}
-    ) -> None:
+        self, references: Path, ground_truth: Path, captions: Optional[Captions], report: Report,
+        seconds: Mapping[str, float] = {},
+    ) -> None:  # fmt: skip
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
         kinds = {mode.reference for mode in MODES.values() if mode.reference}
         self.references = {kind: list_images(references / kind, "--ref_dir") for kind in sorted(kinds)}
@@ -84,8 +85,9 @@ class Sources:
         if stems:
             self.report.once(
                 "nominal",
-                f"note: {self.folder / 'rate.csv'} does not tell of {len(stems)} reference(s) (first: {stems[0]}). Their bits are "
-                f"the protocol's, {NOMINAL_IMAGE_BPP:g} bpp for image and {BITS_PER_BLOCK} bits a block for pixel, and marked {NOMINAL}.",
+                f"note: {self.folder / 'rate.csv'} does not tell of {len(stems)} reference(s) (first: {stems[0]}). Their bits "
+                f"are the protocol's, {NOMINAL_IMAGE_BPP:g} bpp for image and {BITS_PER_BLOCK} bits a block for pixel, and "
+                f"marked {NOMINAL}.",
             )
 
     def _prompts(self, mode: Mode) -> dict[str, str]:

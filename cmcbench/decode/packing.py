@@ -56,8 +56,8 @@ class Packer:
         rate = self.sources.rates.get(("image", job.stem))
         if job.spent.kind == rates.NOMINAL or rate is None:
             raise ImageProblem(
-                f"{job.stem}: {self.sources.folder / 'rate.csv'} does not tell of {job.guide}, so that its bitstream is not known and "
-                f"its rate nominal; python script-i2t.py --model_name none --references makes references with streams"
+                f"{job.stem}: {self.sources.folder / 'rate.csv'} does not tell of {job.guide}, so that its bitstream is not known "
+                f"and its rate nominal; python script-i2t.py --model_name none --references makes references with streams"
             )
         try:
             path = self.sources.folder / "stream" / f"{job.stem}.{codecs.extension(rate.codec)}"
@@ -127,7 +127,7 @@ def _pack_all(packer: Packer, jobs: list[tuple[Mode, Planned]], report: Report) 
 def _manifest(result: Path) -> dict[str, Any]:
     record = read_json(result / "manifest.json")
     if record is None:
-        raise BadInput(f"{result} has no manifest.json that tells what its pictures were made from; it cannot be packed as a result.")
+        raise BadInput(f"{result} has no manifest.json that tells what its pictures were made from, and cannot be packed so.")
     if "codec" in record:
         raise BadInput(f"{result} is a codec's: its stream is all that its decoder needs, and there is nothing to pack.")
     return {**record, "modes": manifest.modes(record, result / "manifest.json")}
@@ -165,9 +165,10 @@ def _same_inputs(made: dict[str, Any], mode: Mode, job: Planned, report: Report)
     if seen is None:
         return False  # not among the result's pictures
     seen = seen if isinstance(seen, dict) else {}
-    other = [what for key, what in (("prompt", "caption"), ("guide", "reference"), ("size", "size")) if seen.get(key) != job.inputs[key]]
+    inputs = (("prompt", "caption"), ("guide", "reference"), ("size", "size"))
+    other = " and ".join(what for key, what in inputs if seen.get(key) != job.inputs[key])
     if other:
-        report.fail(f"{mode.name}/{job.stem}", f"{job.stem}: the result was made from another {' and '.join(other)} (mode {mode.name})")
+        report.fail(f"{mode.name}/{job.stem}", f"{job.stem}: the result was made from another {other} (mode {mode.name})")
     return not other
 
 
@@ -179,18 +180,25 @@ def _enter(result: Path, lengths: dict[tuple[str, str], int]) -> None:
         known = {key: replace(rows[key], packed_bits=8 * length) for key, length in lengths.items() if key in rows}
         rates.write(file, {**rows, **known})
     if len(known) < len(lengths):
-        say(f"note: {file} has no row of {len(lengths) - len(known)} picture(s) packed; script-t2i.py with the same flags adds rows.")
+        lost = len(lengths) - len(known)
+        say(f"note: {file} has no row of {lost} picture(s) that were packed; script-t2i.py with the same flags adds rows.")
 
 
 def _parser():
     options = parser("Pack captions and references: one file an image and mode, all that its decoder needs.")
-    options.add_argument("--result", metavar="NAME", default=None, help="pack what this result was made from, and enter the lengths in its rates.csv")
+    options.add_argument(
+        "--result", metavar="NAME", default=None, help="pack what this result was made from, and enter the lengths in its rates.csv"
+    )
     options.add_argument("--output_path", default="./Result/", help="folder of --result")
     options.add_argument("--input_path", default=None, help=f"captions (None: those of --result, else {DEFAULTS['input_path']})")
     options.add_argument("--ref_dir", default=None, help=f"references (None: those of --result, else {DEFAULTS['ref_dir']})")
     options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
-    options.add_argument("--mode", choices=(*MODES, "all"), default="all", help="all: every mode of --result, else every mode whose inputs are there")
-    options.add_argument("--text", choices=("raw", "deflate"), default="raw", help="captions as UTF-8, or deflated with the shared dictionary")
+    options.add_argument(
+        "--mode", choices=(*MODES, "all"), default="all", help="all: every mode of --result, else every mode whose inputs are there"
+    )
+    options.add_argument(
+        "--text", choices=("raw", "deflate"), default="raw", help="captions as UTF-8, or deflated with the shared dictionary"
+    )
     options.add_argument("--packed_path", default="./Packed/", help="folder that the files go to, as NAME/MODE/IMAGE.cmc")
     options.add_argument("--name", default=None, help="folder in --packed_path (None: that of --result, else the captions' name)")
     add_choice(options)

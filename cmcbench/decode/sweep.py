@@ -59,9 +59,12 @@ def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel
     if points[0].bpp is not None:
         kept, flag, why = [mode for mode in modes if mode.reference == "image"], "--bpp", "a reference picture"
     else:
-        kept, flag, why = [mode for mode in modes if mode.strength is not None and model.accepts_strength], "--strength", "a strength"
+        taking = [mode for mode in modes if mode.strength is not None] if model.accepts_strength else []
+        kept, flag, why = taking, "--strength", "a strength"
     if not kept:
-        raise BadInput(f"{flag} is swept, and this decoder takes {why} in no mode of --mode {asked}. Leave {flag} out, or choose another.")
+        raise BadInput(
+            f"{flag} is swept, and this decoder takes {why} in no mode of --mode {asked}. Leave {flag} out, or choose another."
+        )
     if left := [mode.name for mode in modes if mode not in kept]:
         say(f"note: {', '.join(left)} mode takes no part in the sweep: it has not {why}.")
     return kept

@@ -3,7 +3,8 @@
 Raw deflate (RFC 1951, no zlib header), level 9, with a preset dictionary that sender and receiver have beforehand. It is not
 counted, as the decoder's weights are not. There are two, since none may have seen the captions that it codes: an image's
 stem tells its fold (0 or 1), and a fold's dictionary is made of captions of the other fold's images alone. They were trained
-by tools/train_dictionary.py on the published captions (LICENSE.md beside them); images outside the benchmark follow the same rule.
+by tools/train_dictionary.py on the published captions (LICENSE.md beside them). Images outside the benchmark follow the same
+rule.
 """
 
 from __future__ import annotations

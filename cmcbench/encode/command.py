@@ -71,7 +71,7 @@ def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
         return {folder: budgets[0]}
     places = {references_at(folder, bpp): bpp for bpp in budgets}
     if len(places) < len(budgets) or any(float(f"{bpp:g}") != bpp for bpp in budgets):
-        raise BadInput(f"--bpp {' '.join(map(str, budgets))}: a folder is named by six digits of its rate, and these are not told apart by them.")
+        raise BadInput(f"--bpp {' '.join(map(str, budgets))}: folders are named by six digits, and these are not told apart by them.")
     return places
 
 
@@ -96,7 +96,10 @@ def _parser():
     options.add_argument("--explen", type=positive, default=WORDS, help="number of words to ask for")
     options.add_argument("--references", action="store_true", help="also make Ref/pixel and Ref/image from the ground truth")
     options.add_argument("--ref_dir", default="./Ref/", help="folder that the references go to")
-    options.add_argument("--bpp", type=bits_per_pixel, nargs="+", default=[0.02], help="bits per pixel that an image reference may take; several: REF_DIR@VALUE each")
+    options.add_argument(
+        "--bpp", type=bits_per_pixel, nargs="+", default=[0.02],
+        help="bits per pixel that an image reference may take; several: REF_DIR@VALUE each",
+    )  # fmt: skip
     add_choice(options)
     add_compute(options)
     options.add_argument("--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default")
