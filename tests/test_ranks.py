@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from conftest import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
 
 from cmcbench.encode import journal
+from cmcbench import rates
 from cmcbench.errors import BadInput
 from cmcbench.ranks import Ranks, join
 from cmcbench.score import table
@@ -192,6 +194,12 @@ def test_two_processes_decode_as_one_does(faked):
     assert "images made" in ended(launch(faked.folder, *DECODE))
     one, two = ({path.name: path.read_bytes() for path in (faked.folder / "Result" / n / "text").glob("*.png")} for n in ("one", "two"))
     assert one == two and len(one) == 7
+    # The bits of what each process made stand in one table; how long it took, and how much memory, is each run's own
+    tables = [rates.read(faked.folder / "Result" / name / "rates.csv") for name in ("one", "two")]
+    measured = {"decode_seconds": None, "peak_memory": None}
+    assert len({str({key: replace(row, **measured) for key, row in table.items()}) for table in tables}) == 1 and len(tables[0]) == 7
+    assert sum(row.decode_seconds is not None for row in tables[1].values()) >= 2
+    assert not list((faked.folder / "Result" / "two").glob(".rates.part-*"))
 
 
 def test_more_processes_than_images(faked):
