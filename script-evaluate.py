@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Step 3, score: consistency and perception of reconstructions, and the leaderboard."""
+"""Step 3, score: consistency and perception of reconstructions, the leaderboard, and the report page."""
 
 from pathlib import Path
 
 from cmcbench.board import leaderboard
+from cmcbench.board.page_command import after_scoring
 from cmcbench.options import run
 from cmcbench.report import say
+from cmcbench.score.command import GROUND_TRUTH
 from cmcbench.score.command import main as score
 
 
@@ -14,6 +16,8 @@ def main(argv: list[str]) -> int:
     for results in dict.fromkeys(target.resolve().parent for target in targets):
         leaderboard.update(results)
         say(f"The leaderboard is {results / 'leaderboard.md'} and .csv.")
+        if not options.no_report:
+            after_scoring(results, Path(options.gt_path or GROUND_TRUTH))
     if options.submit and targets:
         from cmcbench.board.submission import submit
 
