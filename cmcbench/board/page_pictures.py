@@ -83,7 +83,8 @@ class Album:
         return made
 
     def _run(self, todo: list[Picture], made: dict[Picture, Made]) -> None:
-        pool = ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1))
+        # More threads than cores: they wait for the disk half of the time
+        pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
         try:
             with progress(len(todo), 0, "thumbnails", "picture") as bar:
                 for picture, result in zip(todo, pool.map(self._try, todo)):
@@ -142,7 +143,7 @@ class Album:
             write_bytes(self.output / picture.copy, data if verbatim else png_bytes(image))
         image.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
-        image.save(buffer, format="WEBP", quality=80, method=4)
+        image.save(buffer, format="WEBP", quality=80, method=2)
         write_bytes(self.output / picture.thumb, buffer.getvalue())
         return self._enter(picture, [RECIPE, found.st_size, found.st_mtime_ns, seen, width, height])
 

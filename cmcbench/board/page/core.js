@@ -138,11 +138,13 @@ const CMC = (() => {
   const bpp = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
   const bytes = (bits) => (bits < 16384 ? `${whole(Math.ceil(bits / 8))} bytes` : `${(bits / 8192).toFixed(1)} KiB`);
   const seconds = (value) =>
-    value < 0.1
-      ? `${(value * 1000).toFixed(0)} ms`
-      : value < 90
-        ? `${value.toFixed(1)} s`
-        : `${(value / 60).toFixed(1)} min`;
+    value < 0.001
+      ? "< 1 ms"
+      : value < 0.1
+        ? `${(value * 1000).toFixed(0)} ms`
+        : value < 90
+          ? `${value.toFixed(1)} s`
+          : `${(value / 60).toFixed(1)} min`;
   const memory = (value) =>
     value >= 1 << 30 ? `${(value / (1 << 30)).toFixed(1)} GiB` : `${(value / (1 << 20)).toFixed(0)} MiB`;
 

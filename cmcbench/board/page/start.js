@@ -54,7 +54,7 @@ CMC.parts.push(() => {
       : "How much of a picture survives?";
     CMC.fill(
       story,
-      pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits per pixel, ${whole(24 / pick.bpp)} times smaller than it was. ` : "",
+      pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits for each pixel instead of 24, ${whole(24 / pick.bpp)} times less. ` : "",
       "Drag the line: the original on the left, on the right what ",
       el("strong", {}, CMC.name(target.name)),
       ` made of it in ${pick.mode} mode.`,
