@@ -47,7 +47,7 @@ def target(
     for mode, measures in (sets or {}).items():
         for measure, (value, n) in measures.items():
             found[mode]["metrics"][measure] = {"mean": value, "n": n, "set": True}
-            described[measure] = {"kind": "NR", "lower_is_better": True, "identity": "1", "set": True}
+            described[measure] = {"kind": "NR", "lower_is_better": True, "identity": "1"}
     write_json(
         folder / "summary.json",
         {"target": name, "ground_truth": {"images": len(names), "digest": "x"}, "metrics": described, "modes": found},

@@ -127,7 +127,7 @@ def _delta(
         return Delta(None, refused=refused)
     value, overlap = (float(each[0]) for each in function(anchor, test))
     if drawn is None:
-        return Delta(unit(value), doubt="no interval: there are no scores of two or more images", overlap=overlap)
+        return Delta(unit(value), doubt="no interval: the images have no scores of their own, or there is one image", overlap=overlap)
     values, _ = function(*drawn)
     failed = int(np.isnan(values).sum())
     if failed > MOST_FAILED * len(values):

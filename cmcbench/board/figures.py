@@ -65,7 +65,17 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
                     panel.set_axis_off()
         _legend(figure, curves, per_row, share)
         figure.text(0.5, 0.05 / figure.get_figheight(), "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
+        _fix_layout(figure)
         return {ending: _saved(figure, ending) for ending in ("png", "svg")}
+
+
+def _fix_layout(figure: Any) -> None:
+    """Lay the panels out once, and round: the solver's last digits differ from run to run, and an SVG's names are made of them."""
+    figure.draw_without_rendering()
+    places = [panel.get_position().bounds for panel in figure.axes]
+    figure.set_layout_engine("none")
+    for panel, place in zip(figure.axes, places):
+        panel.set_position([round(value, 4) for value in place])
 
 
 def _rows(measures: list[Measure]) -> list[list[Measure]]:

@@ -104,12 +104,14 @@ def _bytes(file: Path) -> bytes:
 
 
 def _measures(summary: dict[str, Any]) -> dict[str, Measure]:
+    modes = [_object({"mode": mode}, "mode").get("metrics", {}) for mode in _object(summary, "modes").values()]
+    of_sets = {name for metrics in modes for name, each in metrics.items() if isinstance(each, dict) and each.get("set") is True}
     found = {}
     for name, each in _object(summary, "metrics").items():
         if not isinstance(each, dict) or not isinstance(each.get("lower_is_better"), bool) or len(name) > LONGEST_NAME:
             raise Unusable(f"does not describe the metric {strict.shown(name)}")
         kind, identity = each.get("kind"), str(each.get("identity"))
-        found[name] = Measure(name, kind == "FR", each["lower_is_better"], identity, each.get("set") is True)
+        found[name] = Measure(name, kind == "FR", each["lower_is_better"], identity, name in of_sets)
     return found
 
 
@@ -134,8 +136,8 @@ def _sets(summary: dict[str, Any], measures: dict[str, Measure]) -> dict[str, Ra
 
 def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:
     value = holder.get(key)
-    if not isinstance(value, dict) or any(not isinstance(each, dict) for each in [value.get("metrics", {})]):
-        raise Unusable(f"holds no object {key!r}")
+    if not isinstance(value, dict) or not isinstance(value.get("metrics", {}), dict):
+        raise Unusable(f"holds no object {strict.shown(key)}")
     return value
 
 
