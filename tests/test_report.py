@@ -253,6 +253,27 @@ def test_an_interrupted_run_keeps_what_it_made(scored, monkeypatch):
     assert len(calls) == 12 - len(kept) and (folder / "index.html").is_file()
 
 
+def test_a_killed_run_has_recorded_most_of_what_it_made(scored, monkeypatch):
+    folder, real, recorded = scored / "Result" / "report", page_pictures.read_rgb, []
+    leftover = folder / "pictures" / "thumbs" / "truth" / ".tmp-x"
+
+    def read(path):
+        recorded.append(len(json.loads((folder / ".made.json").read_text())["thumbs"]))
+        return real(path)
+
+    report(scored)
+    for file in folder.rglob("*.webp"):
+        file.unlink()
+    (folder / ".made.json").write_text("{}")
+    leftover.parent.mkdir(exist_ok=True)
+    leftover.write_text("")
+    monkeypatch.setattr(page_pictures, "SAVED", 1)
+    monkeypatch.setattr(page_pictures.os, "cpu_count", lambda: None)
+    monkeypatch.setattr(page_pictures, "read_rgb", read)
+    report(scored)
+    assert recorded[0] == 0 and 5 < max(recorded) < 12 and not leftover.exists()
+
+
 def test_after_scoring_it_is_quick(scored, monkeypatch, capsys):
     monkeypatch.setattr(page_command, "QUICK", 5)
     page_command.after_scoring(scored / "Result", scored / "GT")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Iterable, Iterator, Optional
+from typing import Any, Iterable, Iterator, Mapping, Optional
 
 from .. import __version__
 from ..dataset import content, list_images
 from ..errors import BadInput
 from ..report import Report
-from ..store import TEMPORARY, only_writer, plain_name, read_json, write_bytes
+from ..store import TEMPORARY, only_writer, plain_name, read_json, sweep, write_bytes
 from . import page_tables
-from .page_data import read_targets
+from .page_data import Target, read_targets
 from .page_gallery import Gallery, featured, images_data, target_data
 from .page_lines import curves_data, lines_data
-from .page_pictures import COPIES, LINKS, Album
+from .page_pictures import COPIES, LINKS, Album, Made, Picture
 
 ASSETS = Path(__file__).parent / "page"
 RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
@@ -67,36 +67,26 @@ def build(request: Request) -> Outcome:
     with only_writer(output / ".report.lock", str(output / "index.html")):
         record = read_json(output / RECORD) or {}
         listed = gallery.pictures()
+        for folder in {(output / path).parent for each in listed for path in (RECORD, "data/x", "page/x", each.thumb, each.copy)}:
+            sweep(folder)
         how = _how(request.pictures, listed)
         album = Album(output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report)
         missing = album.missing(listed)
         skip = request.most is not None and missing > request.most
         before = set(_safe(record.get("files"))) | set(_safe(list(album.known)))
-        # Ours by name before they are there, so that an interrupted run leaves nothing that nobody knows
-        _remember(output, before | {path for each in listed for path in (each.thumb, each.copy)}, album.known)
+        # Ours by name before they are there, so that a killed run leaves nothing that nobody knows
+        possible = before | {path for each in listed for path in (each.thumb, each.copy)}
+
+        def save() -> None:
+            _remember(output, possible, {**album.known, **album.records})
+
+        save()
         try:
-            made = album.make(listed, skip_missing=skip)
+            made = album.make(listed, skip, save)
         except BaseException:
-            _remember(output, before | album.files, {**album.known, **album.records})
+            save()
             raise
-        metrics = page_tables.metrics(targets)
-        board = {
-            "version": __version__,
-            "pictures": how,
-            "images": len(gallery.stems),
-            "truth": len(gallery.truth),
-            "metrics": metrics,
-            "targets": [page_tables.target_entry(target) for target in targets],
-            "lines": lines_data(request.results, targets),
-            "curves": curves_data(request.results, targets),
-            "groups": page_tables.content_groups(gallery.names.values(), content),
-            "distributions": page_tables.distributions(targets, [each["name"] for each in metrics]),
-            "featured": featured(gallery, made, metrics),
-        }
-        files = {"data/board.js": script("board", board), "data/images.js": script("images", images_data(gallery, made))}
-        for place, target in enumerate(targets):
-            files[f"data/target-{place}.js"] = script(f"target-{place}", target_data(gallery, target, made))
-        files.update(_assets())
+        files = _files(request, gallery, made, how)
         kept = set(files) | album.files
         _remember(output, before | kept, album.records)
         for name, data in files.items():
@@ -104,6 +94,29 @@ def build(request: Request) -> Outcome:
         _remove(output, before - kept)
         _remember(output, kept, album.records)
     return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
+
+
+def _files(request: Request, gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
+    """All files of the page but its pictures: path in the report -> content."""
+    targets: list[Target] = gallery.targets
+    metrics = page_tables.metrics(targets)
+    board = {
+        "version": __version__,
+        "pictures": how,
+        "images": len(gallery.stems),
+        "truth": len(gallery.truth),
+        "metrics": metrics,
+        "targets": [page_tables.target_entry(target) for target in targets],
+        "lines": lines_data(request.results, targets),
+        "curves": curves_data(request.results, targets),
+        "groups": page_tables.content_groups(gallery.names.values(), content),
+        "distributions": page_tables.distributions(targets, [each["name"] for each in metrics]),
+        "featured": featured(gallery, made, metrics),
+    }
+    files = {"data/board.js": script("board", board), "data/images.js": script("images", images_data(gallery, made))}
+    for place, target in enumerate(targets):
+        files[f"data/target-{place}.js"] = script(f"target-{place}", target_data(gallery, target, made))
+    return {**files, **_assets()}
 
 
 def script(name: str, value: Any) -> bytes:

@@ -7,7 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..dataset import read_rgb
 from ..errors import ImageProblem
@@ -17,6 +17,7 @@ from ..store import digest, png_bytes, write_bytes
 SIDE = 256  # pixels of a thumbnail's long side
 SHOWN = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}  # what browsers show; the rest becomes PNG
 COPIES, LINKS, THUMBS = "copies", "links", "thumbs"
+SAVED = 500  # pictures after which the record is written: what a killed run loses at the most
 RECIPE = f"webp 80, {SIDE}"  # changes when thumbnails are made in another way
 
 
@@ -61,10 +62,10 @@ class Album:
         """How many pictures would have to be read."""
         return sum(self._kept(picture) is None for picture in pictures)
 
-    def make(self, pictures: list[Picture], skip_missing: bool = False) -> dict[Picture, Made]:
+    def make(self, pictures: list[Picture], skip_missing: bool, save: Callable[[], None]) -> dict[Picture, Made]:
         """Thumbnails and copies of all pictures, in threads. A picture that cannot be read is recorded as failed and left out.
 
-        skip_missing: make nothing; a picture without a thumbnail is shown by a link to itself.
+        skip_missing: make nothing; a picture without a thumbnail is shown by a link to itself. save: called now and then.
         """
         made: dict[Picture, Made] = {}
         todo = []
@@ -79,16 +80,18 @@ class Album:
             else:
                 todo.append(picture)
         if todo:
-            self._run(todo, made)
+            self._run(todo, made, save)
         return made
 
-    def _run(self, todo: list[Picture], made: dict[Picture, Made]) -> None:
+    def _run(self, todo: list[Picture], made: dict[Picture, Made], save: Callable[[], None]) -> None:
         # More threads than cores: they wait for the disk half of the time
         pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
         try:
             with progress(len(todo), 0, "thumbnails", "picture") as bar:
-                for picture, result in zip(todo, pool.map(self._try, todo)):
+                for number, (picture, result) in enumerate(zip(todo, pool.map(self._try, todo)), 1):
                     bar.update()
+                    if number % SAVED == 0:
+                        save()
                     if isinstance(result, Made):
                         made[picture] = result
                     else:
