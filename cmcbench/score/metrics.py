@@ -1,13 +1,13 @@
 """The metrics by name: the benchmark's two TOPIQ networks, CLIPSIM, FID, and any metric of pyiqa.
 
-To add one that pyiqa lacks, write a subclass of Metric or SetMetric (metric.py) and name it in `_one`.
+To add one that pyiqa lacks, write a subclass of Metric or SetMetric (metric.py) and name it in OWN.
 """
 
 from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Optional, Union
+from typing import Callable, Optional, Union
 
 from ..errors import BadInput
 from .clipsim import DEFAULT_CLIP, Clipsim
@@ -22,6 +22,11 @@ GROUPS = {
     "topiq": ("topiq_fr", "topiq_nr"),
     # The paper's figure: four of consistency, four of perception
     "paper": ("topiq_fr", "clipsim", "lpips", "ssim", "topiq_nr", "clipiqa", "liqe", "fid"),
+}
+
+OWN: dict[str, Callable[[str], Union[Metric, SetMetric]]] = {  # name -> made from --clip_model, which most have no use for
+    Clipsim.name: Clipsim,
+    Fid.name: lambda clip: Fid(),
 }
 
 
@@ -55,11 +60,11 @@ def resolve(
 
 
 def _check_name(name: str) -> None:
-    if name in WEIGHTS or name in (Clipsim.name, Fid.name):
+    if name in WEIGHTS or name in OWN:
         return
     known = configs()
     if name not in known:
-        near = difflib.get_close_matches(name, [*GROUPS, Clipsim.name, *known], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, [*GROUPS, *OWN, *known], n=3, cutoff=0.5)
         hint = f" Near: {', '.join(near)}." if near else ""
         raise BadInput(f"--metrics: there is no metric {name!r}.{hint} Known: {', '.join(GROUPS)}, clipsim, and those of pyiqa.list_models().")
     if known[name].get("metric_mode") not in ("FR", "NR") or "fid" in name or name == "inception_score":
@@ -72,6 +77,4 @@ def _one(name: str, weights: Path, fr_order: str, precision: str, clip: str) -> 
         if not file.is_file():
             raise BadInput(f"there are no TOPIQ weights: {file} is missing. {where_weights_are(weights)}")
         return Topiq(name, file, fr_order, precision)
-    if name == Clipsim.name:
-        return Clipsim(clip)
-    return Fid() if name == Fid.name else Pyiqa(name, configs()[name])
+    return OWN[name](clip) if name in OWN else Pyiqa(name, configs()[name])
