@@ -8,12 +8,13 @@ is computed without the square root of a 2048x2048 matrix, which has no full ran
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .metric import SetMetric
 from .pyiqa_metric import create, pyiqa_version
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SIDE = 299  # pixels, of Inception's input
 SMALLEST = 100  # images; with fewer the value tells more of the number of images than of the pictures
@@ -35,14 +36,14 @@ class Fid(SetMetric):
         model = create(self.name, device).net.model
         self.network = lambda batch: model(batch, False, False)[0]
 
-    def embed(self, picture: Any) -> np.ndarray:
+    def embed(self, picture: Any) -> "np.ndarray":
         import torch
 
         planes = torch.from_numpy(prepared(picture)).unsqueeze(0).to(self.device)
         with torch.inference_mode():
-            return self.network(planes).reshape(-1).cpu().numpy().astype(np.float64)
+            return self.network(planes).reshape(-1).double().cpu().numpy()
 
-    def measure(self, truth: np.ndarray, made: np.ndarray) -> float:
+    def measure(self, truth: "np.ndarray", made: "np.ndarray") -> float:
         return frechet_distance(truth, made)
 
     def caution(self, images: int) -> str:
@@ -54,8 +55,9 @@ class Fid(SetMetric):
         )
 
 
-def prepared(picture: Any) -> np.ndarray:
+def prepared(picture: Any) -> "np.ndarray":
     """An RGB PIL image as Inception takes it: (3, 299, 299), float32, about -1 to 1; each plane resized without rounding."""
+    import numpy as np
     from PIL import Image
 
     planes = np.asarray(picture, dtype=np.float32)
@@ -66,12 +68,14 @@ def prepared(picture: Any) -> np.ndarray:
     return (np.stack(resized) - 128) / 128
 
 
-def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
+def frechet_distance(one: "np.ndarray", other: "np.ndarray") -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the means and covariances (1 / (n - 1)) of features (n, d).
 
     With X the centred features over sqrt(n - 1), C = X'X, and tr((C1 C2)^(1/2)) is the sum of the singular values of X1 X2':
     a matrix of n by n, exact for singular covariances too. Raises ValueError below two images.
     """
+    import numpy as np
+
     if min(len(one), len(other)) < 2:
         raise ValueError("a covariance needs two images")
     means = [features.mean(axis=0) for features in (one, other)]
@@ -81,7 +85,9 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
     return float(max(0.0, ((means[0] - means[1]) ** 2).sum() + spread - 2 * cross))
 
 
-def _triangular(features: np.ndarray) -> np.ndarray:
+def _triangular(features: "np.ndarray") -> "np.ndarray":
     """The same, or the triangular factor of QR where there are more images than features: it has the same X'X, and (as X = QR
     with orthonormal Q) the same singular values of products."""
+    import numpy as np
+
     return np.linalg.qr(features, mode="r") if len(features) > features.shape[1] else features
