@@ -61,7 +61,8 @@ def main(argv: list[str]) -> int:
         )
     inputs = {stem: _input(truth[stem], found[stem], costs[stem], unit) for stem in known}
     settings = {"codec": name, "unit": unit}
-    facts = {"t2i": name.partition("@")[0] or name, "codec": name.partition("@")[0] or name, "model_dir": None, "captions": None, "imported": True}
+    group = name.partition("@")[0] or name
+    facts = {"t2i": group, "codec": group, "model_dir": None, "captions": None, "imported": True}
     output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
     with only_writer(output.lock, str(output.folder / options.mode)):
         missing = output.begin(options.overwrite)
@@ -76,7 +77,8 @@ def main(argv: list[str]) -> int:
 
 
 def _paired(
-    chosen: list[str], truth: dict[str, Path], found: dict[str, Path], costs: dict[str, Cost], options: argparse.Namespace, report: Report
+    chosen: list[str], truth: dict[str, Path], found: dict[str, Path], costs: dict[str, Cost], options: argparse.Namespace,
+    report: Report,
 ) -> list[str]:
     """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported by name."""
     wanted = set(chosen)

@@ -25,8 +25,9 @@ class Output:
     """
 
     def __init__(
-        self, folder: Path, mode: str, settings: Mapping[str, Any], inputs: Mapping[str, Any], extension: str, facts: Mapping[str, Any]
-    ) -> None:
+        self, folder: Path, mode: str, settings: Mapping[str, Any], inputs: Mapping[str, Any], extension: str,
+        facts: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         self.folder, self.mode, self.extension = folder, mode, extension
         self.settings, self.inputs, self.facts = dict(settings), dict(inputs), dict(facts)
         self.file = folder / "manifest.json"
@@ -62,7 +63,8 @@ class Output:
         remedy = "Choose another --output_path, or make it anew with --overwrite (without --subset and --images)."
         for mode, old in modes.items():
             if old["settings"].get("codec") != self.settings["codec"]:
-                raise BadInput(f"{self.folder} holds results of {_maker(old)}, not of {self.settings['codec']}. Choose another folder.")
+                what = f"results of {_maker(old)}, not of {self.settings['codec']}"
+                raise BadInput(f"{self.folder} holds {what}. Choose another folder.")
         made = {path.stem for path in (self.folder / self.mode).glob("*.png")}
         if overwrite:
             made -= set(self.inputs)

@@ -52,7 +52,8 @@ def main(argv: list[str]) -> int:
     everything = list_images(folder, "--ground_truth")
     images = {stem: everything[stem] for stem in choose(everything, options.images, options.subset)}
     if not images:
-        raise BadInput(f"--ground_truth: of the {len(everything)} images in {folder} none is chosen. Try: --ground_truth samples/GT")
+        found = f"of the {len(everything)} images in {folder} none is chosen"
+        raise BadInput(f"--ground_truth: {found}. Try: --ground_truth samples/GT")
     report = Report()
     able = []
     for codec in codecs:
@@ -73,7 +74,8 @@ def main(argv: list[str]) -> int:
         _tell(target)
     names = [target.output.folder.name for target in targets]
     listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    return report.close(f"{len(images)} images, {len(names)} target(s) in {options.output_path} but for what failed: {listed or 'none'}.")
+    where = f"{len(names)} target(s) in {options.output_path}"
+    return report.close(f"{len(images)} images, {where} but for what failed: {listed or 'none'}.")
 
 
 def _digests(images: dict[str, Path], report: Report) -> tuple[dict[str, str], dict[str, Path]]:
@@ -91,7 +93,8 @@ def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -
     targets = []
     for rate, quality in [*((rate, None) for rate in options.bpp or ()), *((None, value) for value in options.quality or ())]:
         name = f"{codec.name}@{rate:g}" if quality is None else f"{codec.name}@q{quality:g}"
-        settings = {"codec": codec.name, "setup": codec.setup, "bpp": rate, "quality": quality, "floor": options.floor if rate else None}
+        floor = options.floor if rate else None
+        settings = {"codec": codec.name, "setup": codec.setup, "bpp": rate, "quality": quality, "floor": floor}
         facts = {"t2i": codec.name, "codec": codec.name, "model_dir": None, "captions": None, "ffmpeg": _ffmpeg_release()}
         inputs = {stem: {"ground_truth": value} for stem, value in truth.items()}
         output = Output(Path(options.output_path) / name, MODE, settings, inputs, codec.extension, facts)
@@ -136,8 +139,9 @@ class _Work:
     def _finish(self, future: "Future[list]") -> None:
         """Write what one image gave. By this thread alone, so that no table is written by two."""
         for target, stem, result in future.result():
+            name = target.output.folder.name
             if isinstance(result, Exception):
-                self.report.fail(f"{target.output.folder.name}/{stem}", f"{self.images[stem].name}: {target.output.folder.name}: {result}")
+                self.report.fail(f"{name}/{stem}", f"{self.images[stem].name}: {name}: {result}")
                 continue
             coded, picture, seconds, setting, note = result
             self.report.converted(self.images[stem].name, note)
@@ -198,7 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("names", nargs="+", metavar="CODEC", help=f"one or more of: {', '.join(FAMILY)}")
     rate = options.add_mutually_exclusive_group(required=True)
     rate.add_argument("--bpp", nargs="+", type=_rate, metavar="RATE", help="bits per pixel that each picture may take at most")
-    rate.add_argument("--quality", nargs="+", type=_number, metavar="VALUE", help=f"a setting of the codec's own scale instead ({units})")
+    rate.add_argument("--quality", nargs="+", type=_number, metavar="VALUE", help=f"its own setting instead ({units})")
     options.add_argument(
         "--floor", choices=FLOORS, default=FLOORS[0],
         help="where a codec cannot go as low as --bpp: downscale the picture by 2, then 4, and leave it out if that is not enough; "
