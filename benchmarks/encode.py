@@ -6,7 +6,7 @@ The checkpoint is a tiny LLaVA (decoder-only) with random weights that says a se
 the programs add to the model's own work, and what a batch saves. All are loaded and alternate in one process:
 
 bare     the library's processor and generate, one image at a time, as the published script does it
-ours x1  this project (files, manifest, captions written after each batch), one image at a time
+ours x1  this project (each caption kept at once, CSV and manifest now and then), one image at a time
 ours x8  the same in batches of 8
 """
 
