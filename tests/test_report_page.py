@@ -210,7 +210,7 @@ def test_the_views_of_the_leaderboard(desktop):
     assert {"real", "PG25"} <= set(browser.texts(NAMES)) and "sdxl" not in browser.texts(NAMES)
     browser.click("#leaderboard-bar [data-key=t2i]")
     heads = browser.texts("#leaderboard-table thead th")
-    assert len(heads) == 11 and heads[2].startswith("Full FR")
+    assert len(heads) == 11 and heads[2:4] == ["Overall ↑", "Full FR ↑"]
     browser.click("#leaderboard-bar [data-key=i2t]")
     assert sorted(browser.texts(NAMES)) == sorted(["GPT-4o", "ShareGPT", "Qwen", "MPlugOwl-2", "LLAVA", "InstructBLIP", "real"])
     assert len(browser.texts("#leaderboard-table thead th")) == 9
@@ -222,7 +222,6 @@ def test_every_chart_is_there_as_a_table(desktop):
     assert browser.js("[...document.querySelectorAll('canvas')].every(each => each.getAttribute('aria-label') && each.width > 100)")
     assert len(browser.texts("#radar .as-table thead th")) == 9 and "real" in browser.texts("#radar .as-table tbody th")
     assert "0.0200 nominal" not in browser.texts("#rate-body td") and any("nominal" in text for text in browser.texts("#rate-body td"))
-    browser.choose("#distributions", "Mode", "full")
     browser.click("#distributions-bar [data-key=histograms]")
     browser.click("#rate-bar [data-key=linear]")
     assert len(browser.texts("#distributions-body tbody tr")) == 3 and browser.errors() == []

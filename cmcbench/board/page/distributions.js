@@ -157,6 +157,7 @@ CMC.parts.push(() => {
     };
   }
 
+  const hint = el("p", { class: "hint" }, "Box: half of the images, with the median. Line: 90 % of them.");
   CMC.fill(
     "distributions-bar",
     metrics.length > 1
@@ -185,10 +186,15 @@ CMC.parts.push(() => {
       state.view,
       (view) => {
         state.view = view;
+        hint.hidden = view === "histograms";
+        if (view === "histograms" && modes.length > 1 && !state.mode) {
+          state.mode = modes[0]; // all modes on top of each other are hard to read
+          document.querySelector("#distributions-bar label:nth-last-of-type(1) select").value = state.mode;
+        }
         draw();
       },
     ),
-    el("p", { class: "hint" }, "Box: half of the images, with the median. Line: 90 % of them."),
+    hint,
   );
   CMC.chart.later("distributions-body", draw);
 });

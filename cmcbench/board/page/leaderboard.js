@@ -56,8 +56,8 @@ CMC.parts.push(() => {
       return [
         placeAmong(lines),
         nameColumn,
-        ...dimensions(lines, state.view, state.content),
         figure("overall", "Overall", false, of("overall"), lines),
+        ...dimensions(lines, state.view, state.content),
       ];
     const shown = board.metrics.filter((metric) => lines.some((line) => line.cells?.[metric.name] !== undefined));
     const figures = shown.map((metric) =>
@@ -98,6 +98,7 @@ CMC.parts.push(() => {
         i2t: "The published table of encoders: full, pixel and text mode.",
       }[state.view],
     );
+    document.getElementById("leaderboard-table").classList.toggle("dense", state.view.includes("2"));
     if (!lines.length) CMC.fill("leaderboard-table", CMC.empty("No row fits.", "Take a filter away to see more."));
     else CMC.table.draw("leaderboard-table", "Leaderboard", columns(lines), lines, sort, draw);
     if (focus) document.querySelector(`#leaderboard-table th button[data-key="${CSS.escape(focus)}"]`)?.focus();
