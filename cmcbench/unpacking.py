@@ -131,11 +131,13 @@ def main(argv: list[str]) -> int:
                 report.fail(f"{mode}/{path.name}", f"{mode}/{path.name}: {problem}")
             bar.update()
         unpacker.finish()
-    done = len(files) - len(report.failures)
-    return report.close(
-        f"{done} of {len(files)} files unpacked to {folder}. Decode them with: python script-t2i.py --input_path "
-        f"{unpacker.captions_file} --ref_dir {unpacker.references} --ground_truth {folder / 'GT'}"
-    )
+    done = f"{len(files) - len(report.failures)} of {len(files)} files unpacked to {folder}."
+    if unpacker.sizes:
+        done += (
+            f" Decode them with: python script-t2i.py --input_path {unpacker.captions_file} --ref_dir {unpacker.references} "
+            f"--ground_truth none"
+        )
+    return report.close(done)
 
 
 def _taken(unpacker: Unpacker, mode: str, path: Path) -> Optional[str]:

@@ -6,10 +6,12 @@ import csv
 import os
 import random
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Bench
+from conftest import ROOT, SAMPLES, Bench
 from PIL import Image
 
 from cmcbench import bitstream, captions, unpacking
@@ -282,13 +284,29 @@ def test_flipped_bits_end_without_a_traceback(ready):
     assert len(list(Path("Unpacked/f/Ref/pixel").iterdir())) > 10
 
 
+def test_twenty_bytes_that_claim_the_largest_picture_take_little_memory(ready):
+    """Of every codec, with a stream of noise and with none; ffmpeg's memory counts too."""
+    chance, folder = random.Random(1), Path("Packed/x/image")
+    folder.mkdir(parents=True)
+    for codec in range(len(bitstream.CODECS)):
+        for scale in (0, 2):
+            stream = chance.randbytes(13) if scale else b""
+            data = b"\xcb" + bytes((0x10 | scale,)) + b"\xb8\x49" * 2 + bytes((codec,)) + stream
+            (folder / f"c{codec}s{scale}.cmc").write_bytes(data)
+    program = (
+        "import resource; from cmcbench import unpacking; from cmcbench.decode.costs import _own_peak\n"
+        "code = unpacking.main(['Packed/x'])\n"
+        "print(code, _own_peak() >> 20, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    code, own, children = map(int, done.stdout.split())
+    assert code == 1 and f"{2 * len(bitstream.CODECS)} failed:" in done.stderr and "Traceback" not in done.stderr
+    assert own < 200 and children < 200  # MiB; the picture would take 265
+
+
 def test_as_a_user_runs_them(ready):
     """Exit codes, no traceback, and a picture of 4096 pixels a side, whose reference is one colour."""
-    import subprocess
-    import sys
-
-    from conftest import ROOT
-
     grid = bytes(64 * 64)
     Image.new("RGB", (4096, 4096)).save("GT/AIGI_MJ_000.png")
     enlarged(grid, (4096, 4096)).save("Ref/pixel/AIGI_MJ_000.png")

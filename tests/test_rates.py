@@ -359,8 +359,23 @@ def test_memory_is_the_device_s_the_process_s_or_nobody_s(monkeypatch):
     own.start()
     assert 10e6 < own.memory() < 100e9 and calls == ["cuda:1"]
     assert Clock(1, "cuda:1", here=False).memory() is None  # the model is in another process
+
+
+def test_memory_where_the_system_tells_it_otherwise(monkeypatch):
+    """macOS tells bytes, other systems KiB, Windows nothing by this way."""
+
+    def absent(path):
+        raise FileNotFoundError(path)
+
+    exact = costs._own_peak()
+    monkeypatch.setattr(costs.Path, "read_text", absent)
+    usage = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=3000))
+    monkeypatch.setitem(costs.sys.modules, "resource", usage)
+    for platform, expected in (("linux", 3_072_000), ("darwin", 3000)):
+        monkeypatch.setattr(costs.sys, "platform", platform)
+        assert costs._own_peak() == expected
     monkeypatch.setitem(costs.sys.modules, "resource", None)
-    assert own.memory() is None
+    assert costs._own_peak() is None and exact > 10e6
 
 
 # Into scores and summaries

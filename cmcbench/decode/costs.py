@@ -5,6 +5,7 @@ A picture is written before its row. One whose row a kill took gets it in the ne
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from dataclasses import replace
@@ -169,14 +170,25 @@ class Clock:
             return None
         if self._cuda:
             return self._cuda.max_memory_allocated(self._device)
-        try:
-            import resource
-        except ImportError:  # Windows
-            return None
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return _own_peak()
 
     @property
     def _cuda(self):
         torch = sys.modules.get("torch")
         return torch.cuda if torch is not None and self._here and self._device.startswith("cuda") else None
+
+
+def _own_peak() -> Optional[int]:
+    """Peak resident memory of this process in bytes, None where the system does not tell."""
+    try:
+        # Not getrusage's, to which Linux adds what the process that started this one took
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[1])
+    except (OSError, TypeError):
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
