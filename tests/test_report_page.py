@@ -148,6 +148,15 @@ def test_it_opens_from_disk_with_all_parts_and_no_error(desktop):
     assert browser.js(outside) == []
 
 
+def test_a_link_leads_where_it_says(desktop):
+    browser = desktop(width=390)
+    browser.click("header.top nav a[href='#images']")
+    browser.wait("document.querySelector('.gallery') && Math.abs(document.getElementById('images').getBoundingClientRect().top - 96) < 4")
+    browser.wait("document.querySelector('nav [aria-current]')?.textContent === 'Images'")
+    browser.click("header.top nav a[href='#leaderboard']")
+    browser.wait("document.querySelector('nav [aria-current]')?.textContent === 'Leaderboard'")
+
+
 def test_only_own_files_are_allowed(desktop):
     browser = desktop()
     policy = browser.js("document.querySelector('meta[http-equiv=Content-Security-Policy]').content")

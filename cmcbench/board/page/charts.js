@@ -2,6 +2,7 @@
 "use strict";
 CMC.chart = (() => {
   const { el, css } = CMC;
+  const waiting = new Set();
   const drawn = new Map(); // id -> {make, chart}
 
   function dress() {
@@ -82,16 +83,20 @@ CMC.chart = (() => {
 
   // Drawn when it comes near the window: a page of many charts opens at once.
   function later(id, start) {
-    const node = document.getElementById(id);
-    const watch = new IntersectionObserver(
-      (entries) => {
-        if (!entries.some((entry) => entry.isIntersecting)) return;
-        watch.disconnect();
-        start();
-      },
-      { rootMargin: "400px" },
-    );
-    watch.observe(node);
+    const begin = () => {
+      watch.disconnect();
+      if (waiting.delete(begin)) start();
+    };
+    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && begin(), {
+      rootMargin: "400px",
+    });
+    waiting.add(begin);
+    watch.observe(document.getElementById(id));
+  }
+
+  // Before the page jumps: what is drawn on the way would move where it is going.
+  function now() {
+    for (const begin of [...waiting]) begin();
   }
 
   // The page's colours are hexadecimal, which Chart.js can read and blend.
@@ -104,5 +109,5 @@ CMC.chart = (() => {
     );
   }
 
-  return { draw, drop, redress, later, faint };
+  return { draw, drop, redress, later, now, faint };
 })();

@@ -77,6 +77,8 @@
       }
       about();
       follow();
+      for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", CMC.chart.now);
+      if (location.hash.length > 1) CMC.chart.now();
       if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView();
       root.dataset.ready = "yes";
     },
