@@ -258,6 +258,7 @@ def test_a_batch_is_asked_again_one_by_one_only_when_it_failed(faked, small_trut
 
 def test_the_published_default_tells_what_runs_instead(bench, small_truth):
     """Without arguments. There is no network here, so that it ends where the weights would be fetched."""
+    bench.inside = True
     done = bench.encode(code=2)
     assert "Qwen-VL-Chat" in done.stderr and "qwen2.5-vl runs instead, under its own name" in done.stderr
     assert "error: --model_dir 'Qwen/Qwen2.5-VL-7B-Instruct' is no folder here" in done.stderr

@@ -90,6 +90,7 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 def test_a_run_with_ones_own_encoder(bench):
+    bench.inside = True
     write_truth(bench.folder / "GT", 2)
     (bench.folder / "mine.py").write_text(ENCODER)
     bench.encode("--model_name", "mine.py", "--device", "cpu")
