@@ -14,7 +14,7 @@ from conftest import SAMPLES
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.codecs import FAMILY, Avif, Codec, Coded, NoRoom, Search, Vvc, create, decode_stream, decoded, extension, program, scaled
+from cmcbench.codecs import FAMILY, Codec, Coded, NoRoom, Search, create, decode_stream, decoded, extension, program, scaled
 from cmcbench.codecs import to_budget, video
 from cmcbench.codecs.payload import avif_file, coded_picture, nal_units, vp8_frame, webp_file, without_segments
 from cmcbench.errors import BadInput, RunFailed
