@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -324,3 +325,47 @@ def test_as_a_user_runs_them(ready):
     done = run("unpack", "none")
     assert done.returncode == 2 and "Expected a folder that pack wrote" in done.stderr and "Traceback" not in done.stderr
     assert bitstream.ENDING == ".cmc"
+
+
+def test_a_reference_of_a_codec_that_there_is_none_of(ready, capsys):
+    file = Path("Ref/rate.csv")
+    file.write_text(file.read_text().replace(",vvc,", ",mine,"))
+    assert packing.main(["--mode", "image", "--name", "f"]) == 1
+    assert "NSI_pgc_000: there is no codec 'mine'" in capsys.readouterr().err and not packed("f")
+
+
+def test_a_picture_in_the_place_of_a_reference_is_not_what_its_stream_holds(ready, capsys):
+    """rate.csv tells of the new picture too, so that only decoding the stream shows it."""
+    from cmcbench.rate import read_rates, write_rates
+    from cmcbench.store import digest
+
+    path = Path("Ref/image/NSI_pgc_000.png")
+    Image.new("RGB", SIZES["NSI_pgc_000"], "white").save(path)
+    rates = read_rates(Path("Ref/rate.csv"))
+    key = "image", "NSI_pgc_000"
+    write_rates(Path("Ref/rate.csv"), {**rates, key: replace(rates[key], sha256=digest(path.read_bytes()))})
+    assert packing.main(["--mode", "image", "--name", "f"]) == 1
+    assert "NSI_pgc_000: its reference's stream does not decode to Ref/image/NSI_pgc_000.png" in capsys.readouterr().err
+
+
+def test_lengths_are_entered_only_where_there_is_a_row(ready, capsys):
+    file = Path("Result/real+odd/rates.csv")
+    file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "odd 1" not in line))
+    captions.write(Path("Text/odd.csv"), {**TEXTS, "SCI_game_999.png": "no picture of the result"})
+    assert packing.main(["--result", "real+odd", "--mode", "text"]) == 0
+    assert "has no row of 1 picture(s) that were packed" in capsys.readouterr().err
+    assert {row["name"] for row in rows("real+odd") if row["packed_bits"]} == {"NSI_pgc_000.png", "SCI_game_000.png"}
+
+
+@pytest.mark.parametrize("table", ["name,width\nx.png,3\n", "name,width,height\nx.png,0,5\n", "name,width,height\nx.png,65000,65000\n"])
+def test_sizes_that_no_picture_has_are_refused(ready, table):
+    Path("Ref/sizes.csv").write_text(table)
+    done = ready.decode("--mode", "text", "--input_path", "Text/odd.csv", "--result_name", "t", code=2)
+    assert "Ref/sizes.csv is no table of sizes" in done.stderr
+
+
+def test_tables_that_an_earlier_run_left_broken_are_written_anew(folder):
+    assert unpacking.main([str(folder)]) == 0
+    whole = Path("Unpacked/f/Ref/rate.csv").read_bytes()
+    Path("Unpacked/f/Ref/rate.csv").write_text("a,b\n1,2\n")
+    assert unpacking.main([str(folder)]) == 0 and Path("Unpacked/f/Ref/rate.csv").read_bytes() == whole

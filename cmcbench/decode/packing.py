@@ -66,8 +66,8 @@ class Packer:
             raise ImageProblem(f"{job.stem}: {error}") from None
         except FileNotFoundError:
             raise ImageProblem(
-                f"{job.stem}: its reference's stream {path} is not there; make it again with: python script-i2t.py "
-                f"--model_name none --references --ref_dir {self.sources.folder} --overwrite"
+                f"{job.stem}: its reference's stream {path} is not there; make it with: python script-i2t.py "
+                f"--model_name none --references --ref_dir {self.sources.folder}"
             ) from None
 
     def _check_stream(self, sent: Sent, job: Planned) -> None:
