@@ -90,6 +90,14 @@ def test_absent_weights_leave_the_other_and_older_scores(ready):
     assert {"psnr", "piqe"} <= set(columns(ready)) and "topiq_fr" not in columns(ready)
 
 
+def test_figures_are_no_target(ready, small_truth):
+    """`curves` and `report` write pictures into the results folder."""
+    for name in ("curves", "report"):
+        blur(small_truth, ready.folder / "Result" / name)
+    done = ready.score("--metrics", "psnr", "--target", "all", "--no_report")
+    assert done.stdout.count("------Evaluating") == 1 and "Evaluating real" in done.stdout
+
+
 def test_weights_that_are_in_the_cache_are_used(ready, tmp_path, monkeypatch):
     """A stand-in for the file that pyiqa would download: the scores are the network's with these weights."""
     import pyiqa.utils.download_util as download
