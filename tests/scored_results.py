@@ -15,8 +15,14 @@ from cmcbench.score.table import Row, write
 from cmcbench.score.target import find
 from cmcbench.store import digest, write_json
 
-NAMES = [f"NSI_pgc_{number:03d}" for number in range(6)] + [f"SCI_game_{number:03d}" for number in range(4)] + ["AIGI_MJ_000", "holiday"]
-TOPIQ = {name: {"kind": kind, "lower_is_better": False, "identity": "w"} for name, kind in (("topiq_fr", "FR"), ("topiq_nr", "NR"))}
+NAMES = (
+    [f"NSI_pgc_{number:03d}" for number in range(6)]
+    + [f"SCI_game_{number:03d}" for number in range(4)]
+    + ["AIGI_MJ_000", "holiday"]
+)
+TOPIQ = {
+    name: {"kind": kind, "lower_is_better": False, "identity": "w"} for name, kind in (("topiq_fr", "FR"), ("topiq_nr", "NR"))
+}
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (60, 40)) -> Path:
@@ -30,7 +36,8 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (60, 40)) -> Path:
 def truth(folder: Path, names: Optional[list[str]] = None) -> dict[str, str]:
     """GT: stem -> digest."""
     return {
-        name: digest(picture(folder / "GT" / f"{name}.png", place).read_bytes()) for place, name in enumerate(NAMES if names is None else names)
+        name: digest(picture(folder / "GT" / f"{name}.png", place).read_bytes())
+        for place, name in enumerate(NAMES if names is None else names)
     }
 
 
@@ -39,10 +46,11 @@ def captions(folder: Path, name: str, texts: dict[str, str]) -> None:
 
 
 def target(
-    folder: Path, name: str, digests: dict[str, str], modes: dict[str, float], metrics: Optional[dict] = None, captions: str = "gpt4v",
+    folder: Path, name: str, digests: dict[str, str], modes: dict[str, float], metrics: Optional[dict] = None,
+    captions: str = "gpt4v",
     lacking: int = 0, nominal: bool = False, manifest: Optional[dict] = None, baseline: bool = False, level: float = 2.0,
 ) -> Path:  # fmt: skip
-    """A scored target. modes: mode -> bits per pixel. level: about its mean score. lacking: images without scores in the last mode."""
+    """A scored target. modes: mode -> bits per pixel. level: about its mean score. lacking: images without scores, last mode."""
     metrics = TOPIQ if metrics is None else metrics
     result = folder / "Result" / name
     rows = {}
@@ -53,7 +61,15 @@ def target(
                 continue
             noise = np.random.default_rng([place, number, len(name)]).normal(0, 0.2, len(metrics))
             bits = round(bpp * 2400)
-            spent = Spent(f"{stem}.png", mode, bits, NOMINAL if nominal else "measured", bits // 2, image_bits=bits - bits // 2, decode_seconds=1.5)
+            spent = Spent(
+                f"{stem}.png",
+                mode,
+                bits,
+                NOMINAL if nominal else "measured",
+                bits // 2,
+                image_bits=bits - bits // 2,
+                decode_seconds=1.5,
+            )
             scores = {metric: level - number / 4 + float(each) for metric, each in zip(metrics, noise)}
             rows[stem, mode] = Row(f"{stem}.png", mode, digests[stem], digest(file.read_bytes()), scores, spent, bits / 2400)
     about = {

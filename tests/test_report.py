@@ -31,7 +31,9 @@ def scored(tmp_path):
 
 
 def report(folder, *arguments, code=0):
-    assert main(["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT"), *map(str, arguments)]) == code
+    assert (
+        main(["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT"), *map(str, arguments)]) == code
+    )
     return folder / "Result" / "report"
 
 
@@ -43,7 +45,11 @@ def data(folder, name):
 
 
 def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] != "."}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name[0] != "."
+    }
 
 
 def test_the_report_holds_everything_that_it_needs(scored):
@@ -51,9 +57,15 @@ def test_the_report_holds_everything_that_it_needs(scored):
     board, images, first = data(folder, "board"), data(folder, "images"), data(folder, "target-0")
     assert [target["name"] for target in board["targets"]] == ["real", "vvc@0.02"]
     assert len([line for line in board["lines"] if line["status"] == "published" and line["mode"].startswith("overall")]) == 18
-    whole = next(line for line in board["lines"] if line.get("target") == 0 and line["mode"] == "overall" and "content" not in line)
+    whole = next(
+        line for line in board["lines"] if line.get("target") == 0 and line["mode"] == "overall" and "content" not in line
+    )
     assert whole["ranks"]["overall"] == 1 and whole["low"]["overall"] < whole["overall"] < whole["high"]["overall"]
-    assert images["names"] == [f"{name}.png" for name in made.NAMES[:3]] and images["types"] == ["NSI"] * 3 and images["sizes"] == [[60, 40]] * 3
+    assert (
+        images["names"] == [f"{name}.png" for name in made.NAMES[:3]]
+        and images["types"] == ["NSI"] * 3
+        and images["sizes"] == [[60, 40]] * 3
+    )
     assert first["captions"][1] == "caption of NSI_pgc_001" and first["modes"]["text"]["bits"] == [5, 5, 5]
     assert {curve["label"] for curve in board["curves"]} == {"real", "vvc"}
     assert board["featured"][0]["kind"] == "typical" and len(board["featured"]) == 3
@@ -117,7 +129,10 @@ def test_a_forged_record_removes_nothing_outside(scored):
     (folder / "out").symlink_to(scored)
     record = json.loads((folder / ".made.json").read_text())
     record["files"] += ["../../victim.txt", str(victim), "out/victim.txt", "..", "", 3, "a\0b"]
-    record["thumbs"] = {"../../victim.txt": ["webp 80, 256", 1, 1, "x", 1, 1], "pictures/thumbs/truth/NSI_pgc_000.webp": "no record"}
+    record["thumbs"] = {
+        "../../victim.txt": ["webp 80, 256", 1, 1, "x", 1, 1],
+        "pictures/thumbs/truth/NSI_pgc_000.webp": "no record",
+    }
     write_json(folder / ".made.json", record)
     report(scored)
     assert victim.read_text() == "here"
@@ -213,6 +228,57 @@ def test_a_target_that_is_none_is_left_out_aloud(scored, summary, capsys):
     (scored / "Result" / "bad" / "summary.json").write_text(summary)
     assert len(data(report(scored), "board")["targets"]) == 2
     assert "bad is left out of the report" in capsys.readouterr().err
+
+
+def change(file, **changes):
+    value = json.loads(file.read_text())
+    write_json(file, {**value, **changes})
+    return value
+
+
+def test_an_unfinished_target_is_not_shown(scored):
+    change(scored / "Result" / "real" / "summary.json", unfinished=True)
+    assert [target["name"] for target in data(report(scored), "board")["targets"]] == ["vvc@0.02"]
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "a b", "<b>"])
+def test_metrics_have_names_that_no_object_of_javascript_has(scored, name):
+    file = scored / "Result" / "real" / "summary.json"
+    change(file, metrics={name: made.TOPIQ["topiq_fr"], **made.TOPIQ})
+    assert [target["name"] for target in data(report(scored), "board")["targets"]] == ["vvc@0.02"]
+
+
+def test_a_measure_of_the_whole_set_has_no_scores_of_single_images(scored):
+    file = scored / "Result" / "real" / "summary.json"
+    summary = json.loads(file.read_text())
+    summary["metrics"]["fid"] = {"kind": "NR", "lower_is_better": True, "identity": "1"}
+    summary["modes"]["full"]["metrics"]["fid"] = {"mean": 12.5, "n": 3, "set": True}
+    write_json(file, summary)
+    board = data(report(scored), "board")
+    assert board["metrics"][-1] == {"name": "fid", "label": "FID", "kind": "NR", "lower": True, "set": True}
+    assert "fid" not in board["distributions"]
+    assert any(
+        line["cells"].get("fid") == 12.5 and "fid" not in line["low"]
+        for line in board["lines"]
+        if line["mode"] == "full" and line.get("low")
+    )
+
+
+def test_a_damaged_manifest_is_said_on_the_page(scored):
+    (scored / "Result" / "real" / "manifest.json").write_text('{"modes": NaN}')
+    (scored / "Result" / "vvc@0.02" / "manifest.json").unlink()
+    targets = data(report(scored), "board")["targets"]
+    assert (
+        "manifest.json cannot be shown: holds NaN" in targets[0]["notes"][0]
+        and targets[0]["manifest"] == targets[1]["manifest"] == {}
+    )
+
+
+def test_pictures_whose_names_cannot_be_used_are_left_out_aloud(scored, capsys):
+    made.picture(scored / "Result" / "real" / "full" / "a|b.png", 1)
+    folder = report(scored)
+    assert "pictures are left out of the report" in capsys.readouterr().err
+    assert data(folder, "target-0")["modes"]["full"]["pictures"] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("cell", ["nan", "1e999", "x"])

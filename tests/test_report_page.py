@@ -15,10 +15,13 @@ from cmcbench.__main__ import main
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 INSTALL = "apt-get install -y chromium chromium-driver"
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>\u2028\u202eright to left"
+HOSTILE = (
+    "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>\u2028\u202eright to left"
+)
 HOSTILE_TARGET = "<svg onload=document.title='owned'>"
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1280,900",
 )  # fmt: skip
 
@@ -36,7 +39,15 @@ def page(tmp_path_factory):
     made.target(folder, "real", digests, {"full": 0.02, "image": 0.018, "pixel": 0.004, "text": 0.002}, level=2.5)
     made.target(folder, "sdxl", digests, {"full": 0.021, "text": 0.002}, lacking=3, nominal=True)
     made.target(folder, "floor", digests, {"image": 0.02}, baseline=True, level=1.0)
-    made.target(folder, HOSTILE_TARGET, digests, {"full": 0.02, "text": 0.002}, captions="evil", level=1.5, manifest={"model_dir": HOSTILE})
+    made.target(
+        folder,
+        HOSTILE_TARGET,
+        digests,
+        {"full": 0.02, "text": 0.002},
+        captions="evil",
+        level=1.5,
+        manifest={"model_dir": HOSTILE},
+    )
     assert main(["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT")]) == 0
     return (folder / "Result" / "report" / "index.html").as_uri()
 
@@ -94,12 +105,17 @@ class Browser:
         return self.js("[...document.querySelectorAll(arguments[0])].map(each => each.textContent)", selector)
 
     def type(self, selector, text):
-        self.js("(each => { each.value = arguments[1]; each.dispatchEvent(new Event('input')) })(document.querySelector(arguments[0]))", selector, text)
+        self.js(
+            "(each => { each.value = arguments[1]; each.dispatchEvent(new Event('input')) })(document.querySelector(arguments[0]))",
+            selector,
+            text,
+        )
 
     def choose(self, within, label, value):
         """Choose in the list that a label names."""
         self.js(
-            "(list => { list.value = arguments[2]; list.dispatchEvent(new Event('change')) })([...document.querySelectorAll(`${arguments[0]} label`)]"
+            "(list => { list.value = arguments[2]; list.dispatchEvent(new Event('change')) })"
+            "([...document.querySelectorAll(`${arguments[0]} label`)]"
             ".find(each => each.firstChild.textContent === arguments[1]).querySelector('select'))",
             within, label, value,
         )  # fmt: skip
@@ -124,7 +140,9 @@ class Browser:
             self.js("document.getElementById(arguments[0]).scrollIntoView()", part)
             time.sleep(0.1)
         self.gallery()
-        self.wait("document.querySelector('#radar canvas') && document.querySelector('#rate-body canvas') && document.querySelector('#distributions-body canvas')")
+        self.wait(
+            "['#radar', '#rate-body', '#distributions-body'].every(each => document.querySelector(`${each} canvas`))"
+        )
 
 
 ROWS = "#leaderboard-table tbody tr"
@@ -151,7 +169,9 @@ def test_it_opens_from_disk_with_all_parts_and_no_error(desktop):
 def test_a_link_leads_where_it_says(desktop):
     browser = desktop(width=390)
     browser.click("header.top nav a[href='#images']")
-    browser.wait("document.querySelector('.gallery') && Math.abs(document.getElementById('images').getBoundingClientRect().top - 96) < 4")
+    browser.wait(
+        "document.querySelector('.gallery') && Math.abs(document.getElementById('images').getBoundingClientRect().top - 96) < 4"
+    )
     browser.wait("document.querySelector('nav [aria-current]')?.textContent === 'Images'")
     browser.click("header.top nav a[href='#leaderboard']")
     browser.wait("document.querySelector('nav [aria-current]')?.textContent === 'Leaderboard'")
@@ -162,11 +182,17 @@ def test_only_own_files_are_allowed(desktop):
     policy = browser.js("document.querySelector('meta[http-equiv=Content-Security-Policy]').content")
     assert "default-src 'none'" in policy and "unsafe" not in policy and "*" not in policy
     blocked = browser.driver.execute_async_script(
-        "const done = arguments[0]; addEventListener('securitypolicyviolation', event => done(event.effectiveDirective), { once: true });"
+        "const done = arguments[0];"
+        "addEventListener('securitypolicyviolation', event => done(event.effectiveDirective), { once: true });"
         "const each = new Image(); each.src = 'https://example.org/x.png'; document.body.append(each)"
     )
     assert blocked == "img-src"
-    assert browser.js("(() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken' } catch (error) { return error.name } })()") == "TypeError"
+    assert (
+        browser.js(
+            "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken' } catch (error) { return error.name } })()"
+        )
+        == "TypeError"
+    )
 
 
 def test_hostile_names_and_captions_are_text(desktop):
@@ -205,8 +231,21 @@ def test_the_leaderboard_filters(desktop):
     browser.type("#leaderboard-bar input", "")
     browser.js("[...document.querySelectorAll('#leaderboard-bar .chip')].find(each => each.textContent === 'published').click()")
     assert sorted(browser.texts(NAMES)) == sorted(["real", "sdxl", "floor", HOSTILE_TARGET])
-    marks = dict(zip(browser.texts(NAMES), browser.js(f"[...document.querySelectorAll('{ROWS}')].map(row => [...row.querySelectorAll('.badge')].map(each => each.textContent))")))
-    assert marks == {"real": [], "sdxl": ["partial", "nominal rate"], "floor": ["baseline decoder and captions", "single mode"], HOSTILE_TARGET: []}
+    marks = dict(
+        zip(
+            browser.texts(NAMES),
+            browser.js(
+                f"[...document.querySelectorAll('{ROWS}')]"
+                ".map(row => [...row.querySelectorAll('.badge')].map(each => each.textContent))"
+            ),
+        )
+    )
+    assert marks == {
+        "real": [],
+        "sdxl": ["partial", "nominal rate"],
+        "floor": ["baseline decoder and captions", "single mode"],
+        HOSTILE_TARGET: [],
+    }
     browser.choose("#leaderboard", "Content", "SCI")
     assert "10" not in browser.texts(f"{ROWS} td:nth-child(4)")[0] and len(browser.texts(NAMES)) == 4
 
@@ -228,9 +267,13 @@ def test_the_views_of_the_leaderboard(desktop):
 def test_every_chart_is_there_as_a_table(desktop):
     browser = desktop()
     browser.all_drawn()
-    assert browser.js("[...document.querySelectorAll('canvas')].every(each => each.getAttribute('aria-label') && each.width > 100)")
+    assert browser.js(
+        "[...document.querySelectorAll('canvas')].every(each => each.getAttribute('aria-label') && each.width > 100)"
+    )
     assert len(browser.texts("#radar .as-table thead th")) == 9 and "real" in browser.texts("#radar .as-table tbody th")
-    assert "0.0200 nominal" not in browser.texts("#rate-body td") and any("nominal" in text for text in browser.texts("#rate-body td"))
+    assert "0.0200 nominal" not in browser.texts("#rate-body td") and any(
+        "nominal" in text for text in browser.texts("#rate-body td")
+    )
     browser.click("#distributions-bar [data-key=histograms]")
     browser.click("#rate-bar [data-key=linear]")
     assert len(browser.texts("#distributions-body tbody tr")) == 3 and browser.errors() == []
@@ -256,7 +299,10 @@ def test_images_are_ordered_and_filtered(desktop):
     assert browser.texts(title) == [f"SCI_game_{number:03d}.png" for number in range(4)]
     browser.type("#images-bar input", "caption of sci_game_002")
     assert browser.texts(title) == ["SCI_game_002.png"] and len(browser.texts(".gallery .strip figure")) == 9
-    browser.js("[...document.querySelectorAll('#images-bar .chip')].filter(each => ['Image', 'floor'].includes(each.textContent)).forEach(each => each.click())")
+    browser.js(
+        "[...document.querySelectorAll('#images-bar .chip')]"
+        ".filter(each => ['Image', 'floor'].includes(each.textContent)).forEach(each => each.click())"
+    )
     assert len(browser.texts(".gallery .strip figure")) == 7
     browser.type("#images-bar input", "nothing of that kind")
     assert "No image fits" in browser.texts("#images-body")[0]
@@ -280,7 +326,10 @@ def test_pictures_are_walked_through_and_wiped_by_keys(desktop):
     labels = browser.texts("#viewer .bar label:nth-of-type(2) option")
     assert labels[:3] == ["Original", "Pixel reference", "Image reference"] and len(labels) == 12
     browser.choose("#viewer", "Right", "reference-pixel reference")
-    assert "Pixel%20" not in browser.js("document.querySelector('#viewer img.after').src") and browser.texts("#viewer .tag") == ["Original", "Pixel reference"]
+    assert "Pixel%20" not in browser.js("document.querySelector('#viewer img.after').src") and browser.texts("#viewer .tag") == [
+        "Original",
+        "Pixel reference",
+    ]
     assert browser.js("document.querySelector('#viewer img.after').alt") == "pixel reference of NSI_pgc_000.png"
     browser.click("#viewer [data-key='2']")
     assert browser.js("document.querySelector('#viewer .stage').getBoundingClientRect().width") == 120
@@ -294,7 +343,9 @@ def test_a_phone_is_wide_enough(desktop):
     browser.all_drawn()
     for view in ("overall", "modes", "t2i"):
         browser.click(f"#leaderboard-bar [data-key={view}]")
-        assert browser.js("[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]") == [360, 360, 360], view
+        assert browser.js("[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]") == [360, 360, 360], (
+            view
+        )
     browser.choose("#leaderboard", "Sort by", "name")
     assert browser.texts(NAMES)[0] == HOSTILE_TARGET
     browser.click(".gallery .thumb")
@@ -317,7 +368,10 @@ def test_both_schemes_are_readable(desktop, scheme):
     assert browser.js("document.documentElement.dataset.theme") == scheme
     for ink in ("--ink", "--muted", "--accent"):
         for ground in ("--paper", "--surface", "--sunk"):
-            assert contrast(browser.js("CMC.css(arguments[0])", ink), browser.js("CMC.css(arguments[0])", ground)) >= 4.5, (ink, ground)
+            assert contrast(browser.js("CMC.css(arguments[0])", ink), browser.js("CMC.css(arguments[0])", ground)) >= 4.5, (
+                ink,
+                ground,
+            )
     for place in range(8):
         assert contrast(browser.js("CMC.css(arguments[0])", f"--c{place}"), browser.js("CMC.css('--surface')")) >= 3, place
     browser.click("#theme")

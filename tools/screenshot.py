@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """A picture of a report page as headless Chromium shows it, for the documentation.
 
 python tools/screenshot.py demo/Result/report docs/report.png [--dark] [--size 1280x860] [--section images]
@@ -25,7 +24,9 @@ def main() -> None:
     chosen = options.parse_args()
     width, height = (int(side) for side in chosen.size.split("x"))
     with tempfile.TemporaryDirectory() as profile:
-        shoot((chosen.report / "index.html").resolve().as_uri(), chosen.output, width, height, chosen.dark, chosen.section, profile)
+        shoot(
+            (chosen.report / "index.html").resolve().as_uri(), chosen.output, width, height, chosen.dark, chosen.section, profile
+        )
 
 
 def shoot(address: str, output: Path, width: int, height: int, dark: bool, section: str, profile: str) -> None:
@@ -34,11 +35,21 @@ def shoot(address: str, output: Path, width: int, height: int, dark: bool, secti
 
     flags = webdriver.ChromeOptions()
     flags.binary_location = shutil.which("chromium") or ""
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars", f"--user-data-dir={profile}"):
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--hide-scrollbars",
+        f"--user-data-dir={profile}",
+    ):
         flags.add_argument(flag)
     browser = webdriver.Chrome(options=flags, service=webdriver.ChromeService(shutil.which("chromedriver")))
     try:
-        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)

@@ -136,7 +136,9 @@ def _how(asked: str, pictures: Iterable[Any]) -> str:
 
 
 def _assets() -> dict[str, bytes]:
-    files = {f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes() for path in sorted(ASSETS.rglob("*")) if path.is_file()}
+    files = {
+        f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes() for path in sorted(ASSETS.rglob("*")) if path.is_file()
+    }
     files["index.html"] = files.pop("page/index.html")
     return files
 
@@ -145,9 +147,15 @@ def _check_ours(output: Path) -> None:
     """Raises BadInput where the report's folder holds what is not of a report."""
     if output.exists() and not output.is_dir():
         raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
-    there = [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))] if output.is_dir() else []
+    there = (
+        [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))]
+        if output.is_dir()
+        else []
+    )
     if there and RECORD not in there:
-        raise BadInput(f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another folder.")
+        raise BadInput(
+            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another folder."
+        )
 
 
 def _safe(names: Any) -> Iterator[str]:

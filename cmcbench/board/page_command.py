@@ -19,7 +19,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     results = Path(options.results)
     if not results.is_dir():
-        raise BadInput(f"--results {results}: there is no such folder. Score a target with: python script-evaluate.py --target NAME")
+        raise BadInput(
+            f"--results {results}: there is no such folder. Score a target with: python script-evaluate.py --target NAME"
+        )
     truth = Path(options.ground_truth)
     if not truth.is_dir():
         say(f"note: there is no folder {truth}; the report shows no ground truth. Name it with --ground_truth.")
@@ -47,7 +49,10 @@ def _write(
         Path(output) if output else results / "report", targets or [], pictures, most, report,
     ))  # fmt: skip
     if done.skipped:
-        say(f"note: {done.skipped} thumbnails are not made yet, the report is slower so. Make them with: python -m cmcbench report --results {results}")
+        say(
+            f"note: {done.skipped} thumbnails are not made yet, the report is slower so. "
+            f"Make them with: python -m cmcbench report --results {results} --ground_truth {truth}"
+        )
     shown = {
         COPIES: "with copies of all pictures: the folder can be sent as it is",
         LINKS: "with links to the pictures where they lie: to send the folder, make it with --pictures copies",
@@ -59,14 +64,18 @@ def _write(
 def _parser():
     options = parser("The report page of scored targets: one folder, index.html in it, that opens from disk with no network.")
     options.add_argument("--results", default="./Result/", help="folder that holds the targets")
-    options.add_argument("--targets", nargs="+", default=[], metavar="NAME", help="only these; patterns such as 'real*' (empty: all scored ones)")
+    options.add_argument(
+        "--targets", nargs="+", default=[], metavar="NAME", help="only these; patterns such as 'real*' (empty: all scored ones)"
+    )
     options.add_argument("--ground_truth", default="./GT/", help="folder of the ground truth")
     options.add_argument("--ref_dir", default="", help="folder of the references (empty: Ref beside --results)")
     options.add_argument("--text", default="", help="folder of the captions (empty: Text beside --results)")
     options.add_argument("--output", default="", help="the report's folder (empty: report in --results)")
     options.add_argument(
-        "--pictures", choices=(AUTO, COPIES, LINKS, THUMBS), default=AUTO,
-        help="pictures in full size: copies go with the folder, links need the pictures where they lie, thumbs shows small ones only; "
+        "--pictures",
+        choices=(AUTO, COPIES, LINKS, THUMBS),
+        default=AUTO,
+        help="in full size: copies go with the folder, links need the pictures where they lie, thumbs shows small ones only; "
         "auto copies up to 1 GiB and links beyond it",
     )
     return options

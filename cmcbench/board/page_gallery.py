@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional
 from ..dataset import content
 from .page_data import Target
 from .page_pictures import Made, Picture
-from .page_tables import ORDER, PAIR, content_groups
+from .page_tables import ORDER, content_groups
 
 FEATURED = ("typical", "best", "worst")
 
@@ -35,7 +35,9 @@ class Gallery:
                 names.setdefault(stem, row.name)
         stems = sorted(names)
         known = {kind: {stem: path for stem, path in files.items() if stem in names} for kind, files in references.items()}
-        return cls(targets, {stem: truth[stem] for stem in stems if stem in truth}, {k: v for k, v in known.items() if v}, stems, names)
+        return cls(
+            targets, {stem: truth[stem] for stem in stems if stem in truth}, {k: v for k, v in known.items() if v}, stems, names
+        )
 
     def folders(self) -> dict[tuple[str, ...], dict[str, Path]]:
         """Where pictures lie below the report's pictures -> stem -> file."""
@@ -81,7 +83,11 @@ def target_data(gallery: Gallery, target: Target, made: Mapping[Picture, Made]) 
             "bpp": [_rounded(row.bpp) if row else None for row in rows],
             "bits": [row.bits if row else None for row in rows],
             # The scores are of another picture than the one that is shown
-            "changed": [place for place, stem in enumerate(gallery.stems) if _changed(files.get(stem), rows[place], made, ("targets", target.key, mode))],
+            "changed": [
+                place
+                for place, stem in enumerate(gallery.stems)
+                if _changed(files.get(stem), rows[place], made, ("targets", target.key, mode))
+            ],
         }
     return {"modes": modes, "captions": [target.texts.get(stem, "") for stem in gallery.stems]}
 
@@ -116,7 +122,10 @@ def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[
                         found.reverse()
                     picks = (found[len(found) // 2], found[0], found[-1])
                     kinds = FEATURED if len(found) >= 3 else FEATURED[:1]
-                    return [{**pick, "kind": kind, "target": place, "mode": mode, "metric": metric["name"]} for kind, pick in zip(kinds, picks)]
+                    return [
+                        {**pick, "kind": kind, "target": place, "mode": mode, "metric": metric["name"]}
+                        for kind, pick in zip(kinds, picks)
+                    ]
     return []
 
 

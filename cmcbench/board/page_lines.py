@@ -18,17 +18,19 @@ def lines_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
     places = {target.folder: place for place, target in enumerate(targets)}
     found = []
     for view in ("", *leaderboard.VIEWS):
-        found += [_line(line, places[line.folder]) for line in leaderboard.collect(results, view, i2t=True)[0] if line.folder in places]
+        found += [
+            _line(line, places[line.folder]) for line in leaderboard.collect(results, view, i2t=True)[0] if line.folder in places
+        ]
     return found + [_line(line, None) for table in (published.T2I, published.I2T) for line in published_lines(table)]
 
 
 def _line(line: Line, place: Optional[int]) -> dict[str, Any]:
     """A row without what it does not have. target: its place among the page's targets."""
     row = {
-        "target": place, "name": line.target, "mode": line.mode, "table": line.table, "content": line.content, "status": line.status,
-        "n": line.n, "of": line.of, "baseline": line.baseline, "encoder": line.encoder, "decoder": line.decoder, "modes": line.modes,
-        "nominal": line.nominal, "cells": _figures(line.cells), "overall": _figure(line.overall), "low": _figures(line.low),
-        "high": _figures(line.high), "ranks": line.ranks, "places": line.places, "among": line.among_published,
+        "target": place, "name": line.target, "mode": line.mode, "table": line.table, "content": line.content,
+        "status": line.status, "n": line.n, "of": line.of, "baseline": line.baseline,
+        "encoder": line.encoder, "decoder": line.decoder, "modes": line.modes, "nominal": line.nominal, "cells": _figures(line.cells), "overall": _figure(line.overall),
+        "low": _figures(line.low), "high": _figures(line.high), "ranks": line.ranks, "places": line.places, "among": line.among_published,
         "bpp": _figure(line.bpp), "ratio": _figure(line.ratio), "encode": _figure(line.encode_seconds),
         "decode": _figure(line.decode_seconds), "memory": line.peak_memory,
     }  # fmt: skip
@@ -55,7 +57,8 @@ def curves_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
             "label": curve.label, "group": curve.group, "codec": curve.codec, "modes": curve.through_modes,
             "points": [
                 {
-                    "target": point.target, "mode": point.mode, "bpp": short(point.bpp), "nominal": point.nominal, "n": point.n, "of": point.of,
+                    "target": point.target, "mode": point.mode, "bpp": short(point.bpp), "nominal": point.nominal,
+                    "n": point.n, "of": point.of,
                     "values": _figures(point.values), "downscaled": point.downscaled,
                 }
                 for point in curve.points
@@ -63,4 +66,3 @@ def curves_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
         }
         for curve in found
     ]  # fmt: skip
-

@@ -11,9 +11,10 @@ from .page_data import PLAIN, Target, number
 PAIR = ("topiq_fr", "topiq_nr")
 ORDER = [*MODES, PLAIN]
 LABELS = {
-    "topiq_fr": "TOPIQ FR", "topiq_nr": "TOPIQ NR", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "psnr": "PSNR", "piqe": "PIQE", "lpips": "LPIPS",
-    "clipsim": "CLIPSIM", "clipiqa": "CLIP-IQA", "liqe": "LIQE", "fid": "FID", "vif": "VIF", "fsim": "FSIM", "gmsd": "GMSD", "vsi": "VSI",
-    "niqe": "NIQE", "brisque": "BRISQUE", "dists": "DISTS", "cw_ssim": "CW-SSIM",
+    "topiq_fr": "TOPIQ FR", "topiq_nr": "TOPIQ NR", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "psnr": "PSNR",
+    "piqe": "PIQE", "lpips": "LPIPS", "clipsim": "CLIPSIM", "clipiqa": "CLIP-IQA", "liqe": "LIQE", "fid": "FID",
+    "vif": "VIF", "fsim": "FSIM", "gmsd": "GMSD", "vsi": "VSI", "niqe": "NIQE", "brisque": "BRISQUE", "dists": "DISTS",
+    "cw_ssim": "CW-SSIM",
 }  # fmt: skip
 BINS = 24
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -24,7 +25,12 @@ def metrics(targets: Iterable[Target]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for target in targets:
         for name, about in target.summary["metrics"].items():
-            each = {"name": name, "label": LABELS.get(name, name), "kind": str(about["kind"]), "lower": bool(about["lower_is_better"])}
+            each = {
+                "name": name,
+                "label": LABELS.get(name, name),
+                "kind": str(about["kind"]),
+                "lower": bool(about["lower_is_better"]),
+            }
             if any(mode["metrics"].get(name, {}).get("set") for mode in target.summary["modes"].values()):
                 each["set"] = True  # of a set of images: no score of a single one
             found.setdefault(name, each)
@@ -78,16 +84,21 @@ def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     for mode, each in modes.items():
         each = each if isinstance(each, dict) else {}
         inputs = each.get("inputs")
-        counted[mode] = {**{key: value for key, value in each.items() if key != "inputs"}, "images": len(inputs) if isinstance(inputs, dict) else 0}
+        counted[mode] = {
+            **{key: value for key, value in each.items() if key != "inputs"},
+            "images": len(inputs) if isinstance(inputs, dict) else 0,
+        }
     return {**manifest, "modes": counted} if manifest else {}
 
 
 def _caption_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: len(value) if key in ("images", "usage") and isinstance(value, dict) else value for key, value in manifest.items()}
+    return {
+        key: len(value) if key in ("images", "usage") and isinstance(value, dict) else value for key, value in manifest.items()
+    }
 
 
 def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]:
-    """metric -> {"edges": BINS + 1 borders, "rows": [{"target", "mode", "n", "quantiles", "counts"}]} of the scores of single images."""
+    """metric -> {"edges": BINS + 1 borders, "rows": [{"target", "mode", "n", "quantiles", "counts"}]}, of single images' scores."""
     import numpy as np
 
     found = {}

@@ -35,6 +35,8 @@
       (entries) => {
         for (const entry of entries) entry.isIntersecting ? seen.add(entry.target.id) : seen.delete(entry.target.id);
         const current = links.find((link) => seen.has(link.hash.slice(1)));
+        const nav = links[0].parentNode; // on a phone it is wider than the window
+        if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft - nav.clientWidth / 3;
         for (const link of links)
           link === current ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current");
       },
