@@ -28,11 +28,11 @@ def _line(line: Line, place: Optional[int]) -> dict[str, Any]:
     """A row without what it does not have. target: its place among the page's targets."""
     row = {
         "target": place, "name": line.target, "mode": line.mode, "table": line.table, "content": line.content,
-        "status": line.status, "n": line.n, "of": line.of, "baseline": line.baseline,
-        "encoder": line.encoder, "decoder": line.decoder, "modes": line.modes, "nominal": line.nominal, "cells": _figures(line.cells), "overall": _figure(line.overall),
-        "low": _figures(line.low), "high": _figures(line.high), "ranks": line.ranks, "places": line.places, "among": line.among_published,
-        "bpp": _figure(line.bpp), "ratio": _figure(line.ratio), "encode": _figure(line.encode_seconds),
-        "decode": _figure(line.decode_seconds), "memory": line.peak_memory,
+        "status": line.status, "n": line.n, "of": line.of, "baseline": line.baseline, "encoder": line.encoder,
+        "decoder": line.decoder, "modes": line.modes, "nominal": line.nominal, "cells": _figures(line.cells),
+        "overall": _figure(line.overall), "low": _figures(line.low), "high": _figures(line.high), "ranks": line.ranks,
+        "places": line.places, "among": line.among_published, "bpp": _figure(line.bpp), "ratio": _figure(line.ratio),
+        "encode": _figure(line.encode_seconds), "decode": _figure(line.decode_seconds), "memory": line.peak_memory,
     }  # fmt: skip
     return {key: value for key, value in row.items() if value is not None and value is not False and value not in ("", {})}
 
