@@ -123,7 +123,8 @@ def _comparable(found: dict[str, dict[str, Measure]], wanted: Optional[list[str]
     if wanted is not None:
         unknown = [name for name in wanted if name not in names]
         if unknown:
-            raise BadInput(f"--metrics {', '.join(map(ascii, unknown))}: no target has it. There are: {', '.join(sorted(names)) or 'none'}.")
+            there = ", ".join(map(printable, sorted(names))) or "none"
+            raise BadInput(f"--metrics {', '.join(map(ascii, unknown))}: no target has it. There are: {there}.")
         names &= set(wanted)
     order = {name: place for place, name in enumerate(PUBLISHED_ORDER)}
     chosen = {}
@@ -172,7 +173,8 @@ def _common(raws: list[Raw]) -> list[Image]:
             return sorted(shared)
         # Another ground truth under the same names, or other images: the point whose images the fewest others have
         odd = min(raws, key=lambda raw: (sum(votes[image] for image in raw.samples) / len(raw.samples), raw.target, raw.mode))
-        say(f"note: {odd.target}: {odd.mode} is left out: no image, scored against the same ground truth, is common to it and the others.")
+        reason = "no image, scored against the same ground truth, is common to it and the others"
+        say(f"note: {odd.target}: {odd.mode} is left out: {reason}.")
         raws.remove(odd)
         votes.subtract(odd.samples.keys())
     return []

@@ -50,7 +50,8 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         width = max(PANEL[0] * columns, 4.4)
-        per_row = 2 * columns
+        longest = max(len(_short(curve.label)) for curve in curves)
+        per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
         caption = textwrap.wrap(_caption(curves), int(width * 17))
         foot = LINE * (-(-len(curves) // per_row) + len(caption) + 0.8)
         figure = Figure(figsize=(width, PANEL[1] * len(rows) + foot), layout="constrained")
@@ -64,7 +65,8 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
                 else:
                     panel.set_axis_off()
         _legend(figure, curves, per_row, share)
-        figure.text(0.5, 0.05 / figure.get_figheight(), "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
+        low = 0.05 / figure.get_figheight()
+        figure.text(0.5, low, "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
         _fix_layout(figure)
         return {ending: _saved(figure, ending) for ending in ("png", "svg")}
 

@@ -141,7 +141,9 @@ def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
-def _enter(cells: dict[str, str], line: int, raws: dict[str, Raw], metrics: list[str], scales: dict[tuple[str, str], int]) -> None:
+def _enter(
+    cells: dict[str, str], line: int, raws: dict[str, Raw], metrics: list[str], scales: dict[tuple[str, str, str], int]
+) -> None:
     """Put a row of scores.csv among the samples of its mode. Rows without a rate are no samples."""
     raw = raws.get(cells["mode"])
     if raw is None:

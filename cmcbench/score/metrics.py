@@ -66,7 +66,8 @@ def _check_name(name: str) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, [*GROUPS, *OWN, *known], n=3, cutoff=0.5)
         hint = f" Near: {', '.join(near)}." if near else ""
-        raise BadInput(f"--metrics: there is no metric {name!r}.{hint} Known: {', '.join(GROUPS)}, clipsim, and those of pyiqa.list_models().")
+        own = ", ".join((*GROUPS, *OWN))
+        raise BadInput(f"--metrics: there is no metric {name!r}.{hint} Known: {own}, and those of pyiqa.list_models().")
     if known[name].get("metric_mode") not in ("FR", "NR") or "fid" in name or name == "inception_score":
         raise BadInput(f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there is fid.")
 

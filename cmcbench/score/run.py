@@ -157,8 +157,9 @@ class _Work:
         return [metric for metric in self.metrics if metric.name not in row.scores]
 
     def make_ready(self, anew: bool) -> None:
-        """Load the metrics that something lacks, or all where they are made anew. What cannot be made ready is reported by name and left out of the run.
+        """Load the metrics that something lacks, or all where they are made anew.
 
+        What cannot be made ready is reported by name and left out of the run.
         Raises BadInput or RunFailed where nothing is left.
         """
         rows = [ledger.rows[key] for ledger in self.ledgers for key in self._keys(ledger)]

@@ -46,7 +46,8 @@ def refused(work: Missing, chosen: set[str]) -> str:
     if not chosen >= set(pairs):
         return f"{work.metric.name} is a measure of the whole set, so it is not made with --images or --subset"
     if len(pairs) < work.metric.smallest:
-        return f"{work.metric.name} needs {work.metric.smallest} images or more to tell anything, and {work.where} has {len(pairs)}"
+        least = f"{work.metric.name} needs {work.metric.smallest} images or more to tell anything"
+        return f"{least}, and {work.where} has {len(pairs)}"
     return ""
 
 
