@@ -24,31 +24,33 @@ $(VENV)/ready-test: $(VENV)/ready-demo requirements-test.txt
 	@touch $@
 
 DEMO := demo
-EVALUATE := $(BIN)/python script-evaluate.py --gt_path samples/GT --metrics ms_ssim,piqe --target_path $(DEMO)/Result
+RUN := $(BIN)/python
+FROM := --ground_truth samples/GT
 
-# The three steps with the baselines, whose weights come inside packages: no GPU, no network, no download
+# The three steps with the baselines, whose weights come inside packages, and picture codecs to compare with: no GPU, no
+# network, no download.
 # passive: threads that wait would otherwise spin, at the cost of whatever else runs on the machine
 demo: export OMP_WAIT_POLICY := passive
 demo: $(VENV)/ready-demo
-	$(BIN)/python script-i2t.py --ground_truth samples/GT --output_path $(DEMO)/Text --model_name tags \
-	  --references --ref_dir $(DEMO)/Ref
-	$(BIN)/python script-t2i.py --ground_truth samples/GT --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
+	$(RUN) script-i2t.py $(FROM) --output_path $(DEMO)/Text --model_name tags --references --ref_dir $(DEMO)/Ref
+	$(RUN) script-t2i.py $(FROM) --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
 	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name reference
-	$(BIN)/python script-t2i.py --ground_truth samples/GT --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
+	$(RUN) script-t2i.py $(FROM) --ref_dir $(DEMO)/Ref --output_path $(DEMO)/Result \
 	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name realesrgan
-	$(EVALUATE)/reference+tags
-	$(EVALUATE)/realesrgan+tags
-	@$(BIN)/python tools/side_by_side.py --output $(DEMO)/pictures.png --width 220 \
+	$(RUN) -m cmcbench codec vvc hevc av1 --bpp 0.02 0.05 0.1 $(FROM) --output_path $(DEMO)/Result
+	$(RUN) -m cmcbench codec jpeg --bpp 0.05 0.1 0.2 $(FROM) --output_path $(DEMO)/Result
+	$(RUN) script-evaluate.py --results $(DEMO)/Result --target all --gt_path samples/GT --metrics ms_ssim,piqe
+	$(RUN) -m cmcbench curves --results $(DEMO)/Result
+	@$(RUN) tools/side_by_side.py --output $(DEMO)/pictures.png --width 220 \
 	  --images NSI_pgc_000,NSI_pgc_002,NSI_ugc_001,SCI_game_000,SCI_screen_002 "ground truth=samples/GT" \
 	  "Ref/pixel=$(DEMO)/Ref/pixel" "Ref/image=$(DEMO)/Ref/image" "realesrgan=$(DEMO)/Result/realesrgan+tags/image"
 	@echo; cat $(DEMO)/Result/leaderboard.md
 	@echo "side by side:    $(DEMO)/pictures.png"
-	@echo "captions:        $(DEMO)/Text/tags.csv"
-	@echo "references:      $(DEMO)/Ref/image $(DEMO)/Ref/pixel"
-	@echo "reconstructions: $(DEMO)/Result/realesrgan+tags $(DEMO)/Result/reference+tags"
+	@echo "curves:          $(DEMO)/Result/curves/"
+	@echo "Open this page:  file://$(CURDIR)/$(DEMO)/Result/report/index.html"
 
 test: $(VENV)/ready-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py

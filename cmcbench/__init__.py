@@ -1,3 +1,3 @@
 """CMC-Bench: measures image compression by language and diffusion models. See README.md."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

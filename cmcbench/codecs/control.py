@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from typing import Callable, Optional
@@ -14,6 +15,8 @@ from .base import Codec, NoRoom
 SCALES = (1, 2, 4)  # what a picture's sides may be divided by where its codec cannot go as low as the budget
 ENOUGH = 0.8  # of a budget; where less is used, finer levels are tried too, since some codecs' bits do not only grow
 TRIED = 4  # levels beyond the first that is over the budget
+FIRST_STEP = 8  # levels above the coarsest
+LINES = 2  # drawn before the interval must have halved; then it is halved
 
 
 @dataclass(frozen=True)
@@ -76,25 +79,52 @@ class Search:
     def _finest_within(self, budget: float, best: Coded) -> Coded:
         """Search for the finest level within the budget, from `best`, which is within it.
 
-        Steps outwards before it bisects: low rates lie near level 0, and fine levels cost an encoder the most time.
+        The next level is where a curve through the last two codings meets the budget: a few encodings close to it
+        instead of several far above it, which cost an encoder the most time.
         """
 
         def fits(trial: Optional[Coded]) -> bool:
             return trial is not None and trial.bits <= budget
 
         finest, scale = self.codec.finest, best.scale
-        low, high, step = best.level, finest + 1, 8  # low fits; high does not, or is past the end
+        low, high = best.level, finest + 1  # low fits; high does not, or is past the end
+        before, over = None, None  # the coding that fitted before `best`, and the one at `high`
+        lines, wide = 0, high - low  # lines drawn since low and high were `wide` apart
         while high - low > 1:
-            middle = min(low + step, finest) if step else (low + high) // 2
-            trial = self.coded(middle, scale)
-            if fits(trial):
-                low, best, step = middle, trial, step * 2
+            if 2 * (high - low) <= wide:
+                lines, wide = 0, high - low
+            if over is not None and lines < LINES:
+                step, lines = _levels(best, over, budget, high - low - 1), lines + 1
+            elif high <= finest:
+                step = (high - low) // 2
+            elif before is not None:
+                step = _levels(before, best, budget, 4 * (best.level - before.level))
             else:
-                high, step = middle, 0
+                step = FIRST_STEP
+            trial = self.coded(min(low + max(1, step), high - 1), scale)
+            if fits(trial):
+                before, best, low = best, trial, trial.level
+            else:
+                over, high = trial, min(low + max(1, step), high - 1)
         if best.bits < ENOUGH * budget:
             beyond = (self.coded(level, scale) for level in range(high + 1, min(high + 1 + TRIED, finest + 1)))
             best = max([best, *filter(fits, beyond)], key=lambda coded: (coded.bits, coded.level))
         return best
+
+
+def _levels(first: Coded, second: Coded, budget: float, most: int) -> int:
+    """How far above the last coding that fits the budget is reached, 0 to `most` levels.
+
+    Between two codings: the mean of what a line through the bits and one through their logarithms say, since codecs lie
+    between the two. Beyond both: by the logarithms, and a level more, so that it soon lies between two.
+    """
+    if second.bits <= first.bits:
+        return most
+    growth, apart = math.log(second.bits / first.bits), second.level - first.level
+    if second.bits <= budget:
+        return min(most, 1 + int(math.log(budget / second.bits) / growth * apart))
+    line = (budget - first.bits) / (second.bits - first.bits)
+    return min(most, int((line + math.log(budget / first.bits) / growth) / 2 * apart))
 
 
 def timed(codec: Codec, picture: Image.Image, setting: float, level: int, scale: int) -> Coded:
