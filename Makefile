@@ -50,7 +50,7 @@ demo: $(VENV)/ready-demo
 	@echo "Open this page:  file://$(CURDIR)/$(DEMO)/Result/report/index.html"
 
 test: $(VENV)/ready-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py

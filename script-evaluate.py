@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
     code, targets, options = score(argv)
     for results in dict.fromkeys(target.resolve().parent for target in targets):
         leaderboard.update(results)
-        say(f"The leaderboard is {results / 'leaderboard.md'} and .csv.")
+        say(f"The leaderboard is {results / 'leaderboard.md'}, .csv and .tex.")
         if not options.no_report:
             after_scoring(results, Path(options.gt_path or GROUND_TRUTH))
     if options.submit and targets:

@@ -36,8 +36,7 @@ class Finding:
 
 def main(argv: list[str]) -> int:
     """List the models, or tell what one needs. Returns 0, or 1 where something is missing."""
-    options = parser("The encoders and decoders, and what one needs.")
-    options.prog = "python -m cmcbench models"
+    options = parser("The encoders and decoders, and what one needs.", "models")
     options.add_argument("name", nargs="?", default=None, help="a model's name, or your adapter's file (None: list them all)")
     options.add_argument("--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own)")
     chosen = options.parse_args(argv)

@@ -19,8 +19,7 @@ KEYS = ("area", "what", "state", "text", "remedy")  # of a finding in the JSON, 
 
 def main(argv: list[str]) -> int:
     """Look at the machine and the data. Returns 0 when the three steps can run, 1 when something they need is missing."""
-    options = parser("What is there, what is missing, what it enables, and the command that mends each.")
-    options.prog = "python -m cmcbench doctor"
+    options = parser("What is there, what is missing, what it enables, and the command that mends each.", "doctor")
     options.add_argument("--root", default=".", help="folder that holds GT, Ref, Weight, Text and Result")
     options.add_argument("--torch", action="store_true", help="also import torch and ask it for its devices (some seconds)")
     options.add_argument("--json", action="store_true", help="print JSON, for programs")

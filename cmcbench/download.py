@@ -129,8 +129,7 @@ def _root(root: str) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Fetch the published data set: ground truth, references, TOPIQ weights and captions.")
-    options.prog = "python -m cmcbench download"
+    options = parser("Fetch the published data set: ground truth, references, TOPIQ weights and captions.", "download")
     options.add_argument("parts", nargs="*", type=_part, default=["all"], metavar="PART", help=f"{', '.join(PARTS)}, or all")
     options.add_argument("--root", default=".", help="folder that holds GT, Ref, Weight and Text")
     options.add_argument("--revision", default="main", help="of the data set on the hub: a branch, tag or commit")

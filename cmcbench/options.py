@@ -18,11 +18,15 @@ INSTALL = "pip install -r requirements.txt -c constraints.txt"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def parser(description: str) -> argparse.ArgumentParser:
-    """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous."""
+def parser(description: str, command: str = "") -> argparse.ArgumentParser:
+    """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous.
+
+    command: of `python -m cmcbench`, "" for a script.
+    """
     return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
+        prog=f"python -m cmcbench {command}" if command else None, description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False,
+    )  # fmt: skip
 
 
 def add_choice(arguments: argparse._ActionsContainer) -> None:

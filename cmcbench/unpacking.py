@@ -149,7 +149,7 @@ def _taken(unpacker: Unpacker, mode: str, path: Path) -> Optional[str]:
 
 
 def _parser():
-    options = parser("Unpack what pack wrote: captions, references with their streams, and sizes.")
+    options = parser("Unpack what pack wrote: captions, references with their streams, and sizes.", "unpack")
     options.add_argument("packed", help="the folder with full/, image/, pixel/ or text/, e.g. Packed/NAME")
     options.add_argument("--output_path", default=None, help="folder that Text/ and Ref/ go to (None: Unpacked/NAME)")
     return options

@@ -156,8 +156,7 @@ def _csv(found: Sequence[Comparison]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Compare targets on the same images: differences of means, their intervals, and which are significant.")
-    options.prog = "python -m cmcbench compare"
+    options = parser("Compare targets on the same images: differences, intervals, and which are significant.", "compare")
     options.add_argument("targets", nargs="+", metavar="TARGET", help="two or more names in --results, or folders, that are scored")
     options.add_argument("--results", metavar="FOLDER", default="Result", help="folder of the targets")
     options.add_argument("--metrics", default="", help="only these, separated by commas (empty: all that both targets have)")

@@ -78,8 +78,7 @@ def _write(output: Path, curves: list, anchor: Optional[object], resamples: int)
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Rate-distortion curves, BD-rates and costs of scored targets.")
-    options.prog = "python -m cmcbench curves"
+    options = parser("Rate-distortion curves, BD-rates and costs of scored targets.", "curves")
     options.add_argument("targets", metavar="TARGET", nargs="*", help="names, patterns such as 'vvc@*', or groups (vvc); none: all")
     options.add_argument("--results", default="./Result/", help="folder that holds the scored targets")
     options.add_argument("--anchor", default=None, help=f"the curve that BD-rates are taken against (None: {ANCHOR}, where there is one)")

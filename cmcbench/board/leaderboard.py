@@ -22,8 +22,7 @@ VIEWS = {"types": "By content type", "sources": "By source"}
 
 def main(argv: list[str]) -> int:
     """python -m cmcbench leaderboard."""
-    options = parser("Make the leaderboard of a results folder anew, and print it.")
-    options.prog = "python -m cmcbench leaderboard"
+    options = parser("Make the leaderboard of a results folder anew, and print it.", "leaderboard")
     options.add_argument("--results", metavar="FOLDER", default="Result", help="folder of the targets")
     options.add_argument("--i2t", action="store_true", help="with the encoders' table, of all targets that have full, pixel and text")
     chosen = options.parse_args(argv)

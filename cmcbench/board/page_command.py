@@ -62,7 +62,7 @@ def _write(
 
 
 def _parser():
-    options = parser("The report page of scored targets: one folder, index.html in it, that opens from disk with no network.")
+    options = parser("The report page of scored targets: one folder that opens from disk with no network.", "report")
     options.add_argument("--results", default="./Result/", help="folder that holds the targets")
     options.add_argument(
         "--targets", nargs="+", default=[], metavar="NAME", help="only these; patterns such as 'real*' (empty: all scored ones)"

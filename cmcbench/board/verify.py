@@ -102,8 +102,7 @@ def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> No
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Check a submission: its files, checksums, arithmetic and plausibility, and with pictures at hand these.")
-    options.prog = "python -m cmcbench verify"
+    options = parser("Check a submission: files, checksums, arithmetic, plausibility, and with pictures at hand these.", "verify")
     options.add_argument("file", metavar="FILE.zip", help="what script-evaluate.py --submit wrote")
     options.add_argument(
         "--results", metavar="FOLDER", default="", help="the reconstructions, a folder with full/, image/, ... in it"

@@ -185,7 +185,7 @@ def _enter(result: Path, lengths: dict[tuple[str, str], int]) -> None:
 
 
 def _parser():
-    options = parser("Pack captions and references: one file an image and mode, all that its decoder needs.")
+    options = parser("Pack captions and references: one file an image and mode, all that its decoder needs.", "pack")
     options.add_argument(
         "--result", metavar="NAME", default=None, help="pack what this result was made from, and enter the lengths in its rates.csv"
     )

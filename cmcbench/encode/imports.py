@@ -178,7 +178,7 @@ def _number(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Reconstructions of another program, with their bits, as a target in Result/.")
+    options = parser("Reconstructions of another program, with their bits, as a target in Result/.", "import")
     options.add_argument("folder", metavar="FOLDER", help="the reconstructions, named as the ground truth (endings may differ)")
     options.add_argument(
         "--bits", metavar="FILE.csv", required=True,

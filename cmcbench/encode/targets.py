@@ -197,7 +197,7 @@ def _tell(target: _Target) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Picture codecs as targets: Result/CODEC@RATE/image, the streams that are counted, and rates.csv.")
+    options = parser("Picture codecs as targets: Result/CODEC@RATE/image, the streams that are counted, and rates.csv.", "codec")
     units = ", ".join(f"{name} {codec.unit}" for name, codec in FAMILY.items())
     options.add_argument("names", nargs="+", metavar="CODEC", help=f"one or more of: {', '.join(FAMILY)}")
     rate = options.add_mutually_exclusive_group(required=True)

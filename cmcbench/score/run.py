@@ -159,8 +159,8 @@ class _Work:
     def make_ready(self, anew: bool) -> None:
         """Load the metrics that something lacks, or all where they are made anew.
 
-        What cannot be made ready is reported by name and left out of the run.
-        Raises BadInput or RunFailed where nothing is left.
+        What this machine cannot run is reported by name and left out. Raises RunFailed where nothing is left, BadInput for a
+        file that is there and damaged, which its user would want to mend before hours of scoring.
         """
         rows = [ledger.rows[key] for ledger in self.ledgers for key in self._keys(ledger)]
         needed: list[Union[Metric, SetMetric]] = []
@@ -173,7 +173,7 @@ class _Work:
         for metric in needed:
             try:
                 metric.load(device)
-            except (BadInput, RunFailed) as error:
+            except RunFailed as error:
                 problems[metric.name] = error
         self._leave_out(problems)
         for metric in self.metrics:
