@@ -112,8 +112,11 @@ def _rounded(value: Optional[float]) -> Optional[float]:
 
 
 def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The picture that greets: of the first target with pictures, the image of median score, then the best and the worst."""
-    for place, target in enumerate(gallery.targets):
+    """The picture that greets: of the first target with pictures, the image of median score, then the best and the worst.
+
+    Codecs, which are what the others are compared with, come last.
+    """
+    for place, target in sorted(enumerate(gallery.targets), key=lambda each: "codec" in each[1].manifest):
         for mode in ORDER:
             for metric in metrics:
                 found = _by_score(gallery, target, mode, metric["name"], made)

@@ -6,7 +6,7 @@ import string
 from typing import Callable, Iterable, Sequence
 
 from ..rates import MEASURED, NOMINAL
-from .lines import ORDER, OVERALL, PUBLISHED, WHOLE, Line
+from .lines import ORDER, OVERALL, PUBLISHED, SINGLE, WHOLE, Line
 from .published import PAIR
 from .tables import csv_text, half_width, markdown_table, markdown_text, number
 
@@ -84,8 +84,12 @@ def _csv_score(line: Line, column: str) -> list[object]:
 
 
 def long_markdown(lines: Sequence[Line], names: Sequence[str], metrics: dict[str, bool]) -> str:
-    """The table without its notes. Published rows are not in it: they have a table of their own with the user's."""
+    """The table without its notes. Published rows are not in it: they have a table of their own with the user's.
+
+    Nor is the overall row of a single mode that has no Overall, which would only repeat the mode's.
+    """
     lines = [line for line in lines if not line.published]
+    lines = [line for line in lines if not (line.mode == OVERALL and line.status == SINGLE and line.overall is None)]
     columns = [*names, *([OVERALL] if any(line.overall is not None for line in lines) else [])]
     marks = Marks(lines, columns)
     has_rate = any(line.bpp is not None for line in lines) or not any(line.content for line in lines)

@@ -138,9 +138,12 @@ CMC.parts.push(() => {
     paint();
   }
 
-  // At first: own targets and the best published one, or the best three published.
+  // At first: own targets, those with the most modes before the others, and the best published one, or the best three published.
   function starters(all) {
-    const own = all.filter((each) => each.published === undefined).slice(0, 5),
+    const own = all
+        .filter((each) => each.published === undefined)
+        .sort((one, other) => other.lines.length - one.lines.length)
+        .slice(0, 5),
       published = all.filter((each) => each.published !== undefined);
     return [...own, ...published.slice(0, own.length ? 1 : 3)].map((each) => each.key);
   }
