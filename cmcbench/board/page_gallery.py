@@ -108,7 +108,7 @@ def _paths(gallery: Gallery, files: Mapping[str, Path], place: tuple[str, ...], 
 
 
 def _rounded(value: Optional[float]) -> Optional[float]:
-    return None if value is None else float(f"{value:.6g}")
+    return None if value is None else float(f"{value:.10g}")
 
 
 def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -73,8 +73,8 @@ def _is_finite(value: Any) -> bool:
 
 
 def short(value: float) -> float:
-    """Seven digits: finer than any interval is wide, and half the bytes."""
-    return float(f"{value:.7g}")
+    """Ten digits: the page rounds to four decimals, and fewer would round twice."""
+    return float(f"{value:.10g}")
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ CMC.columns = (() => {
   const { el, score } = CMC;
   const TOPIQ = ["topiq_fr", "topiq_nr"];
 
+  const isCodec = (line) => Boolean(CMC.board.targets[line.target]?.manifest?.codec);
   const marks = [
     [
       "published",
@@ -17,8 +18,9 @@ CMC.columns = (() => {
       "single",
       "single mode",
       "A submission needs two modes: Overall is not ranked",
-      (line) => line.status === "single mode",
+      (line) => line.status === "single mode" && !isCodec(line),
     ],
+    ["codec", "codec", "A picture codec, to compare with", isCodec],
     ["nominal", "nominal rate", "The bits are the protocol's, not counted on a bitstream", (line) => Boolean(line.nominal)],
   ];
   function badges(line) {
@@ -100,6 +102,19 @@ CMC.columns = (() => {
             CMC.bpp(line.bpp),
             line.nominal ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
           ),
+  };
+
+  const rates = {
+    key: "bpps",
+    label: "bpp",
+    title: "Bits per pixel of the ground truth, from the cheapest mode to the dearest",
+    numeric: true,
+    value: (line) => line.bpps?.[0] ?? null,
+    cell: (line) => {
+      if (!line.bpps) return null;
+      const [low, high] = line.bpps.map(CMC.bpp);
+      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : "");
+    },
   };
 
   // A figure with its interval drawn to the column's scale. get(line) -> [value, low, high, rank]
@@ -188,5 +203,5 @@ CMC.columns = (() => {
     };
   }
 
-  return { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, figure, of, dimensions, placeAmong };
+  return { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong };
 })();

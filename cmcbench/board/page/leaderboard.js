@@ -2,7 +2,7 @@
 "use strict";
 CMC.parts.push(() => {
   const { el, board } = CMC;
-  const { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, figure, of, dimensions, placeAmong } =
+  const { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong } =
     CMC.columns;
   const TOPIQ = ["topiq_fr", "topiq_nr"];
   const own = board.lines.filter((line) => line.status !== "published"),
@@ -30,6 +30,14 @@ CMC.parts.push(() => {
     return nominal ? { ...line, nominal } : line;
   }
 
+  // What a row over modes was sent as, in its cheapest mode and its dearest.
+  function withRates(line) {
+    const bpps = own
+      .filter((each) => each.target === line.target && !each.content && line.modes.includes(each.mode))
+      .flatMap((each) => each.bpp ?? []);
+    return bpps.length ? { ...line, bpps: [Math.min(...bpps), Math.max(...bpps)] } : line;
+  }
+
   function rows() {
     const table = state.view === "i2t" ? "i2t" : "t2i";
     const wanted = { overall: "overall", t2i: "overall", i2t: "overall-i2t" }[state.view];
@@ -37,7 +45,7 @@ CMC.parts.push(() => {
       state.content || ((state.view === "overall" || state.view === "modes") && !topiq)
         ? []
         : published.filter((line) => line.table === table);
-    return [...own.map(withNominal), ...beside]
+    return [...own.map(withNominal).map(withRates), ...beside]
       .filter((line) => (line.content ?? "") === state.content)
       .filter((line) => (wanted ? line.mode === wanted : !line.mode.startsWith("overall")))
       .filter((line) => wanted || !state.mode || line.mode === state.mode)
@@ -83,7 +91,7 @@ CMC.parts.push(() => {
           ),
         ]
       : [];
-    return [placeColumn(first), nameColumn, modesColumn, count, ...figures, ...total];
+    return [placeColumn(first), nameColumn, modesColumn, count, rates, ...figures, ...total];
   }
 
   function draw(focus) {
