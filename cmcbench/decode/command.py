@@ -33,12 +33,12 @@ def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
     options = _parser().parse_args(argv)
     report = Report()
+    points = sweep.points(options.strength, options.bpp, options.ref_dir)
     model = create("t2i", options.model_name or MODEL, options.model_dir or None)
     name = short_name(options.model_name or MODEL)
     model_dir = options.model_dir or model.default_dir
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
-    points = sweep.points(options.strength, options.bpp, options.ref_dir)
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
@@ -82,8 +82,6 @@ def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
 
 def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IModel) -> None:
     """Img2img runs steps x strength denoising steps; none at all is refused before anything is loaded."""
-    if not (math.isfinite(strength) and 0 <= strength <= 1):
-        raise BadInput(f"--strength {strength}: must be above 0 and up to 1, or 0 for the mode's own.")
     if strength and not any(model.accepts_strength and mode.strength is not None for mode in modes):
         what = "this model takes none" if not model.accepts_strength else "mode text has no reference to start from"
         raise BadInput(f"--strength {strength:g} has no effect: {what}. Leave it out.")

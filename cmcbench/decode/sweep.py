@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Sequence
@@ -28,8 +29,12 @@ class Point:
 
 
 def points(strengths: Sequence[float], rates: Optional[Sequence[float]], references: str) -> list[Point]:
-    """The points that --strength and --bpp ask for. Raises BadInput for two sweeps at once and for values that share a name."""
+    """The points that --strength and --bpp ask for. Raises BadInput for a strength that is none, for two sweeps at once and
+    for values that share a name."""
     folder = Path(references)
+    for strength in strengths:
+        if not (math.isfinite(strength) and 0 <= strength <= 1):
+            raise BadInput(f"--strength {strength}: must be above 0 and up to 1, or 0 for the mode's own.")
     if rates is None and len(strengths) == 1:
         return [Point("", strengths[0], folder)]
     if rates is not None and len(strengths) > 1:

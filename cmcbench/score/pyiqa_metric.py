@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import os
 import sys
 import types
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from ..errors import BadInput, ImageProblem, RunFailed
 from .metric import Metric
@@ -49,7 +51,8 @@ def create(name: str, device: str) -> Any:
     import torch
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # it tells what it loads
+        # pyiqa asks torch to unpickle whatever is in a weights file; and it prints what it loads
+        with mock.patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
             return import_pyiqa(name).create_metric(name, device=torch.device(device))
     except Exception as error:  # a missing package, no network, a broken download: pyiqa raises what its parts raise
         raise RunFailed(
@@ -96,7 +99,24 @@ def import_pyiqa(metric: str) -> Any:
         elif not hasattr(sys.modules.get(part), "__file__"):
             sys.modules.pop(part, None)
             importlib.import_module(part)
+    _import_clip()
     return importlib.import_module("pyiqa")
+
+
+def _import_clip() -> None:
+    """CLIP, which clipiqa, liqe and others of pyiqa are made of. It wants of pkg_resources, which setuptools no longer
+    brings, only another name of `packaging`."""
+    if "pkg_resources" in sys.modules or importlib.util.find_spec("pkg_resources") is not None:
+        return
+    stand_in = types.ModuleType("pkg_resources")
+    stand_in.packaging = importlib.import_module("packaging")
+    importlib.import_module("packaging.version")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        with contextlib.suppress(ImportError):  # without CLIP the other metrics work
+            importlib.import_module("clip")
+    finally:
+        del sys.modules["pkg_resources"]
 
 
 def _tensor(picture: Any) -> Any:
