@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import re
 import subprocess
-from typing import Optional
+import threading
+from pathlib import Path
+from typing import Iterator, Optional
 
 from ..errors import RunFailed
 from .base import NoRoom
 
 SECONDS = 600  # an ffmpeg that takes longer for one picture hangs
 DECODING = 60  # the same, of decoding
+GLANCE = 0.002  # seconds between two looks at its memory
 NO_ROOM = "Error submitting video frame"  # what ffmpeg says of a picture whose stream outgrows libvvenc's buffer
 
 
@@ -34,21 +39,63 @@ def ffmpeg_program(encoder: str = "libvvenc", what: str = "VVC") -> str:
     return program
 
 
+class Peak(threading.local):
+    """bytes: the most memory that an ffmpeg of this thread has taken since this was set to None; None where none ran, or
+    where the system does not tell (Linux does)."""
+
+    bytes: Optional[int] = None
+
+
+peak = Peak()
+
+
 def ffmpeg(arguments: str, data: bytes, seconds: Optional[float] = None) -> bytes:
     """Run ffmpeg with `data` on its standard input; returns its standard output. Raises RunFailed with its first line.
 
-    seconds: the most that it may take (None: SECONDS).
+    seconds: the most that it may take (None: SECONDS). What memory it took is in `peak`.
     """
     seconds = seconds or SECONDS
     command = [_found()[0], "-v", "error", "-nostdin", *arguments.split()]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     try:
         # a session of its own: Ctrl-C stops this program, which then lets the picture in work end
-        done = subprocess.run(command, input=data, capture_output=True, timeout=seconds, start_new_session=True)
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"ffmpeg took more than {seconds} seconds for one picture") from None
+        process = subprocess.Popen(command, **pipes, start_new_session=True)
     except OSError as error:
         raise RunFailed(f"ffmpeg does not start ({error})") from None
-    if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+    with process, _watched(process.pid):
+        try:
+            output, errors = process.communicate(data, seconds)
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"ffmpeg took more than {seconds} seconds for one picture") from None
+        finally:
+            process.kill()  # does nothing where it has ended
+    if process.returncode != 0:
+        lines = errors.decode("utf-8", "replace").strip().splitlines() or [f"exit code {process.returncode}"]
         raise (NoRoom if NO_ROOM in lines[0] else RunFailed)(f"ffmpeg failed: {lines[0]}")
-    return done.stdout
+    return output
+
+
+@contextlib.contextmanager
+def _watched(pid: int) -> Iterator[None]:
+    """Look at a process's peak memory while it runs, and enter it in `peak`. Its rusage would hold our own peak as well."""
+    seen, ended = [0], threading.Event()
+    watcher = threading.Thread(target=_watch, args=(pid, seen, ended), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        peak.bytes = max(peak.bytes or 0, seen[0]) or None
+
+
+def _watch(pid: int, seen: list[int], ended: threading.Event) -> None:
+    while True:
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:  # no Linux, or the process has ended
+            return
+        kilobytes = re.search(r"^VmHWM:\s*(\d+) kB", status, re.MULTILINE)
+        seen[0] = 1024 * int(kilobytes[1]) if kilobytes else seen[0]  # a process that has just ended has none
+        if ended.wait(GLANCE):
+            return

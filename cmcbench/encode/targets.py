@@ -16,6 +16,7 @@ from typing import Optional
 from PIL import Image
 
 from ..codecs import FAMILY, SCALES, Codec, Coded, Search, create, decoded, timed
+from ..codecs.program import peak
 from ..dataset import choose, list_images, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..options import add_choice, parser, positive
@@ -143,7 +144,7 @@ class _Work:
             if isinstance(result, Exception):
                 self.report.fail(f"{name}/{stem}", f"{self.images[stem].name}: {name}: {result}")
                 continue
-            coded, picture, seconds, setting, note = result
+            coded, picture, spent, setting, note = result
             self.report.converted(self.images[stem].name, note)
             rate = bpp(coded.bits, *picture.size)
             target.scaled[coded.scale] = target.scaled.get(coded.scale, 0) + 1
@@ -151,11 +152,11 @@ class _Work:
                 target.over.append(rate)
             target.output.write(
                 stem, picture, coded.stream, bits=coded.bits, image_bits=coded.bits, encode_seconds=round(coded.seconds, 4),
-                decode_seconds=round(seconds, 4), level=f"{setting:g}", scale=coded.scale,
+                level=f"{setting:g}", scale=coded.scale, **spent,
             )  # fmt: skip
 
     def _image(self, stem: str, targets: list[_Target]) -> list[tuple[_Target, str, object]]:
-        """Code one image for several rates of one codec: for each the coding, its picture, seconds, setting, note, or why not."""
+        """Code one image for several rates of one codec: for each the coding, its picture, time and memory, setting, note, or why not."""
         try:
             image, note = read_rgb(self.images[stem])
         except ImageProblem as error:
@@ -165,9 +166,10 @@ class _Work:
         for target in targets:
             try:
                 coded, setting = self._coded(target, search, image)
-                begun = time.perf_counter()
+                begun, peak.bytes = time.perf_counter(), None
                 picture = decoded(target.codec, coded, image.size)
-                results.append((target, stem, (coded, picture, time.perf_counter() - begun, setting, note)))
+                spent = {"decode_seconds": round(time.perf_counter() - begun, 4), "peak_memory": peak.bytes}
+                results.append((target, stem, (coded, picture, spent, setting, note)))
             except RunFailed as error:
                 results.append((target, stem, error))
         return results
