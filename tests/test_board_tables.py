@@ -289,6 +289,7 @@ def test_latex_holds_names_as_text(tmp_path):
     text = (tmp_path / "leaderboard.tex").read_text()
     assert_latex(text)
     name = latex_text(TORTURE)
+    assert latex_text("Ŧœŧ ŉſ Ł") == "U+0166œU+0167 U+0149U+017F Ł"  # the others have no character in T1
     assert text.count(name) == 4  # target and decoder, in both tables
     assert r"\input" not in text and "\x1b" not in text and "\u202e" not in text and "U+6F22" in text and "é" in text
     for file in ("leaderboard.md", "leaderboard-modes.md"):

@@ -100,6 +100,20 @@ def test_modes_that_one_lacks_are_named_and_overall_is_over_those_of_both(result
     assert "Significant differences: 5 of 5." in " ".join(out.split())
 
 
+def test_a_mode_that_lacks_a_score_is_in_neither_overall(tmp_path):
+    """Else the one's Overall would be over more modes than the other's: equal scores would differ."""
+
+    def score(mode, metric, place):
+        return (3 if mode == "text" else 1) + place / 100
+
+    scored.write(tmp_path / "a", score, NAMES)
+    scored.write(tmp_path / "b", lambda *key: None if key[:2] == ("text", "topiq_nr") else score(*key), NAMES)
+    found = compare([find(name, tmp_path) for name in ("a", "b")])
+    overall = next(each for each in found if each.metric == "overall")
+    assert overall.mode == "full, image, pixel" and overall.difference.mean == 0
+    assert [each.metric for each in found if each.mode == "text"] == ["topiq_fr"]
+
+
 def test_images_that_one_lacks_are_left_out(results, capsys):
     noise = scored.noisy(5)
     scored.write(results / "e", lambda mode, metric, place: None if place < 8 else noise(mode, metric, place), NAMES)

@@ -79,6 +79,15 @@ def test_partial_single_mode_and_other_weights_are_not_ranked_among_the_others(t
     assert next(row for row in found if row["target"] == "single" and row["mode"] == "full")["topiq_fr_rank"] == "1"
 
 
+def test_an_overall_that_a_mode_lacks_a_score_of_is_not_ranked(tmp_path):
+    lacking = summary("lacking", (("full", 9.0, 9.0), ("text", 1.0, 1.0)))
+    del lacking["modes"]["text"]["metrics"]["topiq_nr"]
+    lacking["overall"] = {"t2i": 9.0, "i2t": None}  # of full alone
+    found = rows(tmp_path, lacking, summary("whole"))
+    assert overall_ranks(found) == {"lacking": "", "whole": "1"}
+    assert [row["status"] for row in found if row["target"] == "lacking"] == ["whole", "whole", "partial"]
+
+
 def test_lower_is_better(tmp_path):
     about = {"kind": "NR", "lower_is_better": True, "identity": "pyiqa"}
     each = [

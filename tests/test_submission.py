@@ -278,6 +278,8 @@ def test_keys_addresses_and_names_are_taken_out(monkeypatch):
     assert anonymous({"command": command})["command"] == (
         "OPENAI_API_KEY=(removed) python3 (path)/run.py --token (removed) --url (address) --who (name)@(name) (removed)"
     )
+    command = "docker run -v /data/bob:/mnt gpu:/export/bob/x cc -I/home/bob/include org/model-1"
+    assert anonymous({"command": command})["command"] == "docker run -v (path)/mnt gpu:(path)/x cc -I(path)/include org/model-1"
     document = {"settings": {"api_key": "abc", "words": 10, "list": ["/root/x/y", None]}, "images": {"a.png": {"usage": {"output_tokens": 7}}}}
     assert anonymous(document) == {
         "settings": {"api_key": "(removed)", "words": 10, "list": ["(path)/y", None]}, "images": {"a.png": {"usage": {"output_tokens": 7}}},

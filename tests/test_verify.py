@@ -93,6 +93,7 @@ def same_files(rows):
 
 SCORES = {
     "a score raised": (first("topiq_fr", "2.99"), "summary.json.modes.full.metrics.topiq_fr.mean: is "),
+    "larger than can be summed": (first("topiq_fr", "1e308"), "row 2: '1e308' is no finite number, or above 1e+15"),
     "NaN": (first("topiq_fr", "nan"), "scores.csv, row 2: 'nan' is no finite number"),
     "infinite": (first("topiq_nr", "1e999"), "row 2: '1e999' is no finite number"),
     "hexadecimal": (first("topiq_nr", "0x10"), "row 2: '0x10' is no finite number"),
@@ -193,6 +194,7 @@ CASES = [
     ("rates: fewer bits", "rates.csv", rows_changed, first("bits", "1"), "bits is "),
     ("rates: of another picture", "rates.csv", rows_changed, first("sha256", "0" * 16), "in rates.csv 'not told'"),
     ("rates: no number", "rates.csv", rows_changed, first("decode_seconds", "soon"), "decode_seconds is 1.25, in rates.csv 'soon'"),
+    ("rates: no number, nor in scores.csv", "rates.csv", rows_changed, first("packed_bits", "CON"), "packed_bits is None, in rates.csv 'CON'"),
     ("rates: twice", "rates.csv", rows_changed, lambda rows: rows.append(rows[0]), "rates.csv, row 30: "),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 
 FREE = ("model_dir", "command")  # what a user wrote in full, and where the names of user and machine may stand anywhere
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
-PATH = re.compile(r"(?<![\w.~/\\:-])(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|\\\\[\w.-]+)?[/\\](?:[^/\\\s'\"=,;]+[/\\]*)+")
+PATH = re.compile(r"(?:(?<![\w.~/\\])|(?<=\s-[A-Za-z]))(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|\\\\[\w.-]+)?[/\\](?:[^/\\\s'\"=,;]+[/\\]*)+")
 SECRET_NAME = r"[\w-]*(?:api[_-]?key|token|secret|password|passwd|credential)[\w-]*"
 SECRET = re.compile(
     rf"(?P<name>(?:--?)?{SECRET_NAME}(?:\s*[=:]\s*|\s+)|Bearer\s+)[^\s'\"]+"

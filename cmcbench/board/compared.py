@@ -100,8 +100,10 @@ def columns_of(modes: Iterable[str], metrics: Iterable[str], types: bool, i2t: b
     """What two targets can be compared in: of these modes and metrics that which both have of some image."""
     modes, metrics = list(modes), list(metrics)
     wanted = [Column(mode, metric, "", (mode,)) for mode in modes for metric in metrics]
-    if set(PAIR) <= set(metrics) and modes:
-        wanted += [Column(", ".join(modes), formula, "", tuple(modes)) for formula in list(FORMULAS)[: 1 + i2t]]
+    # Overall is made of the modes that have both of its metrics: it must be the same modes for both targets
+    whole = [mode for mode in modes if all((mode, metric) in target.images.scores for target in pair for metric in PAIR)]
+    if set(PAIR) <= set(metrics) and whole:
+        wanted += [Column(", ".join(whole), formula, "", tuple(whole)) for formula in list(FORMULAS)[: 1 + i2t]]
     if types:
         kinds = sorted({content(name)[0] for name in _names(*pair)})
         wanted = [column._replace(content=kind) for kind in ("", *kinds) for column in wanted]

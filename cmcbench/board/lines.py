@@ -174,7 +174,9 @@ class _Reader:
 
     def _overall(self, lines: list[Line], cells: dict[str, float], overall: Optional[float]) -> Line:
         n = min((line.n for line in lines), default=0)
-        whole = bool(lines) and all(line.status == WHOLE for line in lines)
+        if overall is not None and any(metric not in line.cells for line in lines for metric in PAIR):
+            n = 0  # a mode lacks a score that Overall is made of: it would stand among those of more modes
+        whole = n > 0 and all(line.status == WHOLE for line in lines)
         status = PARTIAL if not whole else WHOLE if len(self.modes) > 1 else SINGLE
         if overall is not None and OVERALL not in self.peers:
             raise ValueError("an Overall without TOPIQ's metrics")

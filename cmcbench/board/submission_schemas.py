@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Any, Iterator
 
 from ..protocol import MODES
+from .strict import LARGEST
 from .submission_rules import FILES, FORMAT, published_weights
 
 MOST_PROBLEMS = 20
-LARGEST = 1e15  # of any number; nothing that is measured here reaches it
 
 
 def _object(required: dict[str, Any], optional: dict[str, Any] = {}, **more: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ LATEX = {
     "`": r"\textasciigrave{}", '"': "''",
     "[": "{[}", "*": "{*}",  # after the end of a row, LaTeX takes them for an argument
 }  # fmt: skip
+NOT_IN_T1 = "ĦħĸĿŀŉŦŧſ"  # of Latin Extended-A, what pdflatex stops at
 
 
 def markdown_text(text: str) -> str:
@@ -33,7 +34,8 @@ def _latex(character: str) -> str:
         return LATEX[character]
     if not character.isprintable():
         return " "
-    return character if ord(character) < 0x180 else f"U+{ord(character):04X}"  # up to Latin Extended-A
+    known = ord(character) < 0x180 and character not in NOT_IN_T1  # up to Latin Extended-A
+    return character if known else f"U+{ord(character):04X}"
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:

@@ -169,5 +169,7 @@ def _rates(opened: Opened) -> Iterator[str]:
             yield f"{row.where}: the rate's kind is {row.kind or 'not told'}, in rates.csv {theirs}"
             continue
         for column in SPENT:
-            if number_or_none(told.get(column, "")) != row.spent.get(column):
-                yield f"{row.where}: {column} is {row.spent.get(column)}, in rates.csv {ascii(told.get(column, ''))[:40]}"
+            cell = told.get(column, "")
+            value = number_or_none(cell)
+            if value != row.spent.get(column) or (cell and value is None):
+                yield f"{row.where}: {column} is {row.spent.get(column)}, in rates.csv {ascii(cell)[:40]}"
