@@ -143,7 +143,7 @@ def _entries(infos: list[zipfile.ZipInfo], packed: int) -> tuple[dict[str, zipfi
     for info in infos:
         shown = ascii(info.orig_filename[:80])
         path = _checked(info, shown)
-        if info.is_dir() or _of_the_system(path):
+        if info.filename.endswith("/") or _of_the_system(path):  # is_dir() fails at an empty name
             continue
         if path.suffix.lower() not in ENDINGS:
             skipped.append(shown)

@@ -58,6 +58,11 @@ def test_no_name_leads_out_of_the_folder(tmp_path, name):
     assert names(tmp_path / "GT") == [] and names(tmp_path) == ["GT", "a.zip"]
 
 
+def test_an_entry_without_a_name_is_no_picture(tmp_path):
+    done = go(make(tmp_path / "a.zip", [("", b"a"), ("b.png", b"b")]), tmp_path / "GT")
+    assert done.skipped == ["''"] and names(tmp_path / "GT") == ["b.png"]
+
+
 @pytest.mark.parametrize("name", ["a*.png", "con.png", "a\x1b[31m.png", "a\u202e.png", f"{'a' * 300}.png"])
 def test_names_that_no_file_should_have_are_refused(tmp_path, name):
     with pytest.raises(RunFailed, match="whose name no file here can have") as error:

@@ -127,6 +127,7 @@ HOSTILE = {
     "a drive": (entry("C:a.csv"), "'C:a.csv' is no plain name"),
     "a backslash": (entry("..\\a.csv"), "is no plain name"),
     "a NUL in the name": (stored_name(b"a.csv\0.py"), "is no plain name"),
+    "no name": (entry(""), "'' is no plain name"),
     "a control character": (entry("a\x1b[2J.csv"), "'a\\x1b[2J.csv' is no plain name"),
     "a name that is not UTF-8": (stored_name(b"\xff\xfe.csv"), "is no readable zip file"),
     "a name of Windows": (entry("nul.csv"), "is no plain name"),

@@ -117,7 +117,7 @@ def _problems(entry: zipfile.ZipInfo, limits: Mapping[str, int]) -> Iterator[str
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if stat.S_ISLNK(kind):
         yield "is a link"
-    elif entry.is_dir() or kind not in (0, stat.S_IFREG):
+    elif entry.filename.endswith("/") or kind not in (0, stat.S_IFREG):  # is_dir() fails at an empty name
         yield "is no file"
     elif entry.filename != entry.orig_filename or not plain_name(entry.filename):
         yield "is no plain name and could lead out of a folder"
