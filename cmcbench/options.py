@@ -117,6 +117,15 @@ def folder_name(text: str, flag: str) -> str:
     return text
 
 
+def target_name(text: str, flag: str) -> str:
+    """A name that becomes a target's folder: besides, no figures or pages lie there. Raises BadInput."""
+    from .dataset import OUTPUTS
+
+    if text in OUTPUTS:
+        raise BadInput(f"{flag} {text}: is the folder of figures and pages beside the targets, which would leave it out.")
+    return folder_name(text, flag)
+
+
 def run(main: Callable[[list[str]], int]) -> None:
     """Run a script's main function and leave with its exit code; no traceback for what a user can cause.
 

@@ -254,7 +254,7 @@ def test_what_others_made_is_refused(truth, result):
 
 
 def test_two_runs_at_once_are_refused(truth, result):
-    with only_writer(result / "webp@0.5" / ".image.lock", "x"), pytest.raises(RunFailed, match="another run is writing"):
+    with only_writer(result / "webp@0.5" / ".target.lock", "x"), pytest.raises(RunFailed, match="another run is writing"):
         run(truth, result, "webp", "--bpp", 0.5)
 
 

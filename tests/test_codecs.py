@@ -310,6 +310,18 @@ def test_rate_control_scales_where_level_0_is_over_the_budget(budget, scale, lev
     assert (coded.bits <= budget) == (budget >= 63)
 
 
+class Empty(Ruler):
+    """A codec that needs no bits at its coarsest levels."""
+
+    def bits(self, stream):
+        return 100 * max(0, int(stream.split()[0]) - 20)
+
+
+@pytest.mark.parametrize("budget, level", [(0, 20), (99, 20), (100, 21), (2050, 40), (9000, 63)])
+def test_rate_control_gets_past_levels_of_no_bits(budget, level):
+    assert to_budget(Empty(), Image.new("RGB", (100, 100)), budget).level == level
+
+
 def test_no_room_at_the_coarsest_level_is_a_failure():
     with pytest.raises(RunFailed, match="no room for this picture"):
         to_budget(Ruler(room=-1), Image.new("RGB", (8, 8)), 1e9)

@@ -311,6 +311,7 @@ def test_modes_that_a_model_lacks(ready):
         (["--images", "*.gif"], "nothing to decode"),
         (["--result_name", "../evil"], "is not a plain name"),
         (["--result_name", "a/b"], "is not a plain name"),
+        (["--result_name", "curves"], "is the folder of figures"),
         (["--device", "cuda:7"], "this machine has no such device"),
     ],
 )

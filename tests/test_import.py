@@ -12,8 +12,8 @@ from PIL import Image
 
 from cmcbench import rates
 from cmcbench.encode import imports
-from cmcbench.errors import BadInput
-from cmcbench.store import digest
+from cmcbench.errors import BadInput, RunFailed
+from cmcbench.store import digest, only_writer
 
 SIZES = {"NSI_pgc_000": (20, 30), "NSI_ugc_001": (64, 64), "x": (1, 1)}
 
@@ -190,7 +190,7 @@ def test_folders_and_names_that_are_none(tmp_path, gt, theirs):
     with pytest.raises(BadInput, match="--bits: .* cannot be read"):
         bring(tmp_path)
     table(tmp_path, *WHOLE)
-    for name in ("../out", "a/b", ".hidden", "", "a:b"):
+    for name in ("../out", "a/b", ".hidden", "", "a:b", "curves", "report"):  # the last two hold figures and pages
         with pytest.raises(BadInput, match="--name"):
             bring(tmp_path, name=name)
     shutil.rmtree(theirs)
@@ -205,3 +205,13 @@ def test_a_folder_of_another_maker_is_refused(tmp_path, gt, theirs):
     shutil.move(tmp_path / "Result" / "a", tmp_path / "Result" / "b")
     with pytest.raises(BadInput, match="holds results of a, not of b"):
         bring(tmp_path, name="b")
+
+
+def test_two_modes_of_a_target_are_not_written_at_once(tmp_path, gt, theirs):
+    """They share rates.csv and the manifest: each would write its own over the other's."""
+    table(tmp_path, *WHOLE)
+    with only_writer(imports.Output(tmp_path / "Result" / "cdc", "full", {}, {}, "", {}).lock, "x"):
+        with pytest.raises(RunFailed, match="another run is writing"):
+            bring(tmp_path, "--mode", "image", name="cdc")
+    assert bring(tmp_path, "--mode", "image", name="cdc") == bring(tmp_path, "--mode", "full", name="cdc") == 0
+    assert {mode for _, mode in rows(tmp_path, "cdc")} == {"image", "full"}

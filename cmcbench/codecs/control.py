@@ -118,7 +118,7 @@ def _levels(first: Coded, second: Coded, budget: float, most: int) -> int:
     Between two codings: the mean of what a line through the bits and one through their logarithms say, since codecs lie
     between the two. Beyond both: by the logarithms, and a level more, so that it soon lies between two.
     """
-    if second.bits <= first.bits:
+    if not 0 < first.bits < second.bits:
         return most
     growth, apart = math.log(second.bits / first.bits), second.level - first.level
     if second.bits <= budget:

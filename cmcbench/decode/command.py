@@ -11,7 +11,7 @@ from models.base import T2IModel
 
 from .. import captions, manifest
 from ..errors import BadInput
-from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name
+from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name, target_name
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..ranks import join
 from ..report import Report
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     ranks = join()
     requests = []
     for point in points:
-        folder = Path(options.output_path) / folder_name(result + point.suffix, "--result_name" if options.result_name else "--model_name")
+        folder = Path(options.output_path) / target_name(result + point.suffix, "--result_name" if options.result_name else "--model_name")
         sources = Sources(point.references, Path(options.ground_truth), texts, report, _seconds(record))
         sweep.check_references(point, sources.rates)
         jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}

@@ -13,7 +13,7 @@ from typing import Callable, Optional
 from ..captions import LARGEST_CELL
 from ..dataset import choose, image_size, list_images, read_rgb
 from ..errors import BadInput, ImageProblem
-from ..options import add_choice, folder_name, parser
+from ..options import add_choice, parser, target_name
 from ..protocol import MODES
 from ..report import Report, progress
 from ..store import digest, only_writer, plain_name
@@ -44,7 +44,7 @@ class Cost:
 def main(argv: list[str]) -> int:
     """Bring a folder of reconstructions into Result/. Returns the exit code."""
     options = _parser().parse_args(argv)
-    name = folder_name(options.name, "--name")
+    name = target_name(options.name, "--name")
     report = Report()
     truth = list_images(Path(options.ground_truth), "--ground_truth")
     found = list_images(Path(options.folder), "FOLDER")
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
     group = name.partition("@")[0] or name
     facts = {"t2i": group, "codec": group, "model_dir": None, "captions": None, "imported": True}
     output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
-    with only_writer(output.lock, str(output.folder / options.mode)):
+    with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
         with progress(len(known), len(known) - len(missing), "import") as bar:
             for stem in missing:

@@ -31,7 +31,7 @@ class Output:
         self.folder, self.mode, self.extension = folder, mode, extension
         self.settings, self.inputs, self.facts = dict(settings), dict(inputs), dict(facts)
         self.file = folder / "manifest.json"
-        self.lock = folder / f".{mode}.lock"
+        self.lock = folder / ".target.lock"  # one for all modes, which share rates.csv and the manifest
         self.spent: rates.Rates = {}
 
     def picture(self, stem: str) -> Path:
