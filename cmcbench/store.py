@@ -43,7 +43,7 @@ def _umask() -> int:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, readable and with a stable layout; keys keep their order."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace"))
 
 
 def read_json(path: Path) -> Any:

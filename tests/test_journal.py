@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 
 import pytest
 from conftest import write_truth
 
+from cmcbench.captions import read
 from cmcbench.encode import journal, ledger
 from cmcbench.errors import BadInput
 
@@ -45,6 +48,8 @@ def test_a_journal_cut_anywhere_holds_its_whole_lines(file):
     [
         "{", "[]", "{}", '{"name": "a.png", "text": "", "made_of": {}}', '{"name": "../a.png", "text": "x", "made_of": {}}',
         '{"name": 5, "text": "x", "made_of": {}}', '{"name": "a.png", "text": "x", "made_of": 5}', "[" * 100000,
+        '{"name": "a.png", "text": "x", "made_of": {"seconds": NaN}}', '{"name": "a.png", "text": "x", "made_of": {"usage": [1]}}',
+        '{"name": "a.png", "text": "x", "made_of": {"usage": {"usd": 1e999}}}',
     ],
 )  # fmt: skip
 def test_what_is_no_journal_is_refused(file, line):
@@ -74,6 +79,85 @@ def test_a_run_removes_its_own_journal_only_and_refuses_a_broken_one(faked):
     assert faked.files("Text/*") == before
     faked.encode("--model_name", "me", "--overwrite")
     assert not broken.exists()
+
+
+def begun(folder, settings, texts):
+    """The journal of a run that was killed before it saved anything."""
+    lines = [{"settings": settings}, *({"name": name, "text": text, "made_of": {}} for name, text in texts.items())]
+    (folder / "Text" / ".me.part-0.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_captions_anew_of_some_images_keep_those_that_a_killed_run_made_of_others(faked):
+    """They may have been paid for; what of a journal cannot be kept stops the run, as it does where it stands in the CSV."""
+    write_truth(faked.folder / "GT", 3)
+    faked.encode("--model_name", "me")
+    text = faked.folder / "Text"
+    settings = json.loads((text / "me.json").read_text())["settings"]
+    first, *others = read(text / "me.csv").texts
+    (text / "me.csv").unlink(), (text / "me.json").unlink()
+    begun(text.parent, {**settings, "words": 7}, {name: "paid" for name in others})
+    refused = faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0], code=2).stderr
+    assert "words was 7" in refused and "--overwrite without --subset and --images" in refused
+    (text / ".me.part-0.jsonl").write_text("{}\n")
+    faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0], code=2)
+    begun(text.parent, settings, {name: "paid" for name in (first, *others)})
+    faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0])
+    texts = read(text / "me.csv").texts
+    assert "picture" in texts[first] and [texts[name] for name in others] == ["paid", "paid"]
+    begun(text.parent, {**settings, "words": 7}, {name: "old" for name in others})
+    faked.encode("--model_name", "me", "--overwrite")
+    assert "old" not in read(text / "me.csv").texts.values()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": [1]}, {"settings": None}, {"images": [1]}, {"images": {"x.png": 5}}, {"images": {"x.png": {"usage": [1]}}},
+        {"images": {"x.png": {"usage": {"usd": float("inf")}}}}, {"images": {"x.png": {"seconds": float("nan")}}},
+    ],
+)  # fmt: skip
+def test_what_is_no_manifest_of_captions_is_refused_and_costs_no_caption(faked, change):
+    write_truth(faked.folder / "GT", 2)
+    faked.encode("--model_name", "me")
+    file = faked.folder / "Text" / "me.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    before = faked.files("Text/*")
+    assert "no manifest of captions" in faked.encode("--model_name", "me", code=2).stderr
+    faked.encode("--model_name", "me", "--overwrite", "--subset", 1, code=2)
+    assert faked.files("Text/*") == before
+    faked.encode("--model_name", "me", "--overwrite")
+
+
+def test_half_a_surrogate_pair_from_a_server_stops_no_saving(faked):
+    write_truth(faked.folder / "GT", 1)
+    faked.encode("--model_name", "me")
+    text = faked.folder / "Text"
+    settings, name = json.loads((text / "me.json").read_text())["settings"], next(iter(read(text / "me.csv").texts))
+    (text / "me.csv").unlink(), (text / "me.json").unlink()
+    line = json.dumps({"name": name, "text": "paid", "made_of": {"finish_reason": "\ud800"}})
+    (text / ".me.part-0.jsonl").write_text(json.dumps({"settings": settings}) + f"\n{line}\n")
+    faked.encode("--model_name", "me")
+    assert read(text / "me.csv").texts == {name: "paid"}
+
+
+def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest_or_tells(tmp_path):
+    class Part(io.BytesIO):
+        room = 10**6
+
+        def write(self, data):
+            if not self.room:
+                raise OSError(errno.ENOSPC, "full")
+            taken = data[: min(5, self.room)]
+            self.room -= len(taken)
+            return super().write(taken)
+
+    one = journal.Journal(tmp_path / "a.csv", 0, lasting=False)
+    one._file = Part()
+    one.add({}, "a.png", "text", {})
+    assert json.loads(one._file.getvalue()) == {"name": "a.png", "text": "text", "made_of": {}}
+    one._file.room = 7
+    with pytest.raises(OSError, match="full"):
+        one.add({}, "b.png", "text", {})
 
 
 def test_captions_are_saved_after_a_while_and_at_the_end(faked, monkeypatch):

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO, Optional
 from ..errors import BadInput
 from ..store import plain_name
 
+LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
+
 
 @dataclass
 class Kept:
@@ -43,7 +45,9 @@ class Journal:
             self._file = open(self.path, "wb", buffering=0)
             lines.insert(0, {"settings": settings})
         # One write for what belongs together; half a line can then only be the last one
-        self._file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        while data:  # a disk that gets full takes a part, and tells so when it is asked to take the rest
+            data = data[self._file.write(data) :]
         if self._lasting:
             os.fsync(self._file.fileno())
 
@@ -68,17 +72,32 @@ def found(captions: Path) -> list[Path]:
 
 def read(path: Path) -> Kept:
     """The captions of a journal, without the half line that a kill may have left. Raises BadInput for a broken file."""
-    lines = path.read_bytes().split(b"\n")[:-1]  # what stands behind the last line end is no whole line
     kept = Kept()
     try:
+        lines = path.read_bytes().split(b"\n")[:-1]  # what stands behind the last line end is no whole line
         if lines:
-            kept.settings = dict(json.loads(lines[0])["settings"])
+            kept.settings = dict(_strict(json.loads(lines[0])["settings"]))
         for line in lines[1:]:
             entry = json.loads(line)
-            name, text, made_of = entry["name"], entry["text"], dict(entry["made_of"])
+            name, text, made_of = entry["name"], entry["text"], told_of(entry["made_of"])
             if not (isinstance(name, str) and plain_name(name) and isinstance(text, str) and text):
                 raise ValueError(f"no caption of an image: {ascii(line[:80])}")
             kept.texts[name], kept.images[name] = text, made_of
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, OSError) as error:
         raise BadInput(f"{path} is no journal of captions ({error}). Move it away, or use --overwrite.") from None
     return kept
+
+
+def told_of(made_of: Any) -> dict[str, Any]:
+    """What a file tells of an image's caption, where it can be written again and summed. Raises ValueError, TypeError."""
+    if not (isinstance(made_of, dict) and isinstance(made_of.get("usage") or {}, dict)):
+        raise ValueError(f"not what a caption was made of: {ascii(made_of)[:80]}")
+    if any(isinstance(value, (int, float)) and not abs(value) < LARGEST for value in (made_of.get("usage") or {}).values()):
+        raise ValueError("a usage beyond all measure")
+    return dict(_strict(made_of))
+
+
+def _strict(value: Any) -> Any:
+    """The value, if strict JSON can hold it. Raises ValueError for NaN and infinity."""
+    json.dumps(value, allow_nan=False)
+    return value

@@ -43,13 +43,16 @@ class Ledger:
         self.texts: dict[str, str] = {}
         self.made_of: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, Any] = {}
+        self._chosen = {path.name for path in request.images.values()}
+        # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
+        self._all_anew = request.overwrite and self._chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
         self._unsaved, self._next_save = False, 0.0
 
     def open(self) -> None:
         """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
         self._resume()
-        journals = journal.found(self.request.file) if self.request.overwrite else self.others()
+        journals = self.others()
         self._drop_stale()
         self.begun = self.begun if self.texts else {}
         # What only a loaded model can tell
@@ -85,9 +88,17 @@ class Ledger:
         """Read the journals of other processes, of this run or of one that was killed. Returns their paths."""
         paths = journal.found(self.request.file)
         for path in paths:
-            kept = journal.read(path)
+            try:
+                kept = journal.read(path)
+            except BadInput:
+                if not self._all_anew:
+                    raise
+                continue
             if problem := manifest.differences(kept.settings, self.settings):
-                raise BadInput(f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite.")
+                if not self.request.overwrite or kept.texts.keys() - self._chosen:
+                    whole = " without --subset and --images" if self.request.overwrite else ""
+                    raise BadInput(f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite{whole}.")
+                continue
             self.texts |= kept.texts
             self.made_of |= kept.images
             self.begun = self.begun or kept.settings
@@ -113,14 +124,13 @@ class Ledger:
         request = self.request
         if not request.file.exists():
             return
-        chosen = {path.name for path in request.images.values()}
         try:
-            found, record = captions.read(request.file), read_json(self.record_file)
+            found, record = captions.read(request.file), self._record()
         except BadInput:
-            if not request.overwrite:
+            if not self._all_anew:
                 raise
             return
-        others = [name for name in found.texts if name not in chosen]
+        others = [name for name in found.texts if name not in self._chosen]
         if record is None:
             problem = "was not made by this program (it has no manifest beside it)"
         else:
@@ -135,6 +145,21 @@ class Ledger:
         self.texts = dict(found.texts)
         self.made_of = dict(record.get("images", {})) if record else {}
         self.begun = dict(record.get("settings", {})) if record else {}
+
+    def _record(self) -> Optional[dict[str, Any]]:
+        """The manifest beside the captions, None where there is none. Raises BadInput for a broken one."""
+        record = read_json(self.record_file)
+        if record is None:
+            return None
+        try:
+            settings, images = record.get("settings", {}), record.get("images", {})
+            if not (isinstance(settings, dict) and isinstance(images, dict)):
+                raise ValueError("it lacks settings or images")
+            return {"settings": settings, "images": {name: journal.told_of(made_of) for name, made_of in images.items()}}
+        except (ValueError, TypeError) as error:
+            raise BadInput(
+                f"{self.record_file} is no manifest of captions ({error}). Move it away, then use --overwrite."
+            ) from None
 
     def _drop_stale(self) -> None:
         """Forget the captions that are to be made anew, or that are of a picture that has changed since."""
