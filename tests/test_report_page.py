@@ -390,3 +390,36 @@ def test_a_folder_that_lacks_a_file_says_so(desktop, page):
         assert "data/target-1.js is missing" in browser.texts("#images-body")[0]
     finally:
         file.write_bytes(text)
+
+
+LONG = "a-target-with-a-name-that-is-longer-than-its-place-in-any-chart"
+
+
+def test_codecs_baselines_and_nominal_rates_are_what_they_are(session, tmp_path):
+    """In a folder of an awkward name that was sent elsewhere. The codec and the baseline score best."""
+    digests = made.truth(tmp_path)
+    made.target(tmp_path, "vvc@0.1", digests, {"image": 0.1}, level=3, manifest={"codec": "vvc", "t2i": "vvc"})
+    made.target(tmp_path, "floor", digests, {"full": 0.02, "image": 0.02}, baseline=True, level=2.8)
+    made.target(tmp_path, LONG, digests, {"full": 0.02, "text": 0.002}, nominal=True)
+    assert main(["report", "--results", str(tmp_path / "Result"), "--ground_truth", str(tmp_path / "GT")]) == 0
+    (tmp_path / "Result" / "report").rename(tmp_path / "sent 100% #1 é")
+    browser = session.open((tmp_path / "sent 100% #1 é" / "index.html").as_uri())
+    assert browser.texts(".story strong") == [LONG] and "would take about 6 bytes" in browser.texts("h1")[0]
+    assert "not counted on a bitstream" in browser.texts(".story")[0]
+    browser.wait("document.querySelector('.hero .after').naturalWidth === 60")
+    browser.js("document.getElementById('dimensions').scrollIntoView()")
+    browser.wait("document.querySelector('#radar canvas')")
+    shown = browser.texts("#dimensions-bar .chips [aria-pressed=true]")
+    assert set(shown) == {"floor", LONG, "PG25"} and not browser.js("document.querySelector('.gaps').hidden")
+    heads = "#leaderboard-table thead th"
+    assert "bpp" in browser.texts(heads)
+    browser.click("#leaderboard-bar [data-key=modes]")
+    modes = browser.texts(f"{ROWS} .mode")
+    assert modes == sorted(modes, key=["full", "image", "pixel", "text"].index)
+    images = [float(text) for text, mode in zip(browser.texts(f"{ROWS} td:nth-child(6)"), modes) if mode == "image"]
+    assert images == sorted(images, reverse=True) and len(images) > 2
+    browser.click("#leaderboard-table th button[data-key=bpp]")
+    browser.choose("#leaderboard", "Content", "SCI")  # rates are those of all images
+    assert "bpp" not in browser.texts(heads) and browser.texts(f"{ROWS} .mode")[0] == "full"
+    browser.click("#leaderboard-bar [data-key=overall]")
+    assert "bpp" not in browser.texts(heads) and browser.errors() == []

@@ -114,9 +114,13 @@ def _rounded(value: Optional[float]) -> Optional[float]:
 def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The picture that greets: of the first target with pictures, the image of median score, then the best and the worst.
 
-    Codecs, which are what the others are compared with, come last.
+    Baselines and codecs, which are what the others are compared with, come after them.
     """
-    for place, target in sorted(enumerate(gallery.targets), key=lambda each: "codec" in each[1].manifest):
+
+    def plain(each: tuple[int, Target]) -> tuple[bool, bool]:
+        return "codec" in each[1].manifest, bool(each[1].summary["made_by"].get("baseline"))
+
+    for place, target in sorted(enumerate(gallery.targets), key=plain):
         for mode in ORDER:
             for metric in metrics:
                 found = _by_score(gallery, target, mode, metric["name"], made)

@@ -99,6 +99,12 @@ CMC.chart = (() => {
     for (const begin of [...waiting]) begin();
   }
 
+  // There are eight colours: what comes after the eighth target differs from those before by its shape, or by its dashes.
+  const SHAPES = ["circle", "triangle", "rect", "rectRot", "star"];
+  const DASHES = [[], [8, 3], [2, 3], [12, 3, 2, 3]];
+  const shape = (place) => SHAPES[Math.floor(place / CMC.COLOURS) % SHAPES.length];
+  const dash = (place) => DASHES[Math.floor(place / CMC.COLOURS) % DASHES.length];
+
   // The page's colours are hexadecimal, which Chart.js can read and blend.
   function faint(colour, share) {
     return (
@@ -109,5 +115,5 @@ CMC.chart = (() => {
     );
   }
 
-  return { draw, drop, redress, later, now, faint };
+  return { draw, drop, redress, later, now, faint, shape, dash };
 })();

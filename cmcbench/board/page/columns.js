@@ -39,8 +39,12 @@ CMC.columns = (() => {
       el(
         "div",
         { class: "target" },
-        el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(line.target) } }),
-        el("span", {}, CMC.name(line.name)),
+        el(
+          "span",
+          { class: "called" },
+          el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(line.target) } }),
+          CMC.name(line.name),
+        ),
         badges(line),
       ),
   };
@@ -85,7 +89,7 @@ CMC.columns = (() => {
     label: "Modes",
     value: (line) => line.modes.length,
     best: "high",
-    cell: (line) => el("span", { class: "dim" }, line.modes.join(" · ")),
+    cell: (line) => el("span", { class: "dim modes" }, line.modes.join(" · ")),
   };
   const rate = {
     key: "bpp",

@@ -179,6 +179,7 @@ const CMC = (() => {
     paint,
     still,
     MODES,
+    COLOURS,
     title,
     parts: [],
     board: null,

@@ -44,7 +44,8 @@ CMC.parts.push(() => {
   }
 
   function boxes(rows, axis) {
-    const shorten = (text) => (text.length > 34 ? `${text.slice(0, 33)}…` : text);
+    // The mode stays to be read, however long the name
+    const shorten = (text) => (text.length > 34 ? `${text.slice(0, 23)}…${text.slice(-10)}` : text);
     const colours = rows.map((row) => CMC.paint(row.target));
     return {
       type: "bar",
@@ -126,7 +127,7 @@ CMC.parts.push(() => {
           pointRadius: 0,
           pointHitRadius: 6,
           borderWidth: 2,
-          borderDash: state.mode ? [] : dashes[row.mode],
+          borderDash: state.mode ? CMC.chart.dash(row.target) : dashes[row.mode],
           borderColor: CMC.paint(row.target),
           backgroundColor: CMC.paint(row.target),
         })),

@@ -17,7 +17,7 @@ CMC.parts.push(() => {
   ];
   const SORTS = {
     overall: { key: topiq ? "overall" : board.metrics[0]?.name, down: topiq || !board.metrics[0]?.lower },
-    modes: { key: "bpp", down: true },
+    modes: { key: "mode", down: false },
     t2i: { key: "overall", down: true },
     i2t: { key: "overall", down: true },
   };
@@ -30,12 +30,20 @@ CMC.parts.push(() => {
     return nominal ? { ...line, nominal } : line;
   }
 
-  // What a row over modes was sent as, in its cheapest mode and its dearest.
+  // What a row over modes was sent as, in its cheapest mode and its dearest. Rates are those of all images.
   function withRates(line) {
+    if (line.content) return line;
     const bpps = own
       .filter((each) => each.target === line.target && !each.content && line.modes.includes(each.mode))
       .flatMap((each) => each.bpp ?? []);
     return bpps.length ? { ...line, bpps: [Math.min(...bpps), Math.max(...bpps)] } : line;
+  }
+
+  // Within a mode the better ones come first, by the first metric.
+  function better(one, other) {
+    const { name, lower } = board.metrics[0] ?? {};
+    const [first, next] = [one, other].map((line) => line.cells?.[name] ?? (lower ? Infinity : -Infinity));
+    return first === next ? 0 : first < next === Boolean(lower) ? -1 : 1;
   }
 
   function rows() {
@@ -55,7 +63,8 @@ CMC.parts.push(() => {
         (line) =>
           !state.text || `${line.name} ${line.encoder ?? ""} ${line.decoder ?? ""}`.toLowerCase().includes(state.text),
       )
-      .map((line) => ({ ...line, class: line.status === "published" ? "published" : "own" }));
+      .map((line) => ({ ...line, class: line.status === "published" ? "published" : "own" }))
+      .sort(state.view === "modes" ? better : () => 0);
   }
 
   function columns(lines) {
@@ -78,7 +87,9 @@ CMC.parts.push(() => {
         `${metric.kind === "FR" ? "consistency" : "perception"}, ${metric.lower ? "lower" : "higher"} is better`,
       ),
     );
-    if (state.view === "modes") return [placeColumn(first), nameColumn, modeColumn, count, rate, ...figures];
+    const rated = [rate, rates].filter((column) => lines.some((line) => column.value(line) !== null));
+    if (state.view === "modes")
+      return [placeColumn(first), nameColumn, modeColumn, count, ...rated.filter((each) => each === rate), ...figures];
     const total = lines.some((line) => line.overall !== undefined)
       ? [
           figure(
@@ -91,7 +102,7 @@ CMC.parts.push(() => {
           ),
         ]
       : [];
-    return [placeColumn(first), nameColumn, modesColumn, count, rates, ...figures, ...total];
+    return [placeColumn(first), nameColumn, modesColumn, count, ...rated.filter((each) => each === rates), ...figures, ...total];
   }
 
   function draw(focus) {
@@ -106,9 +117,14 @@ CMC.parts.push(() => {
         i2t: "The published table of encoders: full, pixel and text mode.",
       }[state.view],
     );
-    document.getElementById("leaderboard-table").classList.toggle("dense", state.view.includes("2"));
+    const dense = state.view.includes("2") || board.metrics.length > 3;
+    document.getElementById("leaderboard-table").classList.toggle("dense", dense);
     if (!lines.length) CMC.fill("leaderboard-table", CMC.empty("No row fits.", "Take a filter away to see more."));
-    else CMC.table.draw("leaderboard-table", "Leaderboard", columns(lines), lines, sort, draw);
+    else {
+      const shown = columns(lines);
+      if (!shown.some((column) => column.key === sort.key)) Object.assign(sort, SORTS[state.view]);
+      CMC.table.draw("leaderboard-table", "Leaderboard", shown, lines, sort, draw);
+    }
     if (focus) document.querySelector(`#leaderboard-table th button[data-key="${CSS.escape(focus)}"]`)?.focus();
     notes(lines);
   }

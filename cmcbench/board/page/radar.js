@@ -38,7 +38,7 @@ CMC.parts.push(() => {
   function draw() {
     const names = sets.find(([key]) => key === state.set)[2],
       all = polygons(names);
-    const shown = (state.shown[state.set] ??= new Set(starters(all)));
+    const shown = (state.shown[state.set] ??= new Set(starters(all, names)));
     const axes = CMC.MODES.flatMap((mode) =>
       names.map((name) => ({
         mode,
@@ -89,10 +89,12 @@ CMC.parts.push(() => {
       ),
     );
     document.getElementById("dimensions-bar").append(legend);
-    CMC.fill("dimensions-body", el("div", { id: "radar" }));
+    const gaps = el("p", { class: "hint gaps" }, "A line breaks where a target has no score in a mode.");
+    CMC.fill("dimensions-body", gaps, el("div", { id: "radar" }));
 
     function paint() {
       const kept = all.filter((each) => shown.has(each.key));
+      gaps.hidden = kept.every((each) => axes.every(({ mode, name }) => value(each, mode, name) !== undefined));
       const scale = axes.map(({ mode, name, metric }) => {
         const found = all.map((each) => value(each, mode, name)).filter((each) => each !== undefined);
         const low = Math.min(...found),
@@ -138,14 +140,15 @@ CMC.parts.push(() => {
     paint();
   }
 
-  // At first: own targets, those with the most modes before the others, and the best published one, or the best three published.
-  function starters(all) {
-    const own = all
-        .filter((each) => each.published === undefined)
-        .sort((one, other) => other.lines.length - one.lines.length)
-        .slice(0, 5),
-      published = all.filter((each) => each.published !== undefined);
-    return [...own, ...published.slice(0, own.length ? 1 : 3)].map((each) => each.key);
+  // At first: own targets and a published one, or three published ones; those with most dimensions come first, the best of
+  // them before the others. Fewer than three dimensions (a codec has one mode) are no shape: those are there to be chosen.
+  function starters(all, names) {
+    const known = (each) => CMC.MODES.flatMap((mode) => names.filter((name) => value(each, mode, name) !== undefined)).length;
+    const fullest = (those) => those.sort((one, other) => known(other) - known(one));
+    const own = fullest(all.filter((each) => each.published === undefined)),
+      shapes = own.filter((each) => known(each) > 2),
+      published = fullest(all.filter((each) => each.published !== undefined));
+    return [...(shapes.length ? shapes : own).slice(0, 5), ...published.slice(0, own.length ? 1 : 3)].map((each) => each.key);
   }
 
   function value(each, mode, name) {
@@ -175,6 +178,7 @@ CMC.parts.push(() => {
       fill: !real.includes(undefined),
       borderWidth: 2,
       borderDash: each.published === undefined || state.set === "published" ? [] : [5, 4],
+      pointStyle: CMC.chart.shape(each.target ?? each.published),
       pointRadius: 3,
       pointHoverRadius: 5,
       pointBackgroundColor: colour,

@@ -16,7 +16,6 @@ CMC.parts.push(() => {
     return;
   }
   const state = { metric: metrics[0].name, log: true };
-  const STYLES = ["circle", "triangle", "rect", "rectRot", "star"];
   const own = (curve) => board.targets.findIndex((target) => target.folder === curve.points[0].target);
 
   function draw() {
@@ -116,7 +115,7 @@ CMC.parts.push(() => {
       borderWidth: 2,
       tension: 0,
       borderDash: curve.codec ? [6, 4] : [],
-      pointStyle: STYLES[Math.floor(curve.place / 8) % STYLES.length],
+      pointStyle: CMC.chart.shape(curve.place),
       pointRadius: 5,
       pointHoverRadius: 7,
       pointBorderWidth: 2,

@@ -16,7 +16,7 @@ CMC.parts.push(() => {
       ["Checkpoint", manifest.model_dir],
       ["Captions", target.encoder],
       ["Encoder checkpoint", target.captions.model_dir],
-      ...settings,
+      ...settings.filter(([key, value]) => key !== "Codec" || value !== target.decoder),
     ].filter(([, value]) => value !== undefined && value !== null && value !== "");
     const versions = Object.entries(manifest.environment ?? {}).filter(([, value]) => typeof value === "string");
     return el(
@@ -34,7 +34,11 @@ CMC.parts.push(() => {
         ? el(
             "dl",
             {},
-            facts.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, CMC.name(show(value))))),
+            facts
+              .map(([key, value]) => [key, show(value)])
+              .map(([key, value]) =>
+                el("div", { class: value.length > 48 ? "wide" : null }, el("dt", {}, key), el("dd", {}, CMC.name(value))),
+              ),
           )
         : el("p", { class: "dim" }, "No manifest: these pictures were brought from elsewhere."),
       costs(target),
