@@ -105,6 +105,9 @@ CMC.chart = (() => {
   const shape = (place) => SHAPES[Math.floor(place / CMC.COLOURS) % SHAPES.length];
   const dash = (place) => DASHES[Math.floor(place / CMC.COLOURS) % DASHES.length];
 
+  // Legends and axes hold so much on a phone. The end stays to be read: it is the mode.
+  const shorten = (text) => (text.length > 34 ? `${text.slice(0, 23)}…${text.slice(-10)}` : text);
+
   // The page's colours are hexadecimal, which Chart.js can read and blend.
   function faint(colour, share) {
     return (
@@ -115,5 +118,5 @@ CMC.chart = (() => {
     );
   }
 
-  return { draw, drop, redress, later, now, faint, shape, dash };
+  return { draw, drop, redress, later, now, faint, shape, dash, shorten };
 })();

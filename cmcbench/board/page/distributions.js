@@ -44,8 +44,6 @@ CMC.parts.push(() => {
   }
 
   function boxes(rows, axis) {
-    // The mode stays to be read, however long the name
-    const shorten = (text) => (text.length > 34 ? `${text.slice(0, 23)}…${text.slice(-10)}` : text);
     const colours = rows.map((row) => CMC.paint(row.target));
     return {
       type: "bar",
@@ -87,7 +85,7 @@ CMC.parts.push(() => {
               color: css("--ink"),
               autoSkip: false,
               callback(value) {
-                return shorten(this.getLabelForValue(value));
+                return CMC.chart.shorten(this.getLabelForValue(value));
               },
             },
           },
@@ -120,7 +118,7 @@ CMC.parts.push(() => {
       type: "scatter",
       data: {
         datasets: rows.map((row) => ({
-          label: label(row),
+          label: CMC.chart.shorten(label(row)),
           data: row.counts.map((count, place) => ({ x: centres[place], y: (100 * count) / row.n })),
           showLine: true,
           stepped: "middle",
@@ -146,7 +144,17 @@ CMC.parts.push(() => {
           legend: {
             display: true,
             position: "bottom",
-            labels: { usePointStyle: true, pointStyle: "line", color: css("--ink"), padding: 12 },
+            labels: {
+              usePointStyle: true,
+              pointStyle: "line",
+              pointStyleWidth: 36,
+              color: css("--ink"),
+              padding: 12,
+              generateLabels: (chart) =>
+                Chart.defaults.plugins.legend.labels
+                  .generateLabels(chart)
+                  .map((item) => ({ ...item, lineDash: chart.data.datasets[item.datasetIndex].borderDash })),
+            },
           },
           tooltip: {
             callbacks: {

@@ -108,7 +108,7 @@ CMC.parts.push(() => {
   function line(curve, metric) {
     const colour = CMC.paint(curve.place);
     return {
-      label: curve.label,
+      label: CMC.chart.shorten(curve.label),
       data: curve.points.map((point) => ({ x: point.bpp, y: point.values[metric.name], point })),
       showLine: true,
       borderColor: colour,
