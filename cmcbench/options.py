@@ -155,6 +155,8 @@ def run(main: Callable[[list[str]], int]) -> None:
             code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
         elif isinstance(error, (FileExistsError, NotADirectoryError)):
             code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
+        elif isinstance(error, IsADirectoryError):
+            code = _end(f"a folder stands where a file is needed ({error.filename2 or error.filename}). Move it away", 2)
         else:
             raise
     sys.exit(code)

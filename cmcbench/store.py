@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import tempfile
 from contextlib import contextmanager
@@ -49,13 +50,21 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The JSON object in `path`, None where there is no such file. Raises BadInput for a broken one."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError, OSError) as error:
         raise BadInput(f"{path} is not readable JSON ({error}). Move it away, then use --overwrite.") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path} holds no JSON object. Move it away, then use --overwrite.")
+    return value
+
+
+def _finite(text: str) -> float:
+    """A number that write_json can write again. Raises ValueError for others."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number of JSON's")
     return value
 
 

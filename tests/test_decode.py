@@ -233,6 +233,16 @@ def test_a_damaged_manifest_is_said(ready, content):
     assert "manifest.json" in ready.decode("--mode", "text", code=2).stderr
 
 
+@pytest.mark.parametrize("seen", ["x", [1], 5, None])
+def test_inputs_that_are_none_are_other_inputs(ready, seen):
+    ready.decode("--mode", "image")
+    file = ready.folder / "Result" / "real" / "manifest.json"
+    record = json.loads(file.read_text())
+    record["modes"]["image"]["inputs"][min(record["modes"]["image"]["inputs"])] = seen
+    file.write_text(json.dumps(record))
+    assert "1 have another reference now" in ready.decode("--mode", "image", code=2).stderr
+
+
 def test_overwrite_with_a_model_that_does_not_load_loses_nothing(ready):
     ready.decode("--mode", "text")
     before = ready.files("Result/**/*")

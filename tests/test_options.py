@@ -58,6 +58,7 @@ ENDS = {
     "read-only": ("raise OSError(errno.EROFS, 'Read-only', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
     "a file for a folder": ("os.mkdir(sys.argv[1])", 2, "a file stands where a folder is needed ("),
     "a file in a path": ("open(sys.argv[1] + '/x')", 2, "a file stands where a folder is needed ("),
+    "a folder for a file": ("os.remove(os.path.dirname(sys.argv[1]))", 2, "a folder stands where a file is needed ("),
     "an escape sequence": ("raise BadInput('\\x1b[2J\\nx')", 2, "error: \\x1b[2J\\nx"),
     "a lone surrogate": ("raise BadInput('caf\\udce9')", 2, "error: caf\\udce9"),
 }  # fmt: skip

@@ -136,6 +136,9 @@ def test_no_file_is_none(tmp_path):
         (b"\0" * 64, "not readable"),  # what a crashed machine leaves
         (b"[" * 100_000, "not readable"),
         (b'{"a":' * 100_000, "not readable"),
+        (b'{"a": NaN}', "not readable"),  # what could not be written again
+        (b'{"a": [-Infinity]}', "not readable"),
+        (b'{"a": 1e999}', "not readable"),
         (b"[]", "no JSON object"),
         (b"null", "no JSON object"),
         (b'"text"', "no JSON object"),

@@ -103,7 +103,8 @@ def _other_inputs(old: dict[str, Any], jobs: dict[str, Planned], made: set[str])
     """Which inputs of images already made have changed since, as a phrase."""
     changed: dict[str, list[str]] = {}
     for stem in sorted(made & set(jobs)):
-        seen, now = old["inputs"].get(stem) or {}, jobs[stem].inputs
+        seen, now = old["inputs"].get(stem), jobs[stem].inputs
+        seen = seen if isinstance(seen, dict) else {}
         for key, what in (("prompt", "caption"), ("guide", "reference"), ("size", "size")):
             if seen.get(key) != now[key]:
                 changed.setdefault(what, []).append(stem)
