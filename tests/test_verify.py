@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import random
 import shutil
 
@@ -377,6 +378,14 @@ def test_pictures(verified, contents, made, tmp_path):
         f"SCI_game_000.png: has scores and is not in {truth}",
         f"odd.png: was scored against another file than {truth / 'odd.png'}",
     ]
+
+
+def test_a_pipe_among_the_pictures_is_not_waited_for(verified, contents, made, tmp_path):
+    results = shutil.copytree(made / "Result/real", tmp_path / "real")
+    (results / "full/NSI_pgc_000.png").unlink()
+    os.mkfifo(results / "full/NSI_pgc_000.png")
+    code, lines = verified(contents, "--results", results)
+    assert code == 1 and [line for line in lines if "NSI_pgc_000.png: is not the picture that was scored" in line]
 
 
 def test_flags(made, tmp_path):

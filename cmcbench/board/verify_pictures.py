@@ -75,6 +75,8 @@ def _hashes(files: dict[tuple[str, str], Path], what: str) -> dict[tuple[str, st
 
     def one(path: Path) -> str:
         total = hashlib.sha256()
+        if not path.is_file():  # a pipe or a device could go on for ever
+            return ""
         try:
             with open(path, "rb") as file:
                 while block := file.read(1 << 20):
@@ -143,7 +145,7 @@ def _copy(row: Scored, results: Path, truth: Path, work: Path) -> bool:
     for source, to, seen in places:
         path = list_images(source, "pictures").get(row.stem)
         try:
-            data = path.read_bytes() if path else b""
+            data = path.read_bytes() if path and path.is_file() else b""
         except OSError:
             return False
         if digest(data) != seen:
