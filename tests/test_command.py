@@ -35,7 +35,8 @@ for line in sys.stdin:
 """
 READY = "answer(ready=True)"
 DRAW = 'Image.new("RGB", (request["width"], request["height"]), "red").save(request["output"]); answer(id=number)'
-SAY = 'answer(id=number, text="%dx%d" % Image.open(request["image"]).size, usage={"output_tokens": 3, "odd": "x"})'
+ODD = '"odd": "x", "huge": 10**400, "none": float("nan")'  # what is no count
+SAY = 'answer(id=number, text="%dx%d" % Image.open(request["image"]).size, usage={"output_tokens": 3, ' + ODD + "})"
 
 
 @pytest.fixture

@@ -141,6 +141,22 @@ def test_half_a_surrogate_pair_from_a_server_stops_no_saving(faked):
     assert read(text / "me.csv").texts == {name: "paid"}
 
 
+def test_a_usage_that_cannot_be_summed_costs_no_caption(faked):
+    write_truth(faked.folder / "GT", 2)
+    (faked.folder / "mine.py").write_text(
+        "from models.base import Caption, I2TModel\n"
+        "class Model(I2TModel):\n"
+        "    def load(self, *_, **options): pass\n"
+        "    def caption(self, images, prompt, words):\n"
+        "        usage = {'a': float('nan'), 'b': 10**400, 'c': [1], 'tokens': 2}\n"
+        "        return [Caption('a picture', 'stop', usage) for _ in images]\n"
+    )
+    faked.fake = False
+    faked.encode("--model_name", "./mine.py")
+    record = json.loads((faked.folder / "Text" / "mine.json").read_text())
+    assert record["usage"] == {"tokens": 4} and len(read(faked.folder / "Text" / "mine.csv").texts) == 2
+
+
 def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest_or_tells(tmp_path):
     class Part(io.BytesIO):
         room = 10**6

@@ -97,6 +97,12 @@ def told_of(made_of: Any) -> dict[str, Any]:
     return dict(_strict(made_of))
 
 
+def countable(usage: Any) -> dict[str, Any]:
+    """What of a model's usage can be written and summed; an adapter of the user's own may give anything."""
+    numbers = usage.items() if isinstance(usage, dict) else ()
+    return {str(name): value for name, value in numbers if isinstance(value, (int, float)) and abs(value) < LARGEST}
+
+
 def _strict(value: Any) -> Any:
     """The value, if strict JSON can hold it. Raises ValueError for NaN and infinity."""
     json.dumps(value, allow_nan=False)

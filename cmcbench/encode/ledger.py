@@ -72,8 +72,8 @@ class Ledger:
         """Keep a caption, at once also in the journal. picture: the digest of its file. seconds: a share of its batch's."""
         self.texts[name] = text
         made_of = self.made_of[name] = {"sha256": picture, "finish_reason": answer.finish_reason}
-        if answer.usage:
-            made_of["usage"] = answer.usage
+        if usage := journal.countable(answer.usage):
+            made_of["usage"] = usage
         if seconds is not None:
             made_of["seconds"] = seconds
         self._journal.add(self.settings, name, text, made_of)

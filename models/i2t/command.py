@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
@@ -53,5 +52,5 @@ def _read(answer: dict[str, Any]) -> Caption:
     if not isinstance(text, str) or not text.strip():
         raise ModelError('the program of --command answered without a "text"')
     numbers = usage.items() if isinstance(usage, dict) else ()
-    kept = {name: value for name, value in numbers if type(value) in (int, float) and math.isfinite(value)}
+    kept = {name: value for name, value in numbers if type(value) in (int, float) and abs(value) < 1e15}
     return Caption(text.strip(), reason if isinstance(reason, str) else None, kept)
