@@ -48,7 +48,8 @@ def test_a_journal_cut_anywhere_holds_its_whole_lines(file):
     [
         "{", "[]", "{}", '{"name": "a.png", "text": "", "made_of": {}}', '{"name": "../a.png", "text": "x", "made_of": {}}',
         '{"name": 5, "text": "x", "made_of": {}}', '{"name": "a.png", "text": "x", "made_of": 5}', "[" * 100000,
-        '{"name": "a.png", "text": "x", "made_of": {"seconds": NaN}}', '{"name": "a.png", "text": "x", "made_of": {"usage": [1]}}',
+        '{"name": "a.png", "text": "x", "made_of": {"seconds": NaN}}',
+        '{"name": "a.png", "text": "x", "made_of": {"usage": [1]}}',
         '{"name": "a.png", "text": "x", "made_of": {"usage": {"usd": 1e999}}}',
     ],
 )  # fmt: skip

@@ -97,7 +97,9 @@ class Ledger:
             if problem := manifest.differences(kept.settings, self.settings):
                 if not self.request.overwrite or kept.texts.keys() - self._chosen:
                     whole = " without --subset and --images" if self.request.overwrite else ""
-                    raise BadInput(f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite{whole}.")
+                    raise BadInput(
+                        f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite{whole}."
+                    )
                 continue
             self.texts |= kept.texts
             self.made_of |= kept.images
