@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Optional
 
 from PIL import Image
@@ -55,13 +56,7 @@ class FfmpegCodec(Codec):
 
     def trimmed(self, stream: bytes) -> bytes:
         """The payload of what the encoder wrote."""
-        if not self.needless:
-            return stream
-        return b"".join(unit for unit in nal_units(stream) if self.unit_type(unit) not in self.needless)
-
-    def unit_type(self, unit: bytes) -> int:
-        """The type of a NAL unit, which begins with a three-byte start code."""
-        raise NotImplementedError
+        return stream
 
     def decode(self, stream: bytes, size: tuple[int, int]) -> Image.Image:
         width, height = self._padded(size)
@@ -86,7 +81,20 @@ class FfmpegCodec(Codec):
         return tuple(max(self.smallest, side + -side % self.multiple) for side in size)
 
 
-class Vvc(FfmpegCodec):
+class NalCodec(FfmpegCodec):
+    """A codec of ffmpeg whose stream is a series of NAL units."""
+
+    needless: frozenset[int]  # types of units that decoding does without
+
+    def trimmed(self, stream: bytes) -> bytes:
+        return b"".join(unit for unit in nal_units(stream) if self.unit_type(unit) not in self.needless)
+
+    @abstractmethod
+    def unit_type(self, unit: bytes) -> int:
+        """The type of a NAL unit, which begins with a three-byte start code."""
+
+
+class Vvc(NalCodec):
     """H.266/VVC by libvvenc, without perceptual adaptation of the QP. Level 0 is QP 63."""
 
     name = extension = form = "vvc"
@@ -99,7 +107,7 @@ class Vvc(FfmpegCodec):
         return unit[4] >> 3
 
 
-class Hevc(FfmpegCodec):
+class Hevc(NalCodec):
     """H.265/HEVC by x265, Main 10, tuned for PSNR (without perceptual adaptation of the QP), with transform skip for screens."""
 
     name = extension = form = "hevc"
@@ -115,7 +123,7 @@ class Hevc(FfmpegCodec):
         return unit[3] >> 1 & 63
 
 
-class Avc(FfmpegCodec):
+class Avc(NalCodec):
     """H.264/AVC by x264, High profile, 8 bits as its decoders are, tuned for PSNR."""
 
     name, extension, form = "avc", "h264", "h264"

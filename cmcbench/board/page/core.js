@@ -73,6 +73,12 @@ const CMC = (() => {
     return el("label", { class: "field" }, el("span", {}, label), list);
   }
 
+  // A choice among metrics, nothing where there is no choice.
+  function metricSelect(metrics, value, change) {
+    const options = metrics.map((metric) => [metric.name, metric.label]);
+    return metrics.length > 1 ? select("Metric", options, value, change) : null;
+  }
+
   function choice(label, options, value, change) {
     const buttons = options.map(([key, text]) =>
       el(
@@ -164,6 +170,7 @@ const CMC = (() => {
     address,
     name,
     select,
+    metricSelect,
     choice,
     toggle,
     search,

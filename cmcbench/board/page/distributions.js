@@ -169,17 +169,10 @@ CMC.parts.push(() => {
   const hint = el("p", { class: "hint" }, "Box: half of the images, with the median. Line: 90 % of them.");
   CMC.fill(
     "distributions-bar",
-    metrics.length > 1
-      ? CMC.select(
-          "Metric",
-          metrics.map((each) => [each.name, each.label]),
-          state.metric,
-          (metric) => {
-            state.metric = metric;
-            draw();
-          },
-        )
-      : null,
+    CMC.metricSelect(metrics, state.metric, (metric) => {
+      state.metric = metric;
+      draw();
+    }),
     modes.length > 1
       ? CMC.select("Mode", [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])], "", (mode) => {
           state.mode = mode;

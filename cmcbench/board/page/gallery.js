@@ -115,17 +115,10 @@ CMC.parts.push(() => {
       refresh();
     }),
     pairs,
-    scored.length > 1
-      ? CMC.select(
-          "Metric",
-          scored.map((metric) => [metric.name, metric.label]),
-          order.metric,
-          (metric) => {
-            order.metric = metric;
-            refresh();
-          },
-        )
-      : null,
+    CMC.metricSelect(scored, order.metric, (metric) => {
+      order.metric = metric;
+      refresh();
+    }),
     contents.length > 1
       ? CMC.select("Content", [["", "All"], ...contents], "", (content) => {
           filter.content = content;

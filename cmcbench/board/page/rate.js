@@ -138,17 +138,10 @@ CMC.parts.push(() => {
 
   CMC.fill(
     "rate-bar",
-    metrics.length > 1
-      ? CMC.select(
-          "Metric",
-          metrics.map((each) => [each.name, each.label]),
-          state.metric,
-          (metric) => {
-            state.metric = metric;
-            draw();
-          },
-        )
-      : null,
+    CMC.metricSelect(metrics, state.metric, (metric) => {
+      state.metric = metric;
+      draw();
+    }),
     CMC.choice(
       "Scale of the rate",
       [
