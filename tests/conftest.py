@@ -102,6 +102,18 @@ class Bench:
 
 
 @pytest.fixture
+def avif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
+    from cmcbench.encode import references
+    from cmcbench.errors import RunFailed
+
+    def none() -> None:
+        raise RunFailed("there is no ffmpeg")
+
+    monkeypatch.setattr(references, "ffmpeg_program", none)
+
+
+@pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 

@@ -21,8 +21,7 @@ from cmcbench.decode import costs
 from cmcbench.decode.costs import Clock, Costs
 from cmcbench.decode.jobs import Planned
 from cmcbench.dictionary import deflate_bits
-from cmcbench.encode import references
-from cmcbench.errors import BadInput, RunFailed
+from cmcbench.errors import BadInput
 from cmcbench.ranks import Ranks
 from cmcbench.rates import Spent
 from cmcbench.score import table
@@ -35,14 +34,7 @@ MODES = ("full", "image", "pixel", "text")
 MEASURED_COLUMNS = ("encode_seconds", "decode_seconds", "peak_memory")
 
 
-@pytest.fixture(autouse=True)
-def avif(monkeypatch):
-    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
-
-    def none():
-        raise RunFailed("there is no ffmpeg")
-
-    monkeypatch.setattr(references, "ffmpeg_program", none)
+pytestmark = pytest.mark.usefixtures("avif")
 
 
 @pytest.fixture

@@ -10,18 +10,9 @@ from conftest import write_captions
 from PIL import Image
 
 from cmcbench import rates
-from cmcbench.encode import references
-from cmcbench.errors import RunFailed
 
 
-@pytest.fixture(autouse=True)
-def avif(monkeypatch):
-    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
-
-    def none():
-        raise RunFailed("there is no ffmpeg")
-
-    monkeypatch.setattr(references, "ffmpeg_program", none)
+pytestmark = pytest.mark.usefixtures("avif")
 
 
 @pytest.fixture
