@@ -1,13 +1,16 @@
-"""How fast pictures are decoded: step 2 against the published loop and against the bare library, same checkpoint and images.
+"""How fast pictures are decoded: step 2 against the published loop and against the bare library, same checkpoint and
+images.
 
     python benchmarks/decode.py --images 6 --rounds 3
 
 The checkpoint is a tiny SDXL with random weights, so that everything but the model's own work weighs as much as it can:
 what is measured is what the programs add. Two comparisons:
 
-overhead    seconds an image of this project's decoding (files, manifest, seeds, resizing, saving) against a loop that calls
+overhead    seconds an image of this project's decoding (files, manifest, seeds, resizing, saving) against a loop that
+calls
             the pipeline with the same arguments and saves the picture; both loaded, alternating in one process
-four modes  wall-clock seconds of `script-t2i.py --mode all` against four runs of the published loop, one a mode, which loads
+four modes  wall-clock seconds of `script-t2i.py --mode all` against four runs of the published loop, one a mode, which
+loads
             the pipeline each time
 """
 
@@ -32,7 +35,9 @@ FIXED_PROMPT = "High quality, masterpiece, clean, high-resolution, 8k"
 
 
 def published(checkpoint: Path, folder: Path, mode: str) -> None:
-    """One published run: load the pipeline, then image by image; text mode as it was meant, it stops with a NameError."""
+    """One published run: load the pipeline, then image by image; text mode as it was meant, it stops with a
+    NameError.
+    """
     import torch
     from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
     from PIL import Image
@@ -109,7 +114,11 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
                 guide, size = image.convert("RGB").resize(working_size(image.size)), image.size
             generator = [torch.Generator("cpu").manual_seed(image_seed(42, path.stem))]
             made = pipe(
-                prompt=[prompt], image=[guide], strength=STRENGTH["full"], num_inference_steps=STEPS, generator=generator
+                prompt=[prompt],
+                image=[guide],
+                strength=STRENGTH["full"],
+                num_inference_steps=STEPS,
+                generator=generator,
             ).images[0]
             made.resize(size).save(folder / "bare" / path.name)
 
@@ -117,12 +126,14 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
         sources = Sources(folder / "Ref", folder / "GT", table.read(folder / "Text" / "gpt4v.csv"), Report())
         jobs = {"full": sources.plan(MODES["full"], None, None)}
         place = folder / "Result" / f"round{number}"
-        request: dict[str, Any] = dict(device="cpu", dtype="auto", batch_size=1, overwrite=False)
-        assert make(Request(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(prompts)
+        request: dict[str, Any] = {"device": "cpu", "dtype": "auto", "batch_size": 1, "overwrite": False}
+        assert make(Request(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(
+            prompts
+        )
 
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(-1, rounds):  # the first one warms up
-        for kind, work in enumerate((bare, lambda: ours(number))):
+        for kind, work in enumerate((bare, lambda number=number: ours(number))):
             start = time.perf_counter()
             work()
             if number >= 0:
@@ -137,7 +148,16 @@ def four_modes(folder: Path, checkpoint: Path) -> tuple[float, float]:
         command = [sys.executable, __file__, "--published", mode, "--folder", folder, "--checkpoint", checkpoint]
         subprocess.run(list(map(str, command)), check=True, cwd=folder, capture_output=True)
     middle = time.perf_counter()
-    command = [sys.executable, ROOT / "script-t2i.py", "--mode", "all", "--model_name", "sdxl", "--model_dir", checkpoint]
+    command = [
+        sys.executable,
+        ROOT / "script-t2i.py",
+        "--mode",
+        "all",
+        "--model_name",
+        "sdxl",
+        "--model_dir",
+        checkpoint,
+    ]
     subprocess.run([*map(str, command), "--batch_size", "4"], check=True, cwd=folder, capture_output=True)
     return middle - start, time.perf_counter() - middle
 

@@ -1,9 +1,10 @@
-"""How fast images are captioned: step 1 against the published one-by-one loop and the bare library, same checkpoint and images.
+"""How fast images are captioned: step 1 against the published one-by-one loop and the bare library, same checkpoint and
+images.
 
     python benchmarks/encode.py --images 16 --rounds 5
 
-The checkpoint is a tiny LLaVA (decoder-only) with random weights that says a sentence of nine tokens: what is measured is what
-the programs add to the model's own work, and what a batch saves. All are loaded and alternate in one process:
+The checkpoint is a tiny LLaVA (decoder-only) with random weights that says a sentence of nine tokens: what is measured
+is what the programs add to the model's own work, and what a batch saves. All are loaded and alternate in one process:
 
 bare     the library's processor and generate, one image at a time, as the published script does it
 ours x1  this project (each caption kept at once, CSV and manifest now and then), one image at a time
@@ -72,7 +73,11 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
 
     times: dict[str, list[float]] = {"bare": [], "ours x1": [], "ours x8": []}
     for number in range(-1, rounds):  # the first one warms up
-        work = {"bare": bare, "ours x1": lambda: ours(number, 1), "ours x8": lambda: ours(number, 8)}
+        work = {
+            "bare": bare,
+            "ours x1": lambda number=number: ours(number, 1),
+            "ours x8": lambda number=number: ours(number, 8),
+        }
         for name, run in work.items():
             start = time.perf_counter()
             run()

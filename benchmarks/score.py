@@ -7,7 +7,8 @@
 (c) this scorer: the ground truth encoded once for its modes
 
 Each runs in a process of its own that is idle while another works. Seconds are wall-clock seconds for one ground truth
-in all modes, FR and NR, pictures read from disk. The floor is the time that the multiplications of (c) would take at the
+in all modes, FR and NR, pictures read from disk. The floor is the time that the multiplications of (c) would take at
+the
 speed of this machine's best convolution.
 """
 
@@ -204,7 +205,9 @@ def convolution_peak() -> float:
 
 
 def work_of_ours(weights: Path, size: tuple[int, int]) -> float:
-    """GFLOP that this scorer spends on one ground truth and its modes, FR and NR (a multiplication and an addition are two)."""
+    """GFLOP that this scorer spends on one ground truth and its modes, FR and NR (a multiplication and an addition are
+    two).
+    """
     import numpy as np
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -221,7 +224,9 @@ def work_of_ours(weights: Path, size: tuple[int, int]) -> float:
         return counter.get_total_flops() / 1e9
 
     truth = fr.encode(picture)
-    return flops(lambda: fr.encode(picture)) + MODES * (flops(lambda: fr.score(truth, picture)) + flops(lambda: nr.score(picture)))
+    return flops(lambda: fr.encode(picture)) + MODES * (
+        flops(lambda: fr.score(truth, picture)) + flops(lambda: nr.score(picture))
+    )
 
 
 def main() -> None:
@@ -229,7 +234,9 @@ def main() -> None:
     options.add_argument("--sizes", nargs="+", default=["512x512", "768x512", "1024x1024"], metavar="WxH")
     options.add_argument("--rounds", type=int, default=5, help="how often each is measured")
     options.add_argument("--count", type=int, default=2, help="ground truths a round")
-    options.add_argument("--weights", type=Path, default=None, help="folder of real weights (default: seeded random ones)")
+    options.add_argument(
+        "--weights", type=Path, default=None, help="folder of real weights (default: seeded random ones)"
+    )
     options.add_argument("--worker", choices=sorted(NAMES), help=argparse.SUPPRESS)
     options.add_argument("--precision", default="fp32", help=argparse.SUPPRESS)
     arguments = options.parse_args()
@@ -245,7 +252,10 @@ def main() -> None:
             tiny_topiq.weights(weights)
         results = compare(weights, sizes, arguments.rounds, arguments.count, Path(scratch))
         peak = convolution_peak()
-        print(f"best convolution: {peak:.0f} GFLOP/s; {MODES} modes, FR and NR, {arguments.rounds} rounds of {arguments.count} images")
+        print(
+            f"best convolution: {peak:.0f} GFLOP/s; {MODES} modes, FR and NR, {arguments.rounds} rounds of"
+            f" {arguments.count} images"
+        )
         for (name, result), size in zip(results.items(), sizes):
             show(name, result, work_of_ours(weights, size) / peak)
         reduced = reduced_precision(weights, sizes[0], 6, Path(scratch))
@@ -256,7 +266,10 @@ def show(name: str, result: dict[str, Any], floor: float) -> None:
     print(f"\n{name}")
     for kind, seconds in result["seconds"].items():
         peak, startup = result["peak"][kind], result["startup"][kind]
-        print(f"  ({kind}) {NAMES[kind]:22} {statistics.median(seconds):7.2f} s an image, peak {peak:.2f} GiB, start {startup:.1f} CPU s")
+        print(
+            f"  ({kind}) {NAMES[kind]:22} {statistics.median(seconds):7.2f} s an image, peak {peak:.2f} GiB, start"
+            f" {startup:.1f} CPU s"
+        )
     for kind, ratios in result["ratios"].items():
         print(f"  faster than ({kind}): {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")
     ours = statistics.median(result["seconds"]["c"])

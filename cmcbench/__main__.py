@@ -12,7 +12,10 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "compare": ("board.compare", "which differences of two or more targets are significant"),
     "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
     "report": ("board.page_command", "the page of all scored targets: Result/report/index.html, opens from disk"),
-    "pack": ("decode.packing", "captions and references as one small file an image and mode, the bits that are counted"),
+    "pack": (
+        "decode.packing",
+        "captions and references as one small file an image and mode, the bits that are counted",
+    ),
     "unpack": ("unpacking", "from packed files what their decoder needs"),
     "codec": ("encode.targets", "picture codecs as targets: Result/CODEC@RATE with the streams that are counted"),
     "import": ("encode.imports", "anybody's reconstructions and their bits as a target"),

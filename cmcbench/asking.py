@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, TypeVar, Union
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from models.base import Model, ModelError
 
@@ -15,7 +16,7 @@ FAILURES = (ModelError, RuntimeError, ValueError, TypeError, LookupError, Arithm
 
 def ask(
     model: Model, function: Callable[[list[Item]], list[Any]], items: Mapping[str, Item]
-) -> dict[str, Union[Any, ModelError]]:
+) -> dict[str, Any | ModelError]:
     """The model's answer to each item, by name; a ModelError for one that it fails on even alone.
 
     A batch that fails is asked again in halves. Once the model has stopped, the rest is left unasked and unanswered.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 from . import dictionary
 from .captions import LARGEST_CELL
@@ -26,15 +25,16 @@ LONGEST_NUMBER = 5  # bytes
 class Sent:
     """What a decoder is sent of one image.
 
-    size: (width, height) of the picture to make. caption: None in image mode. grid: a byte for each 64x64 block, row by row,
-    in pixel mode (cmcbench/grid.py). codec, scale, stream: the image reference, in full and image mode; scale is what the
+    size: (width, height) of the picture to make. caption: None in image mode. grid: a byte for each 64x64 block, row by
+    row, in pixel mode (cmcbench/grid.py). codec, scale, stream: the image reference, in full and image mode; scale is
+    what the
     picture's sides were divided by before coding.
     """
 
     mode: str
     size: tuple[int, int]
-    caption: Optional[str] = None
-    grid: Optional[bytes] = None
+    caption: str | None = None
+    grid: bytes | None = None
     codec: str = ""
     scale: int = 1
     stream: bytes = b""
@@ -59,7 +59,9 @@ def encode(sent: Sent, stem: str, deflated: bool = False) -> bytes:
         if sent.codec not in CODECS:
             raise ImageProblem(f"its reference is coded by {ascii(sent.codec)}, which the format has no number for")
         if sent.scale not in SCALES:
-            raise ImageProblem(f"its reference is coded at 1/{sent.scale} of its size, which the format has no number for")
+            raise ImageProblem(
+                f"its reference is coded at 1/{sent.scale} of its size, which the format has no number for"
+            )
         flags |= SCALES.index(sent.scale)
         body += bytes((CODECS.index(sent.codec),)) + sent.stream
     return bytes((MAGIC, flags)) + _number(sent.size[0]) + _number(sent.size[1]) + body
@@ -78,7 +80,12 @@ def decode(data: bytes) -> Sent:
         raise ImageProblem(f"is of version {flags >> 6} of the format, and this program reads version {VERSION}")
     mode = MODES[MODE_ORDER[flags >> 4 & 3]]
     deflated, fold, scale = flags >> 3 & 1, flags >> 2 & 1, flags & 3
-    senseless = (deflated and not mode.captioned, fold and not deflated, scale >= len(SCALES), scale and mode.reference != "image")
+    senseless = (
+        deflated and not mode.captioned,
+        fold and not deflated,
+        scale >= len(SCALES),
+        scale and mode.reference != "image",
+    )
     if any(senseless):
         raise ImageProblem("is damaged: its flags make no sense")
     try:
@@ -120,7 +127,7 @@ def _caption_bytes(text: str) -> bytes:
         raise ImageProblem("its caption cannot be sent: it holds half a surrogate pair, which UTF-8 cannot") from None
 
 
-def _caption(data: bytes, fold: Optional[int]) -> str:
+def _caption(data: bytes, fold: int | None) -> str:
     try:
         data = data if fold is None else dictionary.inflate(data, dictionary.load(fold), 4 * LARGEST_CELL)
         text = data.decode("utf-8")

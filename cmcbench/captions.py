@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
 
 from .errors import BadInput
 from .store import plain_name, write_bytes
@@ -32,8 +32,8 @@ def read(path: Path) -> Captions:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(
-            f"there is no caption file {path}. Make it with: python script-i2t.py --model_name NAME, fetch the published ones "
-            f"with: python -m cmcbench download captions, or name another with --input_path."
+            f"there is no caption file {path}. Make it with: python script-i2t.py --model_name NAME, fetch the"
+            " published ones with: python -m cmcbench download captions, or name another with --input_path."
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None

@@ -8,10 +8,10 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Iterator, Optional
 
 from models import create, names
 from models.base import Model, ModelError, T2IModel
@@ -30,14 +30,16 @@ class Finding:
     """One thing that a model needs. there: True, False (then `text` tells the remedy), None where it cannot be told."""
 
     what: str
-    there: Optional[bool]
+    there: bool | None
     text: str
 
 
 def main(argv: list[str]) -> int:
     """List the models, or tell what one needs. Returns 0, or 1 where something is missing."""
     options = parser("The encoders and decoders, and what one needs.", "models")
-    options.add_argument("name", nargs="?", default=None, help="a model's name, or your adapter's file (None: list them all)")
+    options.add_argument(
+        "name", nargs="?", default=None, help="a model's name, or your adapter's file (None: list them all)"
+    )
     options.add_argument("--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own)")
     chosen = options.parse_args(argv)
     if chosen.name is None:
@@ -63,7 +65,7 @@ def _print_list() -> None:
     print("What one needs, and whether it is here: python -m cmcbench models NAME")
 
 
-def _named(name: str, model_dir: Optional[str]) -> Iterator[tuple[str, Model]]:
+def _named(name: str, model_dir: str | None) -> Iterator[tuple[str, Model]]:
     """The models of that name; a few names are those of an encoder and of a decoder."""
     problems = []
     for kind in KINDS:
@@ -96,7 +98,7 @@ def _sentence(text: str) -> str:
     return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
 
 
-def _print_needs(kind: str, model: Model, name: str, model_dir: Optional[str]) -> int:
+def _print_needs(kind: str, model: Model, name: str, model_dir: str | None) -> int:
     print(f"{name} ({KINDS[kind]}): {_description(model)}")
     instead = getattr(model, "runs_instead", None)
     if instead and not model_dir:
@@ -113,7 +115,7 @@ def _print_needs(kind: str, model: Model, name: str, model_dir: Optional[str]) -
     return 1 if missing else 0
 
 
-def _findings(model: Model, model_dir: Optional[str]) -> Iterator[Finding]:
+def _findings(model: Model, model_dir: str | None) -> Iterator[Finding]:
     packages = _packages("requirements.txt", _listed(REQUIREMENTS), INSTALL)
     yield packages
     if model.packages:
@@ -134,7 +136,9 @@ def _findings(model: Model, model_dir: Optional[str]) -> Iterator[Finding]:
     yield _weights(model_dir or model.default_dir)
     for other in () if model_dir else model.also:
         yield _weights(other)
-    yield _memory(model.parameters if model_dir in (None, model.default_dir) else None, bool(model_dir or model.default_dir))
+    yield _memory(
+        model.parameters if model_dir in (None, model.default_dir) else None, bool(model_dir or model.default_dir)
+    )
 
 
 def _listed(file: Path) -> tuple[str, ...]:
@@ -151,8 +155,12 @@ def _packages(what: str, wanted: tuple[str, ...], remedy: str) -> Finding:
 
 
 def _problem(requirement: str) -> str:
-    """The package that a requirement like "torch>=2.6" is about, if it is missing or too old, with what is there; else ""."""
-    name, _, least = (part.strip() for part in re.match(r"([\w.-]+)(?:\[.*\])?\s*(>=)?\s*([\w.]*)", requirement).groups(""))
+    """The package that a requirement like "torch>=2.6" is about, if it is missing or too old, with what is there; else
+    "".
+    """
+    name, _, least = (
+        part.strip() for part in re.match(r"([\w.-]+)(?:\[.*\])?\s*(>=)?\s*([\w.]*)", requirement).groups("")
+    )
     try:
         found = metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -164,25 +172,31 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
 
 
-def _weights(checkpoint: Optional[str]) -> Finding:
+def _weights(checkpoint: str | None) -> Finding:
     if not checkpoint:
         return Finding("weights", True, "none to fetch")
     folder, place = Path(checkpoint).expanduser(), "in the folder"
     if not folder.is_dir():
         found = _cached(checkpoint)
         if found is None:
-            return Finding("weights", False, f"{checkpoint} is not on disk. It is fetched at the first run, or by: hf download {checkpoint}")
+            return Finding(
+                "weights",
+                False,
+                f"{checkpoint} is not on disk. It is fetched at the first run, or by: hf download {checkpoint}",
+            )
         folder, place = found, "in the hub's cache"
     files = [path for path in folder.rglob("*") if path.suffix in WEIGHTS and path.is_file()]
     absent = _absent_shards(folder)
     if not files or absent:
         lack = f"{len(absent)} of its parts are missing ({absent[0]}, ...)" if absent else "no weights are in it"
-        return Finding("weights", False, f"{checkpoint}, {place} {folder}: {lack}. Fetch it again: hf download {checkpoint}")
+        return Finding(
+            "weights", False, f"{checkpoint}, {place} {folder}: {lack}. Fetch it again: hf download {checkpoint}"
+        )
     size = sum(path.stat().st_size for path in files) / 1e9
     return Finding("weights", True, f"{checkpoint}, {size:.1f} GB {place} {folder}")
 
 
-def _cached(checkpoint: str) -> Optional[Path]:
+def _cached(checkpoint: str) -> Path | None:
     """The newest snapshot of a hub checkpoint in the cache of huggingface_hub."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
@@ -191,7 +205,9 @@ def _cached(checkpoint: str) -> Optional[Path]:
         repos = scan_cache_dir().repos
     except (CacheNotFound, OSError, ValueError):
         return None
-    revisions = [one for repo in repos if (repo.repo_type, repo.repo_id) == ("model", checkpoint) for one in repo.revisions]
+    revisions = [
+        one for repo in repos if (repo.repo_type, repo.repo_id) == ("model", checkpoint) for one in repo.revisions
+    ]
     newest = max(revisions, key=lambda revision: revision.last_modified, default=None)
     return Path(newest.snapshot_path) if newest else None
 
@@ -208,10 +224,14 @@ def _absent_shards(folder: Path) -> list[str]:
     return sorted(absent)
 
 
-def _memory(parameters: Optional[float], has_checkpoint: bool) -> Finding:
+def _memory(parameters: float | None, has_checkpoint: bool) -> Finding:
     """Whether the weights fit: 2 bytes a parameter on a GPU, 4 on a CPU. What is computed with them comes on top."""
     if parameters is None:
-        return Finding("memory", None, "unknown, since its number of parameters is") if has_checkpoint else Finding("memory", True, "little")
+        return (
+            Finding("memory", None, "unknown, since its number of parameters is")
+            if has_checkpoint
+            else Finding("memory", True, "little")
+        )
     import psutil
 
     gpu, ram = _gpu_memory(), psutil.virtual_memory().total / 1e9
@@ -219,7 +239,9 @@ def _memory(parameters: Optional[float], has_checkpoint: bool) -> Finding:
     text = f"{on_gpu:.1f} GB of weights in 16 bits on a GPU ({f'{gpu:.1f} GB' if gpu else 'there is none'}), "
     text += f"{on_cpu:.1f} GB in 32 bits on the CPU ({ram:.1f} GB of RAM)"
     fits = on_gpu < gpu or on_cpu < ram
-    return Finding("memory", fits, text if fits else f"{text}. Take a larger machine, or a smaller checkpoint with --model_dir")
+    return Finding(
+        "memory", fits, text if fits else f"{text}. Take a larger machine, or a smaller checkpoint with --model_dir"
+    )
 
 
 def _gpu_memory() -> float:

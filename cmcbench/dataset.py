@@ -6,8 +6,9 @@ import fnmatch
 import hashlib
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, Optional
+from typing import TYPE_CHECKING
 
 from .errors import BadInput, ImageProblem
 from .protocol import SOURCES
@@ -36,25 +37,29 @@ def list_images(folder: Path, what: str) -> dict[str, Path]:
         if path.suffix.lower() not in ENDINGS or path.name.startswith(".") or path.is_dir():
             continue
         if not plain_name(path.name):
-            raise BadInput(f"{what}: {folder} holds a file whose name cannot be used in a CSV: {path.name!r}. Rename it.")
+            raise BadInput(
+                f"{what}: {folder} holds a file whose name cannot be used in a CSV: {path.name!r}. Rename it."
+            )
         if path.stem in images:
             raise BadInput(
                 f"{what}: {images[path.stem]} and {path.name} differ only in their ending; images are paired by name. "
-                f"Remove one of them."
+                "Remove one of them."
             )
         images[path.stem] = path
     return images
 
 
 def content(name: str) -> tuple[str, str]:
-    """(type, source) of an image from its file name, e.g. ("NSI", "pgc"); ("other", "") outside the benchmark's scheme."""
+    """(type, source) of an image from its file name, e.g. ("NSI", "pgc"); ("other", "") outside the benchmark's
+    scheme.
+    """
     match = SCHEME.match(name)
     if match and match["source"] in SOURCES.get(match["type"], ()):
         return match["type"], match["source"]
     return "other", ""
 
 
-def choose(names: Iterable[str], pattern: Optional[str] = None, subset: Optional[int] = None) -> list[str]:
+def choose(names: Iterable[str], pattern: str | None = None, subset: int | None = None) -> list[str]:
     """The names that match the glob `pattern`, then `subset` of them, in sorted order.
 
     The choice depends on the names alone, keeps the mix of content types and of sources within a type, and a smaller
@@ -62,7 +67,11 @@ def choose(names: Iterable[str], pattern: Optional[str] = None, subset: Optional
     """
     chosen = sorted(names)
     if pattern:
-        chosen = [name for name in chosen if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(Path(name).stem, pattern)]
+        chosen = [
+            name
+            for name in chosen
+            if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(Path(name).stem, pattern)
+        ]
     if subset is not None and subset < len(chosen):
         chosen = sorted(_mixed_order(chosen)[:subset])
     return chosen
@@ -88,10 +97,11 @@ def _interleave(groups: list[list[str]]) -> list[str]:
     return [name for *_, name in sorted(placed)]
 
 
-def read_rgb(path: Path) -> "tuple[Image.Image, Optional[str]]":
+def read_rgb(path: Path) -> tuple[Image.Image, str | None]:
     """A picture as 8-bit RGB, and a note where it had to be converted (None for a plain RGB picture).
 
-    Alpha is dropped as the published scripts drop it; 16 bits are scaled to 8 (Pillow's own conversion would clip them).
+    Alpha is dropped as the published scripts drop it; 16 bits are scaled to 8 (Pillow's own conversion would clip
+    them).
     Raises ImageProblem for a file that is missing, empty, truncated, animated, over Pillow's size limit or no picture.
     """
     from PIL import Image
@@ -125,7 +135,9 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def is_whole_png(path: Path) -> bool:
-    """Whether a PNG of ours is there and complete, by its header and its last chunk; quick enough to ask of thousands."""
+    """Whether a PNG of ours is there and complete, by its header and its last chunk; quick enough to ask of
+    thousands.
+    """
     try:
         with open(path, "rb") as file:
             head = file.read(8)
@@ -135,7 +147,7 @@ def is_whole_png(path: Path) -> bool:
         return False
 
 
-def _open(path: Path) -> "Image.Image":
+def _open(path: Path) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -165,6 +177,6 @@ def _too_large(path: Path) -> ImageProblem:
     return ImageProblem(f"{path.name}: has more than {Image.MAX_IMAGE_PIXELS} pixels")
 
 
-def _within_16_bits(image: "Image.Image") -> bool:
+def _within_16_bits(image: Image.Image) -> bool:
     lowest, highest = image.getextrema()
     return 0 <= lowest and highest < 1 << 16

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from . import doctor_data, doctor_machine, doctor_results
 from .doctor_finding import MISSING, Finding, is_here, step
@@ -18,10 +18,14 @@ KEYS = ("area", "what", "state", "text", "remedy")  # of a finding in the JSON, 
 
 
 def main(argv: list[str]) -> int:
-    """Look at the machine and the data. Returns 0 when the three steps can run, 1 when something they need is missing."""
+    """Look at the machine and the data. Returns 0 when the three steps can run, 1 when something they need is
+    missing.
+    """
     options = parser("What is there, what is missing, what it enables, and the command that mends each.", "doctor")
     options.add_argument("--root", default=".", help="folder that holds GT, Ref, Weight, Text and Result")
-    options.add_argument("--torch", action="store_true", help="also import torch and ask it for its devices (some seconds)")
+    options.add_argument(
+        "--torch", action="store_true", help="also import torch and ask it for its devices (some seconds)"
+    )
     options.add_argument("--json", action="store_true", help="print JSON, for programs")
     chosen = options.parse_args(argv)
     root = Path(chosen.root)
@@ -62,7 +66,10 @@ def _now(findings: list[Finding], root: Path) -> Iterator[tuple[str, str]]:
     """What can be done with what is here: (in words, command)."""
     by_name = {finding.what: finding for finding in findings}
     if any(by_name[name].state == MISSING for name in ("Python", "requirements.txt")):
-        yield "install what the three steps need; then ask again", by_name["requirements.txt"].remedy or by_name["Python"].remedy
+        yield (
+            "install what the three steps need; then ask again",
+            by_name["requirements.txt"].remedy or by_name["Python"].remedy,
+        )
         return
     images = _facts(findings, "GT")["images"]
     references = {kind: _facts(findings, f"Ref/{kind}")["images"] for kind in ("image", "pixel")}
@@ -74,13 +81,18 @@ def _now(findings: list[Finding], root: Path) -> Iterator[tuple[str, str]]:
         what = f"step 1: captions of {images:,} images (python -m cmcbench models lists the encoders)"
         yield what, step("script-i2t.py", root, "--model_name NAME")
         if not all(references.values()):
-            yield "step 1: references, with their bits counted", step("script-i2t.py", root, "--model_name none", "--references")
+            yield (
+                "step 1: references, with their bits counted",
+                step("script-i2t.py", root, "--model_name none", "--references"),
+            )
     yield from _decode(root, captions, references)
     yield from _score(root, findings, images)
 
 
 def _decode(root: Path, captions: list[dict], references: dict[str, int]) -> Iterator[tuple[str, str]]:
-    ready = [mode.name for mode in MODES.values() if (captions or not mode.captioned) and references.get(mode.reference, 1)]
+    ready = [
+        mode.name for mode in MODES.values() if (captions or not mode.captioned) and references.get(mode.reference, 1)
+    ]
     if not ready:
         return
     best = max(captions, key=lambda facts: (facts["paired"], facts["captions"])) if captions else None
@@ -96,5 +108,8 @@ def _score(root: Path, findings: list[Finding], images: int) -> Iterator[tuple[s
     weights = all(finding.state != MISSING for finding in findings if finding.what.startswith("Weight/"))
     unscored = [facts["target"] for facts in targets if facts["unscored"]]
     which = unscored[0] if len(unscored) == 1 else "all"
-    what = f"step 3: {'TOPIQ scores' if weights else 'scores that need no weights'} of {len(unscored) or len(targets)} result(s)"
+    what = (
+        f"step 3: {'TOPIQ scores' if weights else 'scores that need no weights'} of {len(unscored) or len(targets)}"
+        " result(s)"
+    )
     yield what, step("script-evaluate.py", root, f"--target {which}", *([] if weights else [WITHOUT_WEIGHTS]))

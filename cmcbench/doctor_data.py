@@ -1,11 +1,13 @@
-"""What the doctor says of the data: ground truth, references, TOPIQ weights, captions. Nothing of theirs is decoded or run."""
+"""What the doctor says of the data: ground truth, references, TOPIQ weights, captions. Nothing of theirs is decoded or
+run.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 from . import captions
 from .dataset import image_size, is_whole_png, list_images
@@ -73,7 +75,11 @@ def _by_type(counts: dict[tuple[str, str], int]) -> str:
 def _lacking(counts: dict[tuple[str, str], int]) -> str:
     """In which sources the number of images is not the published one."""
     wanted = {(kind, source): COUNTS[source] for kind, sources in SOURCES.items() for source in sources}
-    off = [f"{'_'.join(key)} {counts.get(key, 0)}/{number}" for key, number in wanted.items() if counts.get(key, 0) != number]
+    off = [
+        f"{'_'.join(key)} {counts.get(key, 0)}/{number}"
+        for key, number in wanted.items()
+        if counts.get(key, 0) != number
+    ]
     off += [f"{number:,} of other names" for key, number in counts.items() if key not in wanted]
     return some(off, 4)
 
@@ -102,12 +108,16 @@ def _references(root: Path, kind: str, truth: set[str]) -> Finding:
         fetch = download("references", root)
         if truth and not is_whole(truth):  # the published references are not of these images
             return Finding(AREA, what, MISSING, f"no references, for mode {modes}", make, facts)
-        return Finding(AREA, what, MISSING, f"no references, for mode {modes}; from GT they are made by: {make}", fetch, facts)
+        return Finding(
+            AREA, what, MISSING, f"no references, for mode {modes}; from GT they are made by: {make}", fetch, facts
+        )
     if not truth:
         return Finding(AREA, what, OK, f"{len(images):,} references, for mode {modes}", "", facts)
     if paired == len(truth):
         alien = len(images) - paired
-        text = f"one for each image of GT, for mode {modes}" + (f"; {alien:,} for images that are not in GT" if alien else "")
+        text = f"one for each image of GT, for mode {modes}" + (
+            f"; {alien:,} for images that are not in GT" if alien else ""
+        )
         return Finding(AREA, what, OK, text, "", facts)
     text = f"{paired:,} of GT's {len(truth):,} images have one (without: {some(sorted(truth - images))})"
     return Finding(AREA, what, NOTE if paired else MISSING, text, make, facts)
@@ -140,7 +150,9 @@ def _weights(root: Path, file: Path, megabytes: float) -> Finding:
     problem = _no_checkpoint(file)
     if problem:
         facts["there"] = False
-        return Finding(AREA, what, MISSING, f"{problem} ({size:,} bytes)", download("weights", root, "--overwrite"), facts)
+        return Finding(
+            AREA, what, MISSING, f"{problem} ({size:,} bytes)", download("weights", root, "--overwrite"), facts
+        )
     low, high = (megabytes * 1e6 * factor for factor in PLAUSIBLE)
     if not low < size < high:
         text = f"{size / 1e6:.1f} MB, the published file has {megabytes:.0f}; scoring checks every tensor"
@@ -181,7 +193,9 @@ def _caption_file(file: Path, truth: set[str]) -> Finding:
     what, facts = f"Text/{file.name}", {"file": file.name, "captions": 0, "paired": 0}
     try:
         if file.stat().st_size > LARGEST_CAPTIONS:
-            return Finding(AREA, what, NOTE, f"has more than {LARGEST_CAPTIONS >> 20} MiB, too much for captions", "", facts)
+            return Finding(
+                AREA, what, NOTE, f"has more than {LARGEST_CAPTIONS >> 20} MiB, too much for captions", "", facts
+            )
         found = captions.read(file)
         checksum = hashlib.sha256(file.read_bytes()).hexdigest()
     except BadInput as error:

@@ -27,7 +27,9 @@ class Finding:
 
 def download(part: str, root: Path, *flags: str) -> str:
     """The command that fetches a part of the published data set."""
-    return " ".join(["python -m cmcbench download", part, *flags, *([] if is_here(root) else ["--root", shlex.quote(str(root))])])
+    return " ".join(
+        ["python -m cmcbench download", part, *flags, *([] if is_here(root) else ["--root", shlex.quote(str(root))])]
+    )
 
 
 def step(script: str, root: Path, *flags: str) -> str:

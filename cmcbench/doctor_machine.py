@@ -1,4 +1,6 @@
-"""What the doctor says of the machine: Python, packages, GPU, ffmpeg, memory, disk, keys. Imports none of what is heavy."""
+"""What the doctor says of the machine: Python, packages, GPU, ffmpeg, memory, disk, keys. Imports none of what is
+heavy.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Iterator, Optional
 
 from .doctor_finding import MISSING, NOTE, OK, Finding, some
 
@@ -20,14 +22,18 @@ ROOT = Path(__file__).parent.parent
 OLDEST = (3, 10)
 PACKAGES = {  # list of packages -> whether the three steps need it, what it is for, the command that installs it
     "requirements.txt": (True, "the three steps", "pip install -r requirements.txt -c constraints.txt"),
-    "requirements-demo.txt": (False, "the baselines, make demo", "pip install -r requirements-demo.txt -c constraints.txt"),
+    "requirements-demo.txt": (
+        False,
+        "the baselines, make demo",
+        "pip install -r requirements-demo.txt -c constraints.txt",
+    ),
 }
 ENCODERS = {"libvvenc": "VVC", "libx265": "HEVC", "libx264": "AVC", "libaom-av1": "AV1"}  # of ffmpeg
 SPACE = 10e9  # bytes: less is told as a note
 ASK_TORCH = (
-    "import json, torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0; print(json.dumps({"
-    "'version': torch.__version__, 'mps': torch.backends.mps.is_available(), 'devices': [[torch.cuda.get_device_name(i), "
-    "torch.cuda.get_device_properties(i).total_memory] for i in range(n)]}))"
+    "import json, torch; n = torch.cuda.device_count() if torch.cuda.is_available() else 0;"
+    " print(json.dumps({'version': torch.__version__, 'mps': torch.backends.mps.is_available(), 'devices':"
+    " [[torch.cuda.get_device_name(i), torch.cuda.get_device_properties(i).total_memory] for i in range(n)]}))"
 )
 
 
@@ -51,7 +57,9 @@ def _python() -> Finding:
     new = sys.version_info >= OLDEST
     wanted = ".".join(map(str, OLDEST))
     text = found if new else f"{found}, {wanted} or newer is needed"
-    return Finding(AREA, "Python", OK if new else MISSING, text, "" if new else "make PYTHON=python3.11 demo", {"version": found})
+    return Finding(
+        AREA, "Python", OK if new else MISSING, text, "" if new else "make PYTHON=python3.11 demo", {"version": found}
+    )
 
 
 def _packages(file: str) -> Finding:
@@ -75,7 +83,7 @@ def required(file: Path) -> list[str]:
     return [text for text in (line.partition("#")[0].strip() for line in lines) if text]
 
 
-def _problem(requirement: str) -> Optional[str]:
+def _problem(requirement: str) -> str | None:
     """What is wrong with one requirement, as a phrase; None where it is met."""
     name = re.split(r"[^\w.-]", requirement)[0]
     try:
@@ -115,8 +123,14 @@ def _torch() -> Finding:
     except ValueError:
         remedy = PACKAGES["requirements.txt"][2]
         return Finding(AREA, "torch", MISSING, "cannot be imported; python -c 'import torch' tells why", remedy)
-    shown = [f"{name} ({memory / 1e9:.0f} GB)" for name, memory in found["devices"]] + ["Apple GPU (mps)"] * found["mps"]
-    text = f"{found['version']} computes on {some(shown)}" if shown else f"{found['version']} computes on the CPU, it sees no GPU"
+    shown = [f"{name} ({memory / 1e9:.0f} GB)" for name, memory in found["devices"]] + ["Apple GPU (mps)"] * found[
+        "mps"
+    ]
+    text = (
+        f"{found['version']} computes on {some(shown)}"
+        if shown
+        else f"{found['version']} computes on the CPU, it sees no GPU"
+    )
     return Finding(AREA, "torch", OK if shown else NOTE, text, "", found)
 
 
@@ -146,21 +160,29 @@ def _memory() -> Finding:
         return Finding(AREA, "memory", NOTE, "unknown, since psutil is not installed")
     found = psutil.virtual_memory()
     text = f"{found.available / 1e9:.1f} of {found.total / 1e9:.1f} GB are free, {os.cpu_count()} CPU cores"
-    return Finding(AREA, "memory", OK, text, "", {"total": found.total, "available": found.available, "cores": os.cpu_count()})
+    return Finding(
+        AREA, "memory", OK, text, "", {"total": found.total, "available": found.available, "cores": os.cpu_count()}
+    )
 
 
 def _disk(root: Path) -> Finding:
     place = next(path for path in (root.absolute(), *root.absolute().parents) if path.is_dir())
     free = shutil.disk_usage(place).free
-    little = "" if free > SPACE else "; the published data take 2 GB (3 while they come), a target in four modes about 5"
-    return Finding(AREA, "disk", NOTE if little else OK, f"{free / 1e9:.1f} GB are free in {place}{little}", "", {"free": free})
+    little = (
+        "" if free > SPACE else "; the published data take 2 GB (3 while they come), a target in four modes about 5"
+    )
+    return Finding(
+        AREA, "disk", NOTE if little else OK, f"{free / 1e9:.1f} GB are free in {place}{little}", "", {"free": free}
+    )
 
 
 def _environment() -> Iterator[Finding]:
     """Keys by name, never by value, and the switches that change where data come from."""
     key = bool(os.environ.get("OPENAI_API_KEY", "").strip())
     text = "is set" if key else "is not set; gpt4o needs it, and openai where the server asks for a key"
-    yield Finding(AREA, "OPENAI_API_KEY", OK if key else NOTE, text, "" if key else "export OPENAI_API_KEY=...", {"set": key})
+    yield Finding(
+        AREA, "OPENAI_API_KEY", OK if key else NOTE, text, "" if key else "export OPENAI_API_KEY=...", {"set": key}
+    )
     token = bool(os.environ.get("HF_TOKEN", "").strip())
     if token:
         yield Finding(AREA, "HF_TOKEN", OK, "is set", "", {"set": True})
@@ -188,7 +210,7 @@ def _cache() -> Finding:
     return Finding(AREA, "hub's cache", OK if models else NOTE, text, "", {"folder": str(folder), "models": models})
 
 
-def _run(command: list[str], seconds: int = 20) -> Optional[str]:
+def _run(command: list[str], seconds: int = 20) -> str | None:
     """A program's standard output, None where it is not there, fails or hangs."""
     try:
         done = subprocess.run(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 from .dataset import ENDINGS
-from .doctor_finding import NOTE, OK, Finding, some, step
+from .doctor_finding import NOTE, OK, Finding, step
 from .errors import BadInput
 from .protocol import MODES
 from .store import TEMPORARY, read_json

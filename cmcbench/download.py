@@ -1,4 +1,6 @@
-"""python -m cmcbench download: the published data set into GT, Ref, Weight and Text, checked, and going on where it stopped."""
+"""python -m cmcbench download: the published data set into GT, Ref, Weight and Text, checked, and going on where it
+stopped.
+"""
 
 from __future__ import annotations
 
@@ -63,13 +65,17 @@ def _look(options: argparse.Namespace, root: Path, report: Report) -> list[Item]
         except RunFailed as error:
             reachable = reachable and not isinstance(error, Unreachable)
             report.fail(published.file, str(error))
-    print(f"{endpoint()}/datasets/{REPOSITORY} at revision {revision} ({LICENCE}), captions from {options.captions_base}")
+    print(
+        f"{endpoint()}/datasets/{REPOSITORY} at revision {revision} ({LICENCE}), captions from {options.captions_base}"
+    )
     return items
 
 
 def _check(options: argparse.Namespace) -> None:
     if not options.captions_base.startswith(("https://", "http://")):
-        raise BadInput(f"--captions_base {ascii(options.captions_base)}: expected an address that begins with https://.")
+        raise BadInput(
+            f"--captions_base {ascii(options.captions_base)}: expected an address that begins with https://."
+        )
     if not options.revision.strip() or not options.revision.isprintable():
         raise BadInput(f"--revision {ascii(options.revision)}: expected a branch, tag or commit.")
 
@@ -98,8 +104,9 @@ def _check_room(items: list[Item], root: Path, keep_zips: bool) -> None:
         print(f"disk: {size(needed)} needed in {place}, with what is unpacked; {size(free)} free")
         if needed + MARGIN > free:
             raise RunFailed(
-                f"{place} has {size(free)} free, and {size(needed + MARGIN)} are needed. Make room, choose another folder with "
-                f"--root, or fetch a part: {_sizes(there)}, e.g. with: python -m cmcbench download {there[0].part}"
+                f"{place} has {size(free)} free, and {size(needed + MARGIN)} are needed. Make room, choose another"
+                f" folder with --root, or fetch a part: {_sizes(there)}, e.g. with: python -m cmcbench download"
+                f" {there[0].part}"
             )
 
 
@@ -130,11 +137,17 @@ def _root(root: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     options = parser("Fetch the published data set: ground truth, references, TOPIQ weights and captions.", "download")
-    options.add_argument("parts", nargs="*", type=_part, default=["all"], metavar="PART", help=f"{', '.join(PARTS)}, or all")
+    options.add_argument(
+        "parts", nargs="*", type=_part, default=["all"], metavar="PART", help=f"{', '.join(PARTS)}, or all"
+    )
     options.add_argument("--root", default=".", help="folder that holds GT, Ref, Weight and Text")
     options.add_argument("--revision", default="main", help="of the data set on the hub: a branch, tag or commit")
-    options.add_argument("--captions_base", metavar="URL", default=CAPTIONS_BASE, help="address of the captions' folder")
-    options.add_argument("--keep_zips", action="store_true", help="keep the zip files, in .download below the folder they go to")
+    options.add_argument(
+        "--captions_base", metavar="URL", default=CAPTIONS_BASE, help="address of the captions' folder"
+    )
+    options.add_argument(
+        "--keep_zips", action="store_true", help="keep the zip files, in .download below the folder they go to"
+    )
     options.add_argument("--overwrite", action="store_true", help="replace files that are there and differ")
     options.add_argument("--dry_run", action="store_true", help="say what would be fetched, and fetch nothing")
     return options

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Optional, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from .errors import RunFailed
 from .published_data import REPOSITORY
@@ -30,11 +31,13 @@ class Unreachable(RunFailed):
 
 @dataclass(frozen=True)
 class Remote:
-    """What the hub says of a file. size: bytes. sha256: None where it tells none. commit: the revision that is fetched."""
+    """What the hub says of a file. size: bytes. sha256: None where it tells none. commit: the revision that is
+    fetched.
+    """
 
     file: str
     size: int
-    sha256: Optional[str]
+    sha256: str | None
     commit: str
 
 
@@ -76,7 +79,8 @@ def fetch(remote: Remote, part: Path) -> None:
     if part.exists() and part.stat().st_size > remote.size:
         part.unlink()
     part.touch()
-    # The hub's own address at each attempt: where it sends us is signed for a while only. httpx drops the token on the way.
+    # The hub's own address at each attempt: where it sends us is signed for a while only. httpx drops the token on the
+    # way.
     url, headers = _url(remote.file, remote.commit), build_hf_headers(library_name="cmcbench")
     with open(part, "r+b") as file, progress(remote.size, part.stat().st_size, remote.file, "B") as bar:
 
@@ -97,7 +101,9 @@ class Counted:
     def write(self, data: bytes) -> None:
         if self.file.tell() + len(data) > self.remote.size:
             told = f"{self.remote.size:,} bytes"
-            raise RunFailed(f"{self.remote.file}: {endpoint()} sends more than the {told} that it told of. Check HF_ENDPOINT.")
+            raise RunFailed(
+                f"{self.remote.file}: {endpoint()} sends more than the {told} that it told of. Check HF_ENDPOINT."
+            )
         self.file.write(data)
         self.bar.update(len(data))
 
@@ -161,8 +167,8 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
             reason = _first_line(error)
             if "Connect" in type(error).__name__ or wait is None:
                 raise Unreachable(
-                    f"{file}: {endpoint()} cannot be reached or broke off ({reason}). {AGAIN} Another address: HF_ENDPOINT; "
-                    f"a proxy: HTTPS_PROXY."
+                    f"{file}: {endpoint()} cannot be reached or broke off ({reason}). {AGAIN} Another address:"
+                    " HF_ENDPOINT; a proxy: HTTPS_PROXY."
                 ) from None
             say(f"note: {file}: {endpoint()} broke off ({reason}); asked again in {wait} s.")
         except OSError as error:
@@ -174,17 +180,27 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
 
 
 def _refusal(error: Exception, status: int, revision: str) -> str:
-    from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     place = f"{endpoint()}/datasets/{REPOSITORY}"
     if isinstance(error, GatedRepoError):
-        return f"the data set asks for its terms to be accepted. Do so at {place}, then: hf auth login (or set HF_TOKEN)."
+        return (
+            f"the data set asks for its terms to be accepted. Do so at {place}, then: hf auth login (or set HF_TOKEN)."
+        )
     if isinstance(error, RevisionNotFoundError):
         return f"{place} has no revision {ascii(revision)}. Leave --revision out for the current one."
     if isinstance(error, RemoteEntryNotFoundError):
         return f"{place} has no such file at revision {ascii(revision)}. Leave --revision out for the current one."
     if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
-        return f"{place} is not there, or not for you (status {status}). Check HF_ENDPOINT and HF_TOKEN, or: hf auth login."
+        return (
+            f"{place} is not there, or not for you (status {status}). Check HF_ENDPOINT and HF_TOKEN, or: hf auth"
+            " login."
+        )
     return f"{endpoint()} answers with status {status}. {AGAIN}"
 
 

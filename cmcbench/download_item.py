@@ -1,4 +1,6 @@
-"""One file of the published data set on its way: what of it is here, what is to be fetched, and bringing it to its place."""
+"""One file of the published data set on its way: what of it is here, what is to be fetched, and bringing it to its
+place.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from . import download_captions, download_hub
 from .dataset import list_images
@@ -23,7 +25,8 @@ REPLACE = "With --overwrite it is replaced."
 class Item(ABC):
     """settled: nothing is left to do. state: what of the file is here, in words. size: bytes of the published file.
 
-    to_fetch: bytes still to come. to_unpack: bytes of pictures still to be written. zip_size: bytes that are free again in
+    to_fetch: bytes still to come. to_unpack: bytes of pictures still to be written. zip_size: bytes that are free again
+    in
     the end.
     """
 
@@ -44,7 +47,9 @@ class Item(ABC):
 
     def _left_alone(self, report: Report, names: list[str]) -> None:
         paths = [self.folder / name for name in names]
-        report.fail_all((str(path), f"{path}: differs from the published file and was left alone. {REPLACE}") for path in paths)
+        report.fail_all(
+            (str(path), f"{path}: differs from the published file and was left alone. {REPLACE}") for path in paths
+        )
 
 
 class CaptionItem(Item):
@@ -78,7 +83,9 @@ class HubItem(Item):
         super().__init__(published, root, overwrite)
         self.remote = download_hub.look_up(self.file, revision)
         self.size = self.remote.size
-        mark = (self.remote.sha256 or self.remote.commit)[:16]  # what came of another version is no beginning of this one
+        mark = (self.remote.sha256 or self.remote.commit)[
+            :16
+        ]  # what came of another version is no beginning of this one
         self.hidden = self.folder / HIDDEN
         self.part_file, self.whole = self.hidden / f"{self.file}.{mark}.part", self.hidden / self.file
         self.record_file = self.hidden / f"{self.file}.json"
@@ -96,7 +103,9 @@ class HubItem(Item):
             self._plan_fetch()
 
     def _look_zip(self) -> None:
-        """Whether the pictures are here: those that the record of an earlier run tells of, or of names that make it whole."""
+        """Whether the pictures are here: those that the record of an earlier run tells of, or of names that make it
+        whole.
+        """
         members, self.kept = self._record(), []
         if members is not None:
             missing, changed = compare(self.folder, members)
@@ -167,7 +176,7 @@ class HubItem(Item):
             if path != self.part_file:
                 path.unlink()
 
-    def _record(self) -> Optional[Members]:
+    def _record(self) -> Members | None:
         """The pictures of this version of the zip, as the run that unpacked it noted them; None where none did."""
         try:
             record: Any = read_json(self.record_file) or {}

@@ -10,9 +10,10 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Mapping
+from typing import BinaryIO
 
 from .dataset import ENDINGS
 from .errors import RunFailed
@@ -25,15 +26,29 @@ LARGEST_IMAGE = 128 << 20  # bytes; a picture of 4096x4096 has 48 MiB before com
 LARGEST_RATIO = 20  # of all pictures to the zip; PNG files are compressed, so that the published zips are near 1
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of the general purpose flag, APPNOTE.TXT 4.4.4
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, struct.error, OverflowError, RuntimeError)
-END, LOCATOR, END64 = struct.Struct("<4s4H2LH"), struct.Struct("<4sLQL"), struct.Struct("<4sQ2H2L4Q")  # 4.3.16, 4.3.15, 4.3.14
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+    struct.error,
+    OverflowError,
+    RuntimeError,
+)
+END, LOCATOR, END64 = (
+    struct.Struct("<4s4H2LH"),
+    struct.Struct("<4sLQL"),
+    struct.Struct("<4sQ2H2L4Q"),
+)  # 4.3.16, 4.3.15, 4.3.14
 
 Members = dict[str, tuple[int, int]]  # file name -> size in bytes, CRC-32
 
 
 @dataclass
 class Unpacked:
-    """members: every picture of the zip. kept: those whose files here differ and were left alone. skipped: entries that are
+    """members: every picture of the zip. kept: those whose files here differ and were left alone. skipped: entries that
+    are
     no pictures."""
 
     members: Members
@@ -45,8 +60,10 @@ class Unpacked:
 def unpack(archive: Path, folder: Path, overwrite: bool) -> Unpacked:
     """Write the pictures of a zip into `folder`, each as a whole file or not at all; those that are there stay.
 
-    Folders inside the zip are left out of the names. A file that differs from the zip's is replaced only with overwrite.
-    Raises RunFailed for a zip that is damaged, and before anything is written for one that is not built as an honest one.
+    Folders inside the zip are left out of the names. A file that differs from the zip's is replaced only with
+    overwrite.
+    Raises RunFailed for a zip that is damaged, and before anything is written for one that is not built as an honest
+    one.
     """
     try:
         check_directory(archive)
@@ -96,7 +113,7 @@ def _write(file: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, overwrit
     done.written += 1
 
 
-def _same(path: Path, size: int, checksum: int) -> "bool | None":
+def _same(path: Path, size: int, checksum: int) -> bool | None:
     """Whether a file has this size and CRC-32; None where there is none."""
     if not os.path.lexists(path):
         return None
@@ -114,7 +131,9 @@ def check_directory(archive: Path) -> None:
     with open(archive, "rb") as file:
         entries, size = _directory(file)
     if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
-        raise ValueError(f"its directory tells of {entries:,} entries in {size:,} bytes, at most {MOST_ENTRIES:,} are expected")
+        raise ValueError(
+            f"its directory tells of {entries:,} entries in {size:,} bytes, at most {MOST_ENTRIES:,} are expected"
+        )
 
 
 def _directory(file: BinaryIO) -> tuple[int, int]:

@@ -1,11 +1,13 @@
-"""The pixel reference: a grid of one byte for each 64x64 block of a picture, and its enlargement, which the decoder gets.
+"""The pixel reference: a grid of one byte for each 64x64 block of a picture, and its enlargement, which the decoder
+gets.
 
 A byte is a block's mean colour: 3 bits of red, 3 of green, 2 of blue, from the highest bit down.
 """
 
 from __future__ import annotations
 
-from typing import Any, Optional, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image, ImageStat
 
@@ -16,7 +18,9 @@ REACH = 3  # blocks that the visible part of an edge block depends on: itself an
 
 
 def grid_of(image: Image.Image) -> bytes:
-    """The grid of an RGB picture: a byte a block, row by row. Blocks at the right and lower edge cover what is left of it."""
+    """The grid of an RGB picture: a byte a block, row by row. Blocks at the right and lower edge cover what is left of
+    it.
+    """
     columns, rows = grid_size(*image.size)
     grid = bytearray()
     for top in range(0, rows * BLOCK, BLOCK):
@@ -44,11 +48,12 @@ def _byte(colour: Sequence[float]) -> int:
 
 
 COLOURS = [
-    tuple(round(level * 255 / steps) for level, steps in zip((byte >> 5, byte >> 2 & 7, byte & 3), STEPS)) for byte in range(256)
+    tuple(round(level * 255 / steps) for level, steps in zip((byte >> 5, byte >> 2 & 7, byte & 3), STEPS))
+    for byte in range(256)
 ]
 
 
-def grid_from(reference: Image.Image) -> Optional[bytes]:
+def grid_from(reference: Image.Image) -> bytes | None:
     """The grid that a pixel reference was enlarged from, None where no grid gives exactly this picture.
 
     A block whose centre is visible has its colour there but for rounding. Those of an edge column or row whose centres
@@ -58,7 +63,9 @@ def grid_from(reference: Image.Image) -> Optional[bytes]:
 
     pixels = np.asarray(reference).astype(int)
     size = columns, rows = grid_size(*reference.size)
-    across, down = (np.minimum(np.arange(count) * BLOCK + BLOCK // 2, end - 1) for count, end in zip(size, reference.size))
+    across, down = (
+        np.minimum(np.arange(count) * BLOCK + BLOCK // 2, end - 1) for count, end in zip(size, reference.size)
+    )
     levels = np.rint(pixels[down[:, None], across] * STEPS / 255).astype(int)  # rows x columns x 3
     right, below = (count > 1 and 0 < end % BLOCK < BLOCK // 2 for count, end in zip(size, reference.size))
     if right:
@@ -72,9 +79,11 @@ def grid_from(reference: Image.Image) -> Optional[bytes]:
 
 
 def _try_last_column(levels: Any, pixels: Any, lines: Any, cells: slice) -> None:
-    """Set the last column's `cells` of `levels` to those that come nearest to `pixels` on the lines through their centres.
+    """Set the last column's `cells` of `levels` to those that come nearest to `pixels` on the lines through their
+    centres.
 
-    All cells are tried at once: on the line through its centre, a cell's neighbours above and below weigh next to nothing.
+    All cells are tried at once: on the line through its centre, a cell's neighbours above and below weigh next to
+    nothing.
     """
     import numpy as np
 

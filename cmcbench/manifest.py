@@ -1,4 +1,6 @@
-"""What made an output: model, checkpoint, settings and versions, written beside it and compared before it is continued."""
+"""What made an output: model, checkpoint, settings and versions, written beside it and compared before it is
+continued.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ import functools
 import hashlib
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from . import __version__
 from .errors import BadInput
@@ -17,7 +20,7 @@ PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa
 ENDS = 1 << 20  # bytes read at either end of a large file
 
 
-def checkpoint(model_dir: Optional[str]) -> Optional[str]:
+def checkpoint(model_dir: str | None) -> str | None:
     """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, "name:NAME" of one that the adapter
     brings, None for a model that needs none.
 
@@ -47,7 +50,7 @@ def _ends(path: Path) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def environment() -> dict[str, str]:
     """Versions of what computed, for a reader of the manifest; never a reason to refuse a run."""
     versions = {"cmcbench": __version__, "commit": _commit(), "python": platform.python_version()}
@@ -65,7 +68,10 @@ def _commit() -> str:
         return ""
     try:
         answer = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True, timeout=10
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -7,8 +7,9 @@ import errno
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 from models.base import ModelError
 
@@ -24,16 +25,23 @@ def parser(description: str, command: str = "") -> argparse.ArgumentParser:
     command: of `python -m cmcbench`, "" for a script.
     """
     return argparse.ArgumentParser(
-        prog=f"python -m cmcbench {command}" if command else None, description=description,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False,
-    )  # fmt: skip
+        prog=f"python -m cmcbench {command}" if command else None,
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
 
 
 def add_choice(arguments: argparse._ActionsContainer) -> None:
     """The options that choose among the images."""
-    arguments.add_argument("--images", metavar="GLOB", default=None, help="only images whose name matches, e.g. 'SCI_*'")
     arguments.add_argument(
-        "--subset", metavar="N", type=positive, default=None,
+        "--images", metavar="GLOB", default=None, help="only images whose name matches, e.g. 'SCI_*'"
+    )
+    arguments.add_argument(
+        "--subset",
+        metavar="N",
+        type=positive,
+        default=None,
         help="only N images: a stable choice that keeps the mix of content types",
     )
 
@@ -42,11 +50,20 @@ def add_compute(arguments: argparse._ActionsContainer) -> None:
     """The options that say where and how a model computes."""
     arguments.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1, mps")
     arguments.add_argument(
-        "--dtype", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="auto: fp16 on a GPU as published, fp32 on a CPU"
+        "--dtype",
+        choices=("auto", "fp32", "fp16", "bf16"),
+        default="auto",
+        help="auto: fp16 on a GPU as published, fp32 on a CPU",
     )
-    arguments.add_argument("--batch_size", metavar="N", type=positive, default=None, help="images that the model gets at once (None: 1)")
-    arguments.add_argument("--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint")
-    arguments.add_argument("--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md")
+    arguments.add_argument(
+        "--batch_size", metavar="N", type=positive, default=None, help="images that the model gets at once (None: 1)"
+    )
+    arguments.add_argument(
+        "--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint"
+    )
+    arguments.add_argument(
+        "--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md"
+    )
 
 
 def positive(text: str) -> int:
@@ -80,11 +97,13 @@ def resolve_device(device: str) -> str:
         torch.empty(1, device=device).cpu()  # "meta" makes tensors, but has no numbers to bring back
     except (RuntimeError, AssertionError, ImportError):  # NotImplementedError is a RuntimeError
         here = f"cpu, {torch.cuda.device_count()} CUDA device(s)"
-        raise BadInput(f"--device {device}: this machine has no such device. It has: {here}. Use --device auto.") from None
+        raise BadInput(
+            f"--device {device}: this machine has no such device. It has: {here}. Use --device auto."
+        ) from None
     return device
 
 
-def resolve_dtype(dtype: str, device: str, own: Optional[str] = None) -> tuple[str, Any]:
+def resolve_dtype(dtype: str, device: str, own: str | None = None) -> tuple[str, Any]:
     """What `--dtype` means on a device: its name ("fp32", "fp16", "bf16") and torch's dtype.
 
     own: what the model itself wants on a GPU where the user does not say.
@@ -113,7 +132,9 @@ def folder_name(text: str, flag: str) -> str:
     from .store import plain_name
 
     if not plain_name(text) or text.startswith("."):
-        raise BadInput(f"{flag} {ascii(text)}: is not a plain name; it may hold no '/', '\\', ':' and not begin with '.'.")
+        raise BadInput(
+            f"{flag} {ascii(text)}: is not a plain name; it may hold no '/', '\\', ':' and not begin with '.'."
+        )
     return text
 
 
@@ -122,7 +143,9 @@ def target_name(text: str, flag: str) -> str:
     from .dataset import OUTPUTS
 
     if text in OUTPUTS:
-        raise BadInput(f"{flag} {text}: is the folder of figures and pages beside the targets, which would leave it out.")
+        raise BadInput(
+            f"{flag} {text}: is the folder of figures and pages beside the targets, which would leave it out."
+        )
     return folder_name(text, flag)
 
 
@@ -150,13 +173,17 @@ def run(main: Callable[[list[str]], int]) -> None:
         code = 1
     except OSError as error:
         if error.errno in FULL:
-            code = _end(f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1)
+            code = _end(
+                f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1
+            )
         elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
             code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
         elif isinstance(error, (FileExistsError, NotADirectoryError)):
             code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
         elif isinstance(error, IsADirectoryError):
-            code = _end(f"a folder stands where a file is needed ({error.filename2 or error.filename}). Move it away", 2)
+            code = _end(
+                f"a folder stands where a file is needed ({error.filename2 or error.filename}). Move it away", 2
+            )
         else:
             raise
     sys.exit(code)

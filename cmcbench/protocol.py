@@ -6,8 +6,8 @@ Whatever is in this file decides whether two numbers can be compared, so none of
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Mapping, Optional
 
 SEED = 42
 STEPS = 40
@@ -35,9 +35,9 @@ class Mode:
     """
 
     name: str
-    reference: Optional[str]
+    reference: str | None
     captioned: bool
-    strength: Optional[float]
+    strength: float | None
 
 
 MODES = {
@@ -73,10 +73,11 @@ def working_size(width: int, height: int) -> tuple[int, int]:
     return tuple(max(1, round(side / long_side * WORKING_LONG_SIDE)) for side in (width, height))
 
 
-def overall_t2i(fr: Mapping[str, float], nr: Mapping[str, float]) -> Optional[float]:
+def overall_t2i(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | None:
     """Overall of the T2I table: 2/3 of the mean FR over the modes present plus 1/3 of the mean NR over them.
 
-    fr, nr: mode -> mean score. None where no mode has both. A submission needs two modes; that is for the caller to say.
+    fr, nr: mode -> mean score. None where no mode has both. A submission needs two modes; that is for the caller to
+    say.
     """
     present = [mode for mode in fr if mode in nr]
     if not present:
@@ -86,7 +87,7 @@ def overall_t2i(fr: Mapping[str, float], nr: Mapping[str, float]) -> Optional[fl
     return mean_fr * 2 / 3 + mean_nr / 3
 
 
-def overall_i2t(fr: Mapping[str, float], nr: Mapping[str, float]) -> Optional[float]:
+def overall_i2t(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | None:
     """Overall of the I2T table: the mean of the six columns full, pixel, text x FR, NR.
 
     Image mode uses no encoder and is left out. None unless all three modes have both scores.

@@ -6,8 +6,8 @@ Sizes are those of the published files, for the user to know beforehand; what is
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Iterable
 
 from .dataset import content
 from .protocol import SOURCES
@@ -47,8 +47,12 @@ class Published:
 
 
 FILES = (  # the small ones first: what fails shall fail early
-    Published("captions", "gpt4v.csv", "Text", 0.152493, "ec955c9febe59e37bac44dc650e85bbe4fc3b9fc7551712dffc20a2942569100"),
-    Published("captions", "qwen.csv", "Text", 0.166303, "4d5d668d3b60ea88996e93c083110751fdfe60a41227722a83ae46288f4195a9"),
+    Published(
+        "captions", "gpt4v.csv", "Text", 0.152493, "ec955c9febe59e37bac44dc650e85bbe4fc3b9fc7551712dffc20a2942569100"
+    ),
+    Published(
+        "captions", "qwen.csv", "Text", 0.166303, "4d5d668d3b60ea88996e93c083110751fdfe60a41227722a83ae46288f4195a9"
+    ),
     Published("weights", "topiq-fr.pth", "Weight", 145),
     Published("weights", "topiq-nr.pth", "Weight", 181),
     Published("references", "reference-pix.zip", "Ref/pixel", 196),
@@ -59,7 +63,9 @@ PARTS = tuple(dict.fromkeys(each.part for each in FILES))
 
 
 def by_source(names: Iterable[str]) -> dict[tuple[str, str], int]:
-    """(type, source) -> number of the images whose names say so; ("other", "") for names outside the benchmark's scheme."""
+    """(type, source) -> number of the images whose names say so; ("other", "") for names outside the benchmark's
+    scheme.
+    """
     return dict(Counter(content(name) for name in names))
 
 

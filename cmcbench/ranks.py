@@ -9,8 +9,9 @@ from __future__ import annotations
 import atexit
 import datetime
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Sequence, TypeVar
+from typing import Any, TypeVar
 
 from .errors import BadInput
 
@@ -67,9 +68,13 @@ class Ranks:
 
 
 def join() -> Ranks:
-    """This process's place among those that torchrun started. Raises BadInput for an environment that makes no sense."""
+    """This process's place among those that torchrun started. Raises BadInput for an environment that makes no
+    sense.
+    """
     try:
-        number, size, local = (int(os.environ.get(key, default)) for key, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))
+        number, size, local = (
+            int(os.environ.get(key, default)) for key, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
+        )
     except ValueError:
         number = size = local = -1
     if not 0 <= number < size or local < 0:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 from .errors import BadInput
 from .protocol import NOMINAL_IMAGE_BPP
@@ -18,7 +19,9 @@ BITS_PER_BLOCK = 8
 
 
 def caption_bits(text: str) -> int:
-    """Bits of a caption at the benchmark's 8 bits a character, counted in UTF-8 so that the caption can be sent with them."""
+    """Bits of a caption at the benchmark's 8 bits a character, counted in UTF-8 so that the caption can be sent with
+    them.
+    """
     return 8 * len(text.encode("utf-8"))
 
 
@@ -34,7 +37,9 @@ def grid_bits(width: int, height: int) -> int:
 
 
 def nominal_bits(reference: str, width: int, height: int) -> int:
-    """Bits at which the protocol takes a reference ("image" or "pixel") whose bitstream is not known, by its picture's size."""
+    """Bits at which the protocol takes a reference ("image" or "pixel") whose bitstream is not known, by its picture's
+    size.
+    """
     return grid_bits(width, height) if reference == "pixel" else round(NOMINAL_IMAGE_BPP * width * height)
 
 
@@ -44,9 +49,13 @@ def bpp(bits: int, width: int, height: int) -> float:
 
 
 def references_at(folder: Path, rate: float) -> Path:
-    """Where the references of a sweep over bits per pixel lie, beside `folder`: Ref@0.01. Raises BadInput for one without a name."""
+    """Where the references of a sweep over bits per pixel lie, beside `folder`: Ref@0.01. Raises BadInput for one
+    without a name.
+    """
     if folder.name in ("", ".."):
-        raise BadInput(f"--ref_dir {folder}: has no name that the folders of a sweep could lie beside as NAME@{rate:g}.")
+        raise BadInput(
+            f"--ref_dir {folder}: has no name that the folders of a sweep could lie beside as NAME@{rate:g}."
+        )
     return folder.with_name(f"{folder.name}@{rate:g}")
 
 
@@ -72,7 +81,7 @@ class Rate:
     scale: int
     ground_truth: str
     sha256: str
-    seconds: Optional[float] = None
+    seconds: float | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -91,7 +100,7 @@ def whole(text: str) -> int:
     return value
 
 
-def seconds(text: str) -> Optional[float]:
+def seconds(text: str) -> float | None:
     """A cell of a table of rates as a time, None of an empty one. Raises ValueError."""
     value = float(text) if text else None
     if value is not None and not (math.isfinite(value) and value >= 0):
@@ -99,7 +108,10 @@ def seconds(text: str) -> Optional[float]:
     return value
 
 
-READ: dict[str, Callable[[str], Any]] = {**dict.fromkeys(("bits", "width", "height", "scale"), whole), "seconds": seconds}
+READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("bits", "width", "height", "scale"), whole),
+    "seconds": seconds,
+}
 
 
 def read_rates(path: Path) -> dict[tuple[str, str], Rate]:
@@ -110,7 +122,9 @@ def read_rates(path: Path) -> dict[tuple[str, str], Rate]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise BadInput(f"{path} is not a rate file of this program ({error}). Move it away, or use --overwrite.") from None
+        raise BadInput(
+            f"{path} is not a rate file of this program ({error}). Move it away, or use --overwrite."
+        ) from None
     return {rate.key: rate for rate in rates}
 
 

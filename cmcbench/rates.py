@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 from .errors import BadInput
 from .rate import seconds, whole
@@ -24,8 +25,9 @@ class Spent:
     """A row of rates.csv: one reconstruction. A field that is None is not known.
 
     name: the reconstruction's file name. bits: what the decoder was sent, caption_bits + pixel_bits + image_bits, the
-    caption at the benchmark's 8 bits a character. deflate_bits: the caption deflated with the shared dictionary, in place
-    of caption_bits. kind: MEASURED, or NOMINAL where a part of `bits` is the protocol's rate because no bitstream is public.
+    caption at the benchmark's 8 bits a character. deflate_bits: the caption deflated with the shared dictionary, in
+    place of caption_bits. kind: MEASURED, or NOMINAL where a part of `bits` is the protocol's rate because no bitstream
+    is public.
     packed_bits: length of the one file that holds all of it, header included (python -m cmcbench pack).
     encode_seconds, decode_seconds: wall clock, for this image. peak_memory: bytes, of the decoder's device.
     level, scale: a codec's level, and what the sides were divided by before coding (1: not at all).
@@ -34,18 +36,18 @@ class Spent:
 
     name: str
     mode: str
-    bits: Optional[int] = None
+    bits: int | None = None
     kind: str = MEASURED
-    caption_bits: Optional[int] = None
-    deflate_bits: Optional[int] = None
-    pixel_bits: Optional[int] = None
-    image_bits: Optional[int] = None
-    packed_bits: Optional[int] = None
-    encode_seconds: Optional[float] = None
-    decode_seconds: Optional[float] = None
-    peak_memory: Optional[int] = None
+    caption_bits: int | None = None
+    deflate_bits: int | None = None
+    pixel_bits: int | None = None
+    image_bits: int | None = None
+    packed_bits: int | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    peak_memory: int | None = None
     level: str = ""
-    scale: Optional[int] = None
+    scale: int | None = None
     sha256: str = ""
 
     @property
@@ -73,13 +75,15 @@ def read(path: Path) -> Rates:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
         raise BadInput(
             f"{path} is no table of rates of this program ({error}). Move it away; the command that made the pictures "
-            f"writes it anew."
+            "writes it anew."
         ) from None
     return {row.key: row for row in spent}
 
 
 def _row(cells: dict[str, str]) -> Spent:
-    row = Spent(**{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()})
+    row = Spent(
+        **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
+    )
     if not (row.name and plain_name(row.name) and row.mode):
         raise ValueError(f"{ascii(row.name)} is no picture of a mode")
     if row.kind not in (MEASURED, NOMINAL):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Iterable, Optional
+from collections.abc import Iterable
+from typing import Any
 
 SHOWN = 20  # failures listed in full; the others are counted
 
@@ -32,9 +33,15 @@ def progress(total: int, done: int, what: str, unit: str = "image") -> Any:
 
     interval = 0.5 if sys.stderr.isatty() else 30.0
     return tqdm(
-        total=total, initial=done, desc=what, unit=unit, unit_scale=unit == "B", mininterval=interval, file=sys.stderr,
+        total=total,
+        initial=done,
+        desc=what,
+        unit=unit,
+        unit_scale=unit == "B",
+        mininterval=interval,
+        file=sys.stderr,
         dynamic_ncols=True,
-    )  # fmt: skip
+    )
 
 
 class Report:
@@ -50,7 +57,7 @@ class Report:
             self._said.add(kind)
             say(message)
 
-    def converted(self, name: str, note: Optional[str]) -> None:
+    def converted(self, name: str, note: str | None) -> None:
         """Say once for each kind of conversion that a picture needed one."""
         if note:
             self.once(note, f"note: {name} {note}; the same holds for every such picture.")

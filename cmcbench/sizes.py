@@ -1,11 +1,13 @@
-"""Ref/sizes.csv: the sizes of pictures that have neither a reference nor a ground truth here, as `unpack` writes them."""
+"""Ref/sizes.csv: the sizes of pictures that have neither a reference nor a ground truth here, as `unpack` writes
+them.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Mapping
 
 from .errors import BadInput
 from .store import write_bytes
@@ -18,7 +20,11 @@ def check_size(width: int, height: int) -> tuple[int, int]:
     """(width, height), if a picture may have it: no more pixels than Pillow opens. Raises ValueError."""
     from PIL import Image
 
-    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE and width * height <= (Image.MAX_IMAGE_PIXELS or 1 << 32)):
+    if not (
+        1 <= width <= LARGEST_SIDE
+        and 1 <= height <= LARGEST_SIDE
+        and width * height <= (Image.MAX_IMAGE_PIXELS or 1 << 32)
+    ):
         raise ValueError("its size is none that a picture may have")
     return width, height
 
@@ -32,7 +38,9 @@ def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        raise BadInput(f"{path} is no table of sizes with the columns name, width, height ({error}). Move it away.") from None
+        raise BadInput(
+            f"{path} is no table of sizes with the columns name, width, height ({error}). Move it away."
+        ) from None
 
 
 def write_sizes(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> None:

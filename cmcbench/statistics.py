@@ -1,21 +1,26 @@
 """Bootstrap over images: intervals of means, paired differences, Holm's correction, intervals of ranks. numpy only.
 
-Images are what is sampled: a resample draws n of the n images with replacement, and all modes, metrics and targets of an
-image go with it. All results depend on (values, resamples, seed) alone: the draws are made of PCG64's raw output, which
-numpy keeps fixed, and sums are exact (see `_on_grid`), so that neither the machine nor the number of threads shows.
+Images are what is sampled: a resample draws n of the n images with replacement, and all modes, metrics and targets of
+an image go with it. All results depend on (values, resamples, seed) alone: the draws are made of PCG64's raw output,
+which numpy keeps fixed, and sums are exact (see `_on_grid`), so that neither the machine nor the number of threads
+shows.
 Callers put the images in the order of their names, so that the order of rows in a file does not show either.
 
-Sources: Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals: chapter 13; tests: chapter 16);
+Sources: Efron and Tibshirani, An Introduction to the Bootstrap, 1993 (percentile intervals: chapter 13; tests: chapter
+16);
 Hall and Wilson, Two guidelines for bootstrap hypothesis testing, Biometrics 47, 1991; Davison and Hinkley, Bootstrap
-Methods and Their Application, 1997 (p-values: section 4.2); Holm, A simple sequentially rejective multiple test procedure,
-Scandinavian Journal of Statistics 6, 1979; Goldstein and Spiegelhalter, League tables and their limitations, Journal of the
+Methods and Their Application, 1997 (p-values: section 4.2); Holm, A simple sequentially rejective multiple test
+procedure,
+Scandinavian Journal of Statistics 6, 1979; Goldstein and Spiegelhalter, League tables and their limitations, Journal of
+the
 Royal Statistical Society A 159, 1996 (ranks). docs/statistics.md tells how to read the results.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Hashable, Iterator, Optional, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +60,8 @@ def _blocks(n: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 def resampled_means(values: Any, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
     """The mean of every column in every resample of the rows: (resamples, k) from values (n, k).
 
-    A row is an image; NaN is a missing value, and a mean is that of the values drawn which are there (NaN where none is).
+    A row is an image; NaN is a missing value, and a mean is that of the values drawn which are there (NaN where none
+    is).
     """
     values = _matrix(values)
     n, k = values.shape
@@ -110,7 +116,8 @@ def percentiles(samples: Any, level: float = LEVEL) -> Interval:
 
 
 def intervals(values: Any, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL) -> Interval:
-    """Percentile bootstrap intervals of the means of columns: low and high, (k,) each, from values (n, k), NaN for missing.
+    """Percentile bootstrap intervals of the means of columns: low and high, (k,) each, from values (n, k), NaN for
+    missing.
 
     Of each column only the images that have a value are drawn, so that its interval is the same whatever stands beside
     it. NaN where a column has fewer than two values: one image tells nothing of the spread.
@@ -134,7 +141,9 @@ def _patterns(values: np.ndarray) -> Iterator[tuple[np.ndarray, list[int]]]:
 
 
 def grouped_intervals(values: Any, groups: Sequence[Hashable], **options: Any) -> dict[Any, Interval]:
-    """`intervals` of the rows of each group: label -> low and high. groups: a label for each row; options: of `intervals`."""
+    """`intervals` of the rows of each group: label -> low and high. groups: a label for each row; options: of
+    `intervals`.
+    """
     values = _matrix(values)
     places: dict[Hashable, list[int]] = {}
     for place, label in enumerate(groups):
@@ -144,7 +153,9 @@ def grouped_intervals(values: Any, groups: Sequence[Hashable], **options: Any) -
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired comparison. n: images. mean: of the differences. low, high: its interval. p: two-sided; NaN where n < 2."""
+    """A paired comparison. n: images. mean: of the differences. low, high: its interval. p: two-sided; NaN where n <
+    2.
+    """
 
     n: int
     mean: float
@@ -154,8 +165,12 @@ class Difference:
 
 
 def paired_difference(first: Any, second: Any, **options: Any) -> Difference:
-    """`paired_differences` of one pair of targets: scores (n,) of the same images in the same order. options: of that."""
-    return paired_differences(np.asarray(first, dtype=float)[:, None] - np.asarray(second, dtype=float)[:, None], **options)[0]
+    """`paired_differences` of one pair of targets: scores (n,) of the same images in the same order. options: of
+    that.
+    """
+    return paired_differences(
+        np.asarray(first, dtype=float)[:, None] - np.asarray(second, dtype=float)[:, None], **options
+    )[0]
 
 
 def paired_differences(
@@ -163,12 +178,14 @@ def paired_differences(
 ) -> list[Difference]:
     """Whether two targets differ on the same images: the symmetric studentised bootstrap of the mean difference.
 
-    differences: (n, k), a row an image, a column a comparison, NaN where either target lacks the image, which is left out.
+    differences: (n, k), a row an image, a column a comparison, NaN where either target lacks the image, which is left
+    out.
 
-    With m the mean of a column's n differences, s its standard error (sd / sqrt(n), sd with 1/n) and m*, s* the same of a
-    resample, T* = |m* - m| / s* is what |m| / s would be were the true difference 0 (Hall and Wilson: resample under the
-    null, use a pivot). p = (1 + #{T* >= |m| / s}) / (1 + resamples) (Davison and Hinkley, 4.2), and the interval is
-    m -+ q s with q the level's quantile of T*: it leaves 0 out where p is at most 1 - level, up to the resolution 1/resamples.
+    With m the mean of a column's n differences, s its standard error (sd / sqrt(n), sd with 1/n) and m*, s* the same of
+    a resample, T* = |m* - m| / s* is what |m| / s would be were the true difference 0 (Hall and Wilson: resample under
+    the null, use a pivot). p = (1 + #{T* >= |m| / s}) / (1 + resamples) (Davison and Hinkley, 4.2), and the interval is
+    m -+ q s with q the level's quantile of T*: it leaves 0 out where p is at most 1 - level, up to the resolution
+    1/resamples.
     """
     differences = _matrix(differences)
     found: dict[int, Difference] = {}
@@ -209,7 +226,8 @@ def _differences(d: np.ndarray, resamples: int, seed: int, level: float) -> Iter
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjustment: those at most alpha are significant with a chance of any false one of at most alpha.
 
-    The i-th smallest of m p-values times m - i + 1, never below an earlier one, at most 1. NaN stays and is not counted.
+    The i-th smallest of m p-values times m - i + 1, never below an earlier one, at most 1. NaN stays and is not
+    counted.
     """
     adjusted = [float(p) for p in p_values]
     order = sorted((place for place, p in enumerate(adjusted) if p == p), key=lambda place: adjusted[place])
@@ -222,10 +240,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def rank_intervals(
     values: Any, lower_is_better: bool = False, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
-) -> Optional[list[tuple[int, int]]]:
+) -> list[tuple[int, int]] | None:
     """The middle `level` of the places that each of k peers takes over resamples of the images: (best, worst) of each.
 
-    values: (n, k) without missing ones, a row an image. A place is 1 for the best; equal means share one. None where there
+    values: (n, k) without missing ones, a row an image. A place is 1 for the best; equal means share one. None where
+    there
     are fewer than two images, which tell nothing.
     """
     values = _matrix(values)
@@ -238,7 +257,9 @@ def rank_intervals(
 
 
 def places_of_means(means: np.ndarray, level: float = LEVEL) -> list[tuple[int, int]]:
-    """The middle `level` of the places of k peers: (best, worst) of each, from resampled means (resamples, k), higher is better."""
+    """The middle `level` of the places of k peers: (best, worst) of each, from resampled means (resamples, k), higher
+    is better.
+    """
     order = np.argsort(-means, axis=1)
     ordered = np.take_along_axis(means, order, axis=1)
     # Of equal means all take the place of the first

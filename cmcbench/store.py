@@ -11,9 +11,10 @@ import json
 import math
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
-from typing import Any, Iterator
+from typing import Any
 
 from .errors import BadInput, RunFailed
 
@@ -44,7 +45,9 @@ def _umask() -> int:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, readable and with a stable layout; keys keep their order."""
-    write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace"))
+    write_bytes(
+        path, (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
+    )
 
 
 def read_json(path: Path) -> Any:

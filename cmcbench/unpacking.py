@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
 
 from . import bitstream, captions, codecs
 from .bitstream import Sent
@@ -69,8 +68,10 @@ class Unpacker:
     def _stream(self, stem: str, codec: str) -> Path:
         return self.references / "stream" / f"{stem}.{codecs.extension(codec)}"
 
-    def _seen_before(self, kind: str, stem: str, data: bytes, shape: tuple) -> Optional[str]:
-        """The digest of an image reference that an earlier run decoded from the same stream; decoding is what takes time."""
+    def _seen_before(self, kind: str, stem: str, data: bytes, shape: tuple) -> str | None:
+        """The digest of an image reference that an earlier run decoded from the same stream; decoding is what takes
+        time.
+        """
         before, place = self._before.get((kind, stem)), self.references / kind / f"{stem}.png"
         if before is None or kind != "image" or before != Rate(f"{stem}.png", kind, *shape, before.sha256):
             return None
@@ -113,7 +114,12 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     report, source = Report(), Path(options.packed)
     name = folder_name(source.resolve().name, "the folder")
-    files = [(mode, path) for mode in MODES for path in sorted((source / mode).glob(f"*{bitstream.ENDING}")) if path.is_file()]
+    files = [
+        (mode, path)
+        for mode in MODES
+        for path in sorted((source / mode).glob(f"*{bitstream.ENDING}"))
+        if path.is_file()
+    ]
     if not files:
         expected = ", ".join(f"{mode}/*{bitstream.ENDING}" for mode in MODES)
         raise BadInput(f"{source} holds no files {expected}. Expected a folder that pack wrote.")
@@ -121,7 +127,8 @@ def main(argv: list[str]) -> int:
     unpacker = Unpacker(folder, name)
     if aliens := unpacker.aliens({path.stem for _, path in files}):
         raise BadInput(
-            f"{folder} holds {len(aliens)} picture(s) that are not of {source} (first: {aliens[0]}). Choose another --output_path."
+            f"{folder} holds {len(aliens)} picture(s) that are not of {source} (first: {aliens[0]}). Choose another"
+            " --output_path."
         )
     with only_writer(folder / ".lock", str(folder)), progress(len(files), 0, "unpacking") as bar:
         for kind in ("", "image", "pixel", "stream"):
@@ -134,13 +141,13 @@ def main(argv: list[str]) -> int:
     done = f"{len(files) - len(report.failures)} of {len(files)} files unpacked to {folder}."
     if unpacker.sizes:
         done += (
-            f" Decode them with: python script-t2i.py --input_path {unpacker.captions_file} --ref_dir {unpacker.references} "
-            f"--ground_truth none"
+            f" Decode them with: python script-t2i.py --input_path {unpacker.captions_file} --ref_dir"
+            f" {unpacker.references} --ground_truth none"
         )
     return report.close(done)
 
 
-def _taken(unpacker: Unpacker, mode: str, path: Path) -> Optional[str]:
+def _taken(unpacker: Unpacker, mode: str, path: Path) -> str | None:
     try:
         unpacker.take(mode, path)
     except (ImageProblem, RunFailed, BadInput) as error:

@@ -12,7 +12,6 @@ import re
 import sys
 import types
 from pathlib import Path
-from typing import Optional, Union
 
 from .base import I2TModel, ModelError, T2IModel
 
@@ -27,7 +26,7 @@ def names(kind: str) -> list[str]:
     return sorted(file.stem.replace("_", "-") for file in files)
 
 
-def create(kind: str, name: str, model_dir: Optional[str] = None) -> Union[I2TModel, T2IModel]:
+def create(kind: str, name: str, model_dir: str | None = None) -> I2TModel | T2IModel:
     """The adapter called `name`, nothing loaded yet; only its own file is imported.
 
     An unknown name with a `model_dir` goes to the family, which reads the checkpoint's own configuration.
@@ -46,10 +45,12 @@ def create(kind: str, name: str, model_dir: Optional[str] = None) -> Union[I2TMo
     return importlib.import_module(f".{kind}.{module}", __name__).Model()
 
 
-def _own(kind: str, path: Path) -> Union[I2TModel, T2IModel]:
+def _own(kind: str, path: Path) -> I2TModel | T2IModel:
     """The adapter in a user's own file. Whatever goes wrong in it is told in one sentence."""
     if not path.is_file():
-        raise ModelError(f"--model_name {path}: there is no such file. Give the path of your adapter, or a model's name.")
+        raise ModelError(
+            f"--model_name {path}: there is no such file. Give the path of your adapter, or a model's name."
+        )
     module = types.ModuleType(f"own_adapter_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and pickles look there

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import IO, Any, Optional
+from typing import IO, Any
 
 from .base import ModelError
 
@@ -37,13 +37,13 @@ class Died(Exception):
 class Program:
     """The user's program and the conversation with it. `folder` is where files are exchanged."""
 
-    def __init__(self, command: Optional[str], name: str, settings: dict[str, Any]) -> None:
+    def __init__(self, command: str | None, name: str, settings: dict[str, Any]) -> None:
         """Start the program and wait until it is ready. Raises ModelError."""
-        self.stopped: Optional[str] = None
+        self.stopped: str | None = None
         self._arguments = _split(command, name)
         self._settings = settings
         self._number, self._deaths = 0, 0
-        self._process: Optional[subprocess.Popen[bytes]] = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._place = tempfile.TemporaryDirectory(prefix="cmcbench-", ignore_cleanup_errors=True)
         self.folder = Path(self._place.name)
         atexit.register(self.close)
@@ -57,7 +57,9 @@ class Program:
             raise
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The program's answer to one request. Raises ModelError for an error answer and for a program that dies of it."""
+        """The program's answer to one request. Raises ModelError for an error answer and for a program that dies of
+        it.
+        """
         if self.stopped:
             raise ModelError("was not asked for, because the program has stopped")
         try:
@@ -95,13 +97,17 @@ class Program:
         try:
             # A session of its own: Ctrl-C reaches us alone, and we can end what the program has started in turn
             self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             self.stopped = f"--command: {self._arguments[0]} cannot be started ({error}). Check the path."
             raise ModelError(self.stopped) from error
         self._busy = True
-        self._said: queue.SimpleQueue[Optional[dict[str, Any]]] = queue.SimpleQueue()
+        self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._last_words = [""]
         threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True).start()
         self._echo = threading.Thread(target=_echo, args=(self._process.stderr, self._last_words), daemon=True)
@@ -129,7 +135,9 @@ class Program:
             try:
                 answer = self._said.get(timeout=0.5)
             except queue.Empty:
-                if self._process.poll() is not None and self._said.empty():  # something that it started holds stdout open
+                if (
+                    self._process.poll() is not None and self._said.empty()
+                ):  # something that it started holds stdout open
                     raise Died(self._how_it_died()) from None
                 if not told and time.monotonic() - began > PATIENCE:
                     told = True
@@ -167,16 +175,18 @@ class Program:
         _close(process.stdin)
 
 
-def _split(command: Optional[str], name: str) -> list[str]:
+def _split(command: str | None, name: str) -> list[str]:
     if not command or not command.strip():
         raise ModelError(f"'{name}' runs a program of yours: give it with --command 'PROGRAM ARGUMENTS'; {HELP}.")
     try:
         return [os.path.expanduser(part) for part in shlex.split(command)]
     except ValueError as error:
-        raise ModelError(f"--command {ascii(command)}: cannot be split into arguments ({error}). Check its quotes.") from error
+        raise ModelError(
+            f"--command {ascii(command)}: cannot be split into arguments ({error}). Check its quotes."
+        ) from error
 
 
-def _listen(stdout: IO[bytes], said: "queue.SimpleQueue[Optional[dict[str, Any]]]") -> None:
+def _listen(stdout: IO[bytes], said: queue.SimpleQueue[dict[str, Any] | None]) -> None:
     """Put what the program answers into the queue, None at its end; what libraries print goes to stderr."""
     for line in iter(lambda: stdout.readline(LONGEST_LINE), b""):
         try:
@@ -204,14 +214,14 @@ def _ending(code: int) -> str:
     return f"it was killed by {signal.Signals(-code).name if -code in set(signal.Signals) else f'signal {-code}'}"
 
 
-def _wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         pass
 
 
-def _close(stream: Optional[IO[bytes]]) -> None:
+def _close(stream: IO[bytes] | None) -> None:
     try:
         if stream is not None:
             stream.close()

@@ -8,8 +8,9 @@ output: those belong to `cmcbench`, which in turn knows models only through this
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch takes seconds to import; adapters import it when they load
     import torch
@@ -30,7 +31,7 @@ class Caption:
     """
 
     text: str
-    finish_reason: Optional[str] = None
+    finish_reason: str | None = None
     usage: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,42 +50,43 @@ class Job:
 
     name: str
     prompt: str
-    guide: Optional["Image.Image"]
+    guide: Image.Image | None
     size: tuple[int, int]
     seed: int
-    strength: Optional[float]
+    strength: float | None
     steps: int
 
 
 class Model:
     """What encoders and decoders have in common. Subclasses set the attributes."""
 
-    default_dir: Optional[str] = None  # checkpoint used when the user names none: a hub name or a folder
+    default_dir: str | None = None  # checkpoint used when the user names none: a hub name or a folder
     baseline: bool = False  # True: no language or diffusion model, a floor to compare with; the leaderboard says so
     also: tuple[str, ...] = ()  # other checkpoints that the default one needs: hub names
-    parameters: Optional[float] = None  # of the default checkpoint, in billions, all parts together
-    dtype: Optional[str] = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
+    parameters: float | None = None  # of the default checkpoint, in billions, all parts together
+    dtype: str | None = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
     runs_on: str = "here"  # "server": asked over a network, `--model_dir` is its id there; "program": by `--command`
-    key: Optional[str] = None  # environment variable that holds the key of a paid service
-    stopped: Optional[str] = None  # set by a model that cannot go on (quota, dead program): why, and the remedy.
+    key: str | None = None  # environment variable that holds the key of a paid service
+    stopped: str | None = None  # set by a model that cannot go on (quota, dead program): why, and the remedy.
     # The run then ends after the answer that the model just gave, keeps what is done, and exits with 1.
 
 
 class I2TModel(Model, ABC):
     """An encoder. Subclasses write `load` and `caption`."""
 
-    runs_instead: Optional[str] = None  # the adapter that runs, under its own name, where the user names no checkpoint
+    runs_instead: str | None = None  # the adapter that runs, under its own name, where the user names no checkpoint
     why_instead: str = ""  # a sentence without its full stop: what does not run here, and why
     batch_size: int = 1  # images that a call gets where the user does not say
     identity: Mapping[str, str] = {}  # what else tells whose captions these are, known once it is loaded, such as the
     # server's address; kept in the manifest, so that captions of two are not mixed. No secrets.
-    # Set by the benchmark. A model whose answers come one by one, or are paid for, calls it with an answer's place among the
-    # images as soon as it has it: that caption then outlives a killed run. Only from within `caption`, in its own thread.
-    on_answer: Callable[[int, Union[Caption, ModelError]], None] = staticmethod(lambda place, answer: None)
+    # Set by the benchmark. A model whose answers come one by one, or are paid for, calls it with an answer's place
+    # among the images as soon as it has it: that caption then outlives a killed run. Only from within `caption`, in its
+    # own thread.
+    on_answer: Callable[[int, Caption | ModelError], None] = staticmethod(lambda place, answer: None)
 
     @abstractmethod
-    def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", **options: Any) -> None:
+    def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
         """Load the checkpoint onto `device` ("cpu", "cuda", "cuda:1", "mps").
 
         options: what the command line says, of which a model reads what means something to it: trust_remote_code
@@ -93,7 +95,7 @@ class I2TModel(Model, ABC):
         """
 
     @abstractmethod
-    def caption(self, images: "list[Image.Image]", prompt: str, words: int) -> list[Union[Caption, ModelError]]:
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
         """One Caption an image, in order, or the ModelError that tells why this image has none.
 
         `images` are RGB, any size; `words` is the word count that `prompt` asks for. An error that is raised instead
@@ -106,16 +108,19 @@ class T2IModel(Model, ABC):
 
     modes: frozenset[str] = frozenset({"full", "image", "pixel", "text"})  # those the model can be run in
     accepts_strength: bool = True  # False: an edit or restoration model; Job.strength is None in every mode
-    max_batch: Optional[int] = None  # the largest batch the model can take, None: no limit
+    max_batch: int | None = None  # the largest batch the model can take, None: no limit
 
-    def inspect(self, model_dir: Optional[str]) -> None:
+    def inspect(self, model_dir: str | None) -> None:
         """Read the checkpoint's configuration (not its weights) and set `modes` and `accepts_strength` by it.
 
-        Called before `load`, so that a wrong mode is refused early. Raises ModelError for a folder that is no checkpoint.
+        Called before `load`, so that a wrong mode is refused early. Raises ModelError for a folder that is no
+        checkpoint.
         """
 
     @abstractmethod
-    def load(self, model_dir: Optional[str], device: str, dtype: "torch.dtype", modes: frozenset[str], **options: Any) -> None:
+    def load(
+        self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
+    ) -> None:
         """Load the checkpoint once for all `modes` that will be asked for.
 
         options: what the command line says, of which a model reads what means something to it: guidance (float or
@@ -126,7 +131,7 @@ class T2IModel(Model, ABC):
         """
 
     @abstractmethod
-    def generate(self, jobs: list[Job]) -> "list[Union[Image.Image, ModelError]]":
+    def generate(self, jobs: list[Job]) -> list[Image.Image | ModelError]:
         """One RGB image a job, in order, of any size, or the ModelError that tells why this job has none.
 
         All jobs of a call share mode, size, strength and steps. A batch must equal its images made one by one (within

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import time
 import types
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Callable
 from unittest import mock
 
 import pytest
@@ -45,9 +45,13 @@ class Bench:
     def start(self, script: str, *arguments: object, **environment: str) -> subprocess.Popen:
         """Start a script here without waiting for it."""
         return subprocess.Popen(
-            self.command(script, *arguments), cwd=self.folder, env={**os.environ, **environment},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            self.command(script, *arguments),
+            cwd=self.folder,
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def until(self, done: Callable[[], object], process: subprocess.Popen) -> None:
         """Wait for something to happen while `process` runs."""

@@ -1,7 +1,7 @@
 """Models that are quick, exactly predictable and can be told to fail, for tests of what surrounds a model.
 
-`python tests/fake.py script-i2t.py ARGUMENTS` runs a script with them; FAKE_SECONDS makes each call slow, so that a test
-can kill the run in its middle, and FAKE_FAIL names the images that fail.
+`python tests/fake.py script-i2t.py ARGUMENTS` runs a script with them; FAKE_SECONDS makes each call slow, so that a
+test can kill the run in its middle, and FAKE_FAIL names the images that fail.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ MODELS = {"i2t": Encoder, "t2i": Decoder}
 
 
 def run(script: str, arguments: list[str], fakes: dict[str, type] = MODELS) -> None:
-    """Run a script in this process, every model name meaning a fake model, if any. Ends in SystemExit, as the script does."""
+    """Run a script in this process, every model name meaning a fake model, if any. Ends in SystemExit, as the script
+    does.
+    """
     create = lambda kind, name, model_dir=None: fakes[kind]() if fakes else models.create(kind, name, model_dir)  # noqa: E731
     with (
         mock.patch("cmcbench.encode.command.create", create),

@@ -6,9 +6,10 @@ import hashlib
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Optional
+from typing import Any
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 RESOLVE = re.compile(r"/datasets/lcysyzxdxc/CMC-Bench/resolve/([^/]+)/([^/]+)")
@@ -17,14 +18,16 @@ TEXT = re.compile(r"/Text/([^/]+)")
 
 @dataclass
 class Fault:
-    """How one answer goes wrong. status: sent instead of the content, with the hub's error code. after: bytes that are sent
-    before the connection ends. hang: whether it stays open, silent, instead of ending. body: sent instead of the content."""
+    """How one answer goes wrong. status: sent instead of the content, with the hub's error code. after: bytes that are
+    sent before the connection ends. hang: whether it stays open, silent, instead of ending. body: sent instead of the
+    content.
+    """
 
     status: int = 0
     code: str = ""
-    after: Optional[int] = None
+    after: int | None = None
     hang: bool = False
-    body: Optional[bytes] = None
+    body: bytes | None = None
 
 
 @dataclass
@@ -35,8 +38,8 @@ class Asked:
     method: str
     revision: str
     file: str
-    range: Optional[str]
-    token: Optional[str]
+    range: str | None
+    token: str | None
 
 
 @dataclass(repr=False)
@@ -49,7 +52,7 @@ class Hub:
     files: dict[str, bytes]
     texts: dict[str, bytes] = field(default_factory=dict)
     faults: dict[tuple[str, str, str], list[Fault]] = field(default_factory=dict)
-    hashes: dict[str, Optional[str]] = field(default_factory=dict)
+    hashes: dict[str, str | None] = field(default_factory=dict)
     ranges: bool = True
     asked: list[Asked] = field(default_factory=list)
 
@@ -71,7 +74,7 @@ class Hub:
     def gets(self, file: str, server: str = "cdn") -> list[Asked]:
         return [one for one in self.asked if (one.server, one.method, one.file) == (server, "GET", file)]
 
-    def fault(self, server: str, method: str, file: str) -> Optional[Fault]:
+    def fault(self, server: str, method: str, file: str) -> Fault | None:
         waiting = self.faults.get((server, method, file))
         return waiting.pop(0) if waiting else None
 
@@ -95,11 +98,15 @@ def _handler(hub: Hub, answer: Callable[[Hub, Any, str], None]) -> type:
             except OSError:
                 self.close_connection = True
 
-        def note(self, server: str, method: str, revision: str, file: str) -> Optional[Fault]:
-            hub.asked.append(Asked(server, method, revision, file, self.headers["Range"], self.headers["Authorization"]))
+        def note(self, server: str, method: str, revision: str, file: str) -> Fault | None:
+            hub.asked.append(
+                Asked(server, method, revision, file, self.headers["Range"], self.headers["Authorization"])
+            )
             return hub.fault(server, method, file)
 
-        def send(self, status: int, headers: dict[str, Any], body: bytes, method: str, fault: Optional[Fault] = None) -> None:
+        def send(
+            self, status: int, headers: dict[str, Any], body: bytes, method: str, fault: Fault | None = None
+        ) -> None:
             self.send_response(status)
             for name, value in {"Content-Length": len(body), **headers}.items():
                 self.send_header(name, str(value))
@@ -120,7 +127,9 @@ def _handler(hub: Hub, answer: Callable[[Hub, Any, str], None]) -> type:
 
 
 def _hub(hub: Hub, handler: Any, method: str) -> None:
-    """The hub itself: it answers with a file's size, hash and commit and sends the reader on; and a host of text files."""
+    """The hub itself: it answers with a file's size, hash and commit and sends the reader on; and a host of text
+    files.
+    """
     if text := TEXT.fullmatch(handler.path):
         fault = handler.note("text", method, "", text[1])
         if fault and fault.status:

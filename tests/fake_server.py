@@ -7,33 +7,40 @@ import io
 import json
 import threading
 import time
+from collections.abc import Callable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Callable, Optional
+from typing import Any
 
 from PIL import Image
 
 
 class Reply:
-    """status and body (a dict becomes JSON). cut: promise the whole body and send half. hang: s before anything is sent."""
+    """status and body (a dict becomes JSON). cut: promise the whole body and send half. hang: s before anything is
+    sent.
+    """
 
-    def __init__(self, body: Any = b"", status: int = 200, headers: Optional[dict[str, str]] = None, cut=False, hang=0.0):
+    def __init__(self, body: Any = b"", status: int = 200, headers: dict[str, str] | None = None, cut=False, hang=0.0):
         self.body = json.dumps(body).encode() if not isinstance(body, bytes) else body
         self.status, self.headers, self.cut, self.hang = status, headers or {}, cut, hang
 
 
-def says(text: Optional[str], reason: str = "stop", **message: Any) -> Reply:
+def says(text: str | None, reason: str = "stop", **message: Any) -> Reply:
     choice = {"index": 0, "finish_reason": reason, "message": {"role": "assistant", "content": text, **message}}
     usage = {"prompt_tokens": 1000, "completion_tokens": 20, "total_tokens": 1020}
-    return Reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage})
+    return Reply(
+        {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+    )
 
 
-def fails(status: int, message: str = "no", headers: Optional[dict[str, str]] = None, **error: Any) -> Reply:
+def fails(status: int, message: str = "no", headers: dict[str, str] | None = None, **error: Any) -> Reply:
     return Reply({"error": {"message": message, **error}}, status, headers)
 
 
 class Server:
-    """answer(image, attempt, body) -> Reply, where `image` is the picture's width and `attempt` counts from 1 for each."""
+    """answer(image, attempt, body) -> Reply, where `image` is the picture's width and `attempt` counts from 1 for
+    each.
+    """
 
     def __init__(self, answer: Callable[[int, int, dict], Reply]) -> None:
         self.answer = answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 
@@ -18,10 +17,18 @@ NAMES = [f"NSI_pgc_{number:03}.png" for number in range(8)] + [f"SCI_game_{numbe
 
 
 def target(
-    results: Path, name: str, modes: dict[str, tuple[float, float]], names: Optional[list[str]] = None, codec: bool = False,
-    kind: str = "measured", scale: int = 1, metrics: Optional[dict] = None, digests: str = "gt", seed: int = 0,
-    sets: Optional[dict] = None,
-) -> Path:  # fmt: skip
+    results: Path,
+    name: str,
+    modes: dict[str, tuple[float, float]],
+    names: list[str] | None = None,
+    codec: bool = False,
+    kind: str = "measured",
+    scale: int = 1,
+    metrics: dict | None = None,
+    digests: str = "gt",
+    seed: int = 0,
+    sets: dict | None = None,
+) -> Path:
     """Write a target's files. modes: mode -> (mean rate, quality in 0..1), from which each image's figures are drawn.
 
     sets: measures of whole sets, mode -> name -> (value, number of images).
@@ -38,11 +45,23 @@ def target(
             level = quality - 0.3 * hard + noise
             scores = {metric: round(100 * (1 - level) if lower else level, 6) for metric, (_, lower) in metrics.items()}
             bpp = round(rate * (1 + 0.3 * hard), 6)
-            spent = Spent(image, mode, round(bpp * 786432), kind, encode_seconds=0.5 + quality, decode_seconds=0.01, peak_memory=10**8)
-            rows[Path(image).stem, mode] = Row(image, mode, f"{digests}{place}", f"{name}{mode}{place}", scores, spent, bpp)
+            spent = Spent(
+                image,
+                mode,
+                round(bpp * 786432),
+                kind,
+                encode_seconds=0.5 + quality,
+                decode_seconds=0.01,
+                peak_memory=10**8,
+            )
+            rows[Path(image).stem, mode] = Row(
+                image, mode, f"{digests}{place}", f"{name}{mode}{place}", scores, spent, bpp
+            )
     folder.mkdir(parents=True)
     table.write(folder / "scores.csv", rows)
-    described = {metric: {"kind": kind_, "lower_is_better": lower, "identity": "1"} for metric, (kind_, lower) in metrics.items()}
+    described = {
+        metric: {"kind": kind_, "lower_is_better": lower, "identity": "1"} for metric, (kind_, lower) in metrics.items()
+    }
     found = by_mode(list(rows.values()), modes, metrics)
     for mode, measures in (sets or {}).items():
         for measure, (value, n) in measures.items():
@@ -54,7 +73,10 @@ def target(
     )
     write(
         folder / FILE,
-        {(stem, mode): Spent(row.name, mode, scale=scale, sha256=row.reconstruction) for (stem, mode), row in rows.items()},
+        {
+            (stem, mode): Spent(row.name, mode, scale=scale, sha256=row.reconstruction)
+            for (stem, mode), row in rows.items()
+        },
     )
     write_json(folder / "manifest.json", {"codec": name} if codec else {"t2i": name})
     return folder
@@ -64,6 +86,12 @@ def codecs(results: Path) -> None:
     """Three codecs of known order (vvc needs fewer bits than hevc, hevc than avc) and one decoder in its four modes."""
     for factor, codec in ((1.0, "avc"), (0.7, "hevc"), (0.5, "vvc")):
         for place, rate in enumerate((0.01, 0.02, 0.04, 0.08)):
-            target(results, f"{codec}@{rate}", {"image": (rate * factor, 0.5 + 0.1 * place)}, codec=True, scale=2 if rate == 0.01 else 1)
+            target(
+                results,
+                f"{codec}@{rate}",
+                {"image": (rate * factor, 0.5 + 0.1 * place)},
+                codec=True,
+                scale=2 if rate == 0.01 else 1,
+            )
     four = {"text": (0.002, 0.3), "pixel": (0.004, 0.4), "image": (0.02, 0.6), "full": (0.022, 0.62)}
     target(results, "real+qwen", four, kind="nominal")

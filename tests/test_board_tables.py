@@ -1,4 +1,6 @@
-"""The board's tables from scored targets: published rows, places and their intervals, views, the grid, LaTeX, the command."""
+"""The board's tables from scored targets: published rows, places and their intervals, views, the grid, LaTeX, the
+command.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,15 @@ from cmcbench.protocol import overall_t2i
 from cmcbench.statistics import resample_counts
 
 NAMES = scored.images(5)
-SPENT = {"bits": 5000, "kind": "nominal", "caption_bits": 1000, "deflate_bits": 400, "image_bits": 4000, "encode_seconds": 0.25, "peak_memory": 3 << 30}
+SPENT = {
+    "bits": 5000,
+    "kind": "nominal",
+    "caption_bits": 1000,
+    "deflate_bits": 400,
+    "image_bits": 4000,
+    "encode_seconds": 0.25,
+    "peak_memory": 3 << 30,
+}
 
 
 def made_by(decoder, encoder, **more) -> dict:
@@ -31,12 +41,28 @@ def made_by(decoder, encoder, **more) -> dict:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("Result")
-    scored.write(folder / "real", scored.noisy(1), NAMES, spent=SPENT, manifest=made_by("real", "gpt4v"), i2t_table=True)
+    scored.write(
+        folder / "real", scored.noisy(1), NAMES, spent=SPENT, manifest=made_by("real", "gpt4v"), i2t_table=True
+    )
     scored.write(folder / "real+qwen", scored.noisy(2, 0.01), NAMES, manifest=made_by("real", "qwen"), i2t_table=True)
-    scored.write(folder / "diffbir", scored.noisy(3, 0.5), NAMES, modes=("full", "image"), manifest=made_by("diffbir", "gpt4v"))
-    scored.write(folder / "sdxl+qwen", scored.noisy(4, 0.3), NAMES[1:], truth=NAMES, manifest=made_by("sdxl", "qwen", baseline=True))
+    scored.write(
+        folder / "diffbir", scored.noisy(3, 0.5), NAMES, modes=("full", "image"), manifest=made_by("diffbir", "gpt4v")
+    )
+    scored.write(
+        folder / "sdxl+qwen",
+        scored.noisy(4, 0.3),
+        NAMES[1:],
+        truth=NAMES,
+        manifest=made_by("sdxl", "qwen", baseline=True),
+    )
     scored.write(folder / "single", scored.noisy(5, 0.3), NAMES, modes=["text"], manifest=made_by("single", "gpt4v"))
-    scored.write(folder / "half", scored.noisy(6), NAMES, metrics=["topiq_fr@bf16", "topiq_nr@bf16"], manifest=made_by("half", "gpt4v"))
+    scored.write(
+        folder / "half",
+        scored.noisy(6),
+        NAMES,
+        metrics=["topiq_fr@bf16", "topiq_nr@bf16"],
+        manifest=made_by("half", "gpt4v"),
+    )
     update(folder)
     return folder
 
@@ -54,18 +80,24 @@ def test_published_rows_stand_beside_the_users(results):
     rows = [each for each in table(results) if each["status"] == "published"]
     for name in (published.T2I, published.I2T):
         mode = "overall" if name == published.T2I else "overall-i2t"
-        assert {each["target"]: float(each["overall"]) for each in rows if each["table"] == name and each["mode"] == mode} == {
-            each.model: each.overall for each in published.rows(name)
-        }
+        assert {
+            each["target"]: float(each["overall"]) for each in rows if each["table"] == name and each["mode"] == mode
+        } == {each.model: each.overall for each in published.rows(name)}
     assert row([each for each in rows if each["table"] == "t2i"], "RealVis", "text")["topiq_nr"] == "3.480200"
     assert all(each["overall_rank"] == each["topiq_fr_rank"] == "" for each in rows)
     text = (results / "leaderboard.md").read_text()
     # In order of Overall, own and published in one table
     totals = [float(cells[13].split()[0]) for cells in cells_of(text, "Decoders (T2I)")]
     assert len(totals) == 12 + 5 and totals == sorted(totals, reverse=True)
-    assert [cells[3] for cells in cells_of(text, "Encoders (I2T)")].count("qwen") == 1 and len(cells_of(text, "Encoders (I2T)")) == 6 + 2
+    assert [cells[3] for cells in cells_of(text, "Encoders (I2T)")].count("qwen") == 1 and len(
+        cells_of(text, "Encoders (I2T)")
+    ) == 6 + 2
     notes = {cells[2]: cells[14] for cells in cells_of(text, "Decoders (T2I)") if cells[1] != "published"}
-    assert notes["sdxl+qwen"] == "partial 19/20, baseline decoder" and notes["single"] == "single mode" and notes["real"] == ""
+    assert (
+        notes["sdxl+qwen"] == "partial 19/20, baseline decoder"
+        and notes["single"] == "single mode"
+        and notes["real"] == ""
+    )
 
 
 def cells_of(text: str, heading: str) -> list[list[str]]:
@@ -79,18 +111,34 @@ def test_published_rows_are_only_where_topiq_is(tmp_path):
     text = update(tmp_path)
     assert "published" not in text and len(text.splitlines()) < 25 and "piqe ↓" in text
     assert {each["status"] for each in table(tmp_path)} == {"whole"}
-    assert "Overall" not in (tmp_path / "leaderboard.tex").read_text() and not (tmp_path / "leaderboard-grid.md").exists()
+    assert (
+        "Overall" not in (tmp_path / "leaderboard.tex").read_text() and not (tmp_path / "leaderboard-grid.md").exists()
+    )
 
 
 def test_place_among_the_published_only_where_the_ground_truth_looks_like_theirs(tmp_path):
     names = [f"{source}_{number:03}.png" for source, count in published.IMAGES.items() for number in range(count)]
     assert len(names) == 1000
     level = {"topiq_fr": 2.3, "topiq_nr": 2.33}
-    scored.write(tmp_path / "mine", lambda mode, metric, place: level[metric] + place % 2 / 100, names, modes=("full", "image", "pixel"))
-    scored.write(tmp_path / "other", scored.noisy(1), [f"x{number}.png" for number in range(1000)], modes=("full", "text"))
+    scored.write(
+        tmp_path / "mine",
+        lambda mode, metric, place: level[metric] + place % 2 / 100,
+        names,
+        modes=("full", "image", "pixel"),
+    )
+    scored.write(
+        tmp_path / "other", scored.noisy(1), [f"x{number}.png" for number in range(1000)], modes=("full", "text")
+    )
     lines, _ = collect(tmp_path, i2t=True)
-    found = {(line.target, line.mode): line.among_published for line in lines if not line.published and line.overall is not None}
-    assert found == {("mine", "overall"): (5, 13), ("other", "overall"): None}  # 2.315 between RealVis' 2.3155 and PG20's 2.2864
+    found = {
+        (line.target, line.mode): line.among_published
+        for line in lines
+        if not line.published and line.overall is not None
+    }
+    assert found == {
+        ("mine", "overall"): (5, 13),
+        ("other", "overall"): None,
+    }  # 2.315 between RealVis' 2.3155 and PG20's 2.2864
     assert "would be 5 of 13" in update(tmp_path)
     assert row(table(tmp_path), "mine", "overall")["among_published"] == "5/13"
 
@@ -112,16 +160,25 @@ def test_places_and_their_intervals(results):
         fr, nr = ({mode: figures(score, mode, metric)[order] for mode in modes} for metric in scored.PAIR)
         means[target] = counts @ overall_t2i(fr, nr)
     places = stats.rankdata(-np.stack(list(means.values()), axis=1), axis=1, method="min")
-    low, high = (np.quantile(places, end, axis=0, method=method) for end, method in ((0.025, "lower"), (0.975, "higher")))
+    low, high = (
+        np.quantile(places, end, axis=0, method=method) for end, method in ((0.025, "lower"), (0.975, "higher"))
+    )
     for target, best, worst in zip(means, low, high):
         found = row(rows, target, "overall")
         assert (found["overall_rank_best"], found["overall_rank_worst"]) == (str(int(best)), str(int(worst)))
-        assert (float(found["overall_low"]), float(found["overall_high"])) == pytest.approx(np.quantile(means[target], [0.025, 0.975]), abs=1e-6)
+        assert (float(found["overall_low"]), float(found["overall_high"])) == pytest.approx(
+            np.quantile(means[target], [0.025, 0.975]), abs=1e-6
+        )
     assert row(rows, "diffbir", "overall")["overall_rank_worst"] == "1"
-    assert row(rows, "real", "overall")["overall_rank_worst"] == "3" != row(rows, "real", "overall")["overall_rank_best"]
+    assert (
+        row(rows, "real", "overall")["overall_rank_worst"] == "3" != row(rows, "real", "overall")["overall_rank_best"]
+    )
     # Partial and single-mode rows are in no contest, and the two tables have places of their own
     assert row(rows, "sdxl+qwen", "overall")["overall_rank"] == row(rows, "single", "overall")["overall_rank"] == ""
-    assert {each["overall_rank"] for each in rows if each["mode"] == "overall-i2t" and each["status"] == "whole"} == {"1", "2"}
+    assert {each["overall_rank"] for each in rows if each["mode"] == "overall-i2t" and each["status"] == "whole"} == {
+        "1",
+        "2",
+    }
     assert row(rows, "half", "overall")["topiq_fr@bf16_rank"] == "1"
 
 
@@ -136,19 +193,36 @@ def test_rates_and_costs(results):
 
 
 def test_views_by_mode_type_and_source(results):
-    assert re.findall(r"^## (.*)", (results / "leaderboard-modes.md").read_text(), re.MULTILINE) == [*scored.MODES, "overall", "overall-i2t"]
+    assert re.findall(r"^## (.*)", (results / "leaderboard-modes.md").read_text(), re.MULTILINE) == [
+        *scored.MODES,
+        "overall",
+        "overall-i2t",
+    ]
     modes = [each["mode"] for each in table(results, "leaderboard-modes.csv")]
     assert modes == sorted(modes, key=[*scored.MODES, "overall", "overall-i2t"].index)
-    ranks = [each["topiq_fr_rank"] for each in table(results, "leaderboard-modes.csv") if each["mode"] == "full" and each["topiq_fr"]]
+    ranks = [
+        each["topiq_fr_rank"]
+        for each in table(results, "leaderboard-modes.csv")
+        if each["mode"] == "full" and each["topiq_fr"]
+    ]
     assert ranks == ["1", "2", "3", ""]
-    assert re.findall(r"^## (.*)", (results / "leaderboard-sources.md").read_text(), re.MULTILINE) == ["AIGI_MJ", "NSI_pgc", "NSI_ugc", "SCI_game"]
+    assert re.findall(r"^## (.*)", (results / "leaderboard-sources.md").read_text(), re.MULTILINE) == [
+        "AIGI_MJ",
+        "NSI_pgc",
+        "NSI_ugc",
+        "SCI_game",
+    ]
     types = table(results, "leaderboard-types.csv")
     found = row(types, "real", "text", "NSI")
     mine = [place for place, name in enumerate(NAMES) if name.startswith("NSI")]
     assert (found["n"], found["of"]) == ("10", "10")
-    assert float(found["topiq_fr"]) == pytest.approx(figures(scored.noisy(1), "text", "topiq_fr")[mine].mean(), abs=1e-6)
+    assert float(found["topiq_fr"]) == pytest.approx(
+        figures(scored.noisy(1), "text", "topiq_fr")[mine].mean(), abs=1e-6
+    )
     total = row(types, "real", "overall", "NSI")
-    assert float(total["overall_low"]) < float(total["overall"]) < float(total["overall_high"]) and total["overall_rank"] in ("2", "3")
+    assert float(total["overall_low"]) < float(total["overall"]) < float(total["overall_high"]) and total[
+        "overall_rank"
+    ] in ("2", "3")
     partial = row(types, "sdxl+qwen", "full", "AIGI")
     assert (partial["n"], partial["of"], partial["status"], partial["topiq_fr_rank"]) == ("4", "5", "partial", "")
     # Costs are those of all images, and are not told of some
@@ -158,13 +232,21 @@ def test_views_by_mode_type_and_source(results):
 def test_the_grid_of_encoders_and_decoders(results):
     rows = table(results, "leaderboard-grid.csv")
     assert [(each["formula"], each["encoder"]) for each in rows] == [
-        ("overall", "gpt4v"), ("overall", "qwen"), ("overall-i2t", "gpt4v"), ("overall-i2t", "qwen"),
-    ]  # fmt: skip
+        ("overall", "gpt4v"),
+        ("overall", "qwen"),
+        ("overall-i2t", "gpt4v"),
+        ("overall-i2t", "qwen"),
+    ]
     every = table(results)
-    assert rows[0]["real"] == row(every, "real", "overall")["overall"] and rows[1]["real"] == row(every, "real+qwen", "overall")["overall"]
+    assert (
+        rows[0]["real"] == row(every, "real", "overall")["overall"]
+        and rows[1]["real"] == row(every, "real+qwen", "overall")["overall"]
+    )
     assert rows[1]["sdxl"] == "" and rows[0]["sdxl"] == ""  # a partial one is no number without a mark
     text = (results / "leaderboard-grid.md").read_text()
-    assert re.search(r"\| qwen +\| - +\| [\d.]+ ±[\d.]+ +\| [\d.]+ ±[\d.]+ \*partial\*", text.replace("| - ", "| - ", 1))
+    assert re.search(
+        r"\| qwen +\| - +\| [\d.]+ ±[\d.]+ +\| [\d.]+ ±[\d.]+ \*partial\*", text.replace("| - ", "| - ", 1)
+    )
 
 
 def test_the_grid_needs_two_pairs_and_leaves_other_settings_out(results, tmp_path):
@@ -187,13 +269,24 @@ def test_other_weights_are_marked_and_never_ranked_together(tmp_path):
     scored.write(tmp_path / "b", scored.noisy(2), NAMES, identity="weights 2", manifest=made_by("b", "gpt4v"))
     scored.write(tmp_path / "c", scored.noisy(3), NAMES, digest="other", manifest=made_by("c", "gpt4v"))
     text = update(tmp_path)
-    assert {each["overall_rank"] for each in table(tmp_path) if each["mode"] == "overall" and each["status"] == "whole"} == {"1"}
+    assert {
+        each["overall_rank"] for each in table(tmp_path) if each["mode"] == "overall" and each["status"] == "whole"
+    } == {"1"}
     assert "Only rows of the same set can be compared. a: ground truth" in text and "NR weights 2" in text
     sets = {cells[2]: cells[14] for cells in cells_of(text, "Decoders (T2I)") if cells[1] != "published"}
     assert len(set(sets.values())) == 3
     rows = table(tmp_path, "leaderboard-grid.csv")
     assert len(rows) == 3 and all(sum(bool(each[name]) for name in "abc") == 1 for each in rows)
-    assert len({(each["ground_truth"], each["identities"]) for each in table(tmp_path) if each["mode"] == "full" and each["status"] == "whole"}) == 3
+    assert (
+        len(
+            {
+                (each["ground_truth"], each["identities"])
+                for each in table(tmp_path)
+                if each["mode"] == "full" and each["status"] == "whole"
+            }
+        )
+        == 3
+    )
     assert "set a" in (tmp_path / "leaderboard.tex").read_text()
 
 
@@ -229,7 +322,10 @@ def test_scores_that_the_summary_was_not_made_of_are_said(tmp_path, capsys):
     file.write_text(re.sub(r"\n(.*?),(.*?),(.*?),full,[\d.]+", r"\n\1,\2,\3,full,9.5", file.read_text()))
     update(tmp_path)
     assert "is not what its summary.json was made of" in capsys.readouterr().err
-    assert not row(table(tmp_path), "b", "full")["topiq_fr_rank_best"] and row(table(tmp_path), "b", "text")["topiq_fr_rank_best"]
+    assert (
+        not row(table(tmp_path), "b", "full")["topiq_fr_rank_best"]
+        and row(table(tmp_path), "b", "text")["topiq_fr_rank_best"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -300,7 +396,9 @@ def test_latex_holds_names_as_text(tmp_path):
 
 
 def assert_latex(text: str) -> None:
-    """Braces, dollars and environments are balanced, every row has as many cells as its table, every command is known."""
+    """Braces, dollars and environments are balanced, every row has as many cells as its table, every command is
+    known.
+    """
     lines = [line for line in text.splitlines() if not line.startswith("%")]
     plain = re.sub(r"\\[{}$&#%_\\]", "", "\n".join(lines).replace(r"\\", ""))
     assert plain.count("$") % 2 == 0
@@ -321,10 +419,30 @@ def assert_latex(text: str) -> None:
         rows = [line for line in body.splitlines() if line.endswith(r" \\")]
         assert rows and {len(re.sub(r"\\&", "", line).split("&")) for line in rows} == {len(columns)}
     allowed = {
-        "begin", "end", "centering", "scriptsize", "setlength", "tabcolsep", "caption", "label", "toprule", "midrule", "bottomrule",
-        "textbf", "tiny", "pm", "uparrow", "downarrow", "textbackslash", "textasciitilde", "textasciicircum", "textless",
-        "textgreater", "textbar", "textasciigrave",
-    }  # fmt: skip
+        "begin",
+        "end",
+        "centering",
+        "scriptsize",
+        "setlength",
+        "tabcolsep",
+        "caption",
+        "label",
+        "toprule",
+        "midrule",
+        "bottomrule",
+        "textbf",
+        "tiny",
+        "pm",
+        "uparrow",
+        "downarrow",
+        "textbackslash",
+        "textasciitilde",
+        "textasciicircum",
+        "textless",
+        "textgreater",
+        "textbar",
+        "textasciigrave",
+    }
     assert set(re.findall(r"\\([A-Za-z]+)", "\n".join(lines))) <= allowed
 
 
@@ -346,7 +464,15 @@ def test_the_paper_has_no_table_without_an_own_row():
 
 
 @pytest.mark.parametrize(
-    "low, high, text", [(1.0, 1.082, "0.041"), (0, 16.2, "8.1"), (0, 246, "123"), (0.5, 0.5, "0.0000"), (None, 1, ""), (0, 2e-9, "0.000000")]
+    "low, high, text",
+    [
+        (1.0, 1.082, "0.041"),
+        (0, 16.2, "8.1"),
+        (0, 246, "123"),
+        (0.5, 0.5, "0.0000"),
+        (None, 1, ""),
+        (0, 2e-9, "0.000000"),
+    ],
 )
 def test_half_widths(low, high, text):
     assert half_width(low, high) == text

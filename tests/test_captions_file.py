@@ -23,18 +23,24 @@ TEXTS = [
     "both\r\nof them\r\n\r\nin one",
     "tab\tand;semicolon",
     "naïve café 日本語 🎨 ‮right‬ to left",
-    "=HYPERLINK(\"http://x\")",
+    '=HYPERLINK("http://x")',
     "'; DROP TABLE captions; --",
     "\x1b[31mred\x1b[0m \x07 \x7f",
     "inside \ufeff a mark",
     "inside \u2028\u2029\x85\x0b\x0c too",
     "\\n stays \\",
     "# no comment",
-    "NA", "nan", "None", "null", "0", "-1.5e3", "True",
-]  # fmt: skip
+    "NA",
+    "nan",
+    "None",
+    "null",
+    "0",
+    "-1.5e3",
+    "True",
+]
 
 
-def file(folder: Path, data: "str | bytes") -> Path:
+def file(folder: Path, data: str | bytes) -> Path:
     path = folder / "gpt4v.csv"
     path.write_bytes(data.encode() if isinstance(data, str) else data)
     return path

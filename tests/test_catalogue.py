@@ -59,7 +59,10 @@ def snapshot(folder, name, files):
 
 def adapter(folder, **attributes):
     lines = [f"    {name} = {value!r}" for name, value in attributes.items()]
-    text = '"""Mine\nown. It captions.\n\nMore."""\nfrom models.base import I2TModel\n\nclass Model(I2TModel):\n' + "\n".join(lines)
+    text = (
+        '"""Mine\nown. It captions.\n\nMore."""\nfrom models.base import I2TModel\n\nclass Model(I2TModel):\n'
+        + "\n".join(lines)
+    )
     (folder / "mine.py").write_text(text + "\n    def load(self, *_, **__): ...\n    def caption(self, *_): ...\n")
     return folder / "mine.py"
 
@@ -79,7 +82,9 @@ def test_the_list_names_every_model(shown):
 
 def test_the_list_and_the_help_load_nothing(tmp_path):
     for arguments in (["models"], [], ["models", "--help"]):
-        seen = watched(f"sys.argv = {['cmcbench', *arguments]!r}; runpy.run_module('cmcbench', run_name='__main__')", tmp_path)
+        seen = watched(
+            f"sys.argv = {['cmcbench', *arguments]!r}; runpy.run_module('cmcbench', run_name='__main__')", tmp_path
+        )
         assert (seen["code"], seen["said"], seen["heavy"]) == (0, "", []) and seen["seconds"] < 1
         assert "python -m cmcbench" in seen["shown"]
 
@@ -89,7 +94,10 @@ def test_help_names_every_command(shown):
     assert all(name in shown()[1] for name in COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["models", "nonsense"], ["models", "none.py"], ["models", "../base"], ["models", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["models", "nonsense"], ["models", "none.py"], ["models", "../base"], ["models", "a", "b"]],
+)
 def test_what_is_unknown_ends_with_2(arguments):
     done = subprocess.run([sys.executable, "-m", "cmcbench", *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "error: " in done.stderr and "Traceback" not in done.stderr
@@ -112,7 +120,9 @@ def test_weights_are_missing_then_cut_then_there(shown, machine):
     code, text = shown("models", "blip")
     assert code == 1 and "missing: weights" in text and f"hf download {name}" in text
     table = json.dumps({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}).encode()
-    snapshot(machine, name, {"config.json": b"{}", "model.safetensors.index.json": table, "one.safetensors": b"1" * 1000})
+    snapshot(
+        machine, name, {"config.json": b"{}", "model.safetensors.index.json": table, "one.safetensors": b"1" * 1000}
+    )
     code, text = shown("models", "blip")
     assert code == 1 and "two.safetensors" in text
     (machine / "hub" / f"models--{name.replace('/', '--')}" / "snapshots" / "abc" / "two.safetensors").write_bytes(b"2")
@@ -120,7 +130,9 @@ def test_weights_are_missing_then_cut_then_there(shown, machine):
     assert code == 0 and "yes weights" in text and "nothing is missing" in text
 
 
-@pytest.mark.parametrize("files, there", [({"config.json": b"{}"}, False), ({"unet/diffusion.safetensors": b"1"}, True), ({}, False)])
+@pytest.mark.parametrize(
+    "files, there", [({"config.json": b"{}"}, False), ({"unet/diffusion.safetensors": b"1"}, True), ({}, False)]
+)
 def test_a_folder_is_looked_into(shown, machine, files, there):
     folder = machine / "checkpoint"
     folder.mkdir()
@@ -220,7 +232,9 @@ def test_a_package_that_is_too_old_is_missing(requirement, problem):
 )
 def test_without_packages_it_is_said_what_to_install(arguments, words):
     """-S: python without what is installed beside it."""
-    done = subprocess.run([sys.executable, "-S", *arguments], cwd=ROOT, capture_output=True, text=True, env={"PATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-S", *arguments], cwd=ROOT, capture_output=True, text=True, env={"PATH": ""}
+    )
     assert done.returncode == (2 if words else 1) and done.stderr.startswith(words) and "Traceback" not in done.stderr
     if not words:
         assert "NO  requirements.txt: missing: torch" in done.stdout and "?   weights, memory: told once" in done.stdout

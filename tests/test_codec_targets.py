@@ -43,19 +43,31 @@ def run(truth: Path, result: Path, *arguments: object) -> int:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Everything below but locks and what the scorer or a killed run leaves; seconds and memory in rates.csv are left out."""
+    """Everything below but locks and what the scorer or a killed run leaves; seconds and memory in rates.csv are left
+    out.
+    """
     found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".lock"))
     content = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-    return {name: re.sub(rb",\d+\.\d+,\d+\.\d+,\d*", b"", text) if name.endswith("rates.csv") else text for name, text in content.items()}
+    return {
+        name: re.sub(rb",\d+\.\d+,\d+\.\d+,\d*", b"", text) if name.endswith("rates.csv") else text
+        for name, text in content.items()
+    }
 
 
 def check(folder: Path, codec: str, rate: float) -> dict[str, rates.Spent]:
-    """Every row tells of a stream that is there, within the budget, and decodes from its file to the picture that is scored."""
+    """Every row tells of a stream that is there, within the budget, and decodes from its file to the picture that is
+    scored.
+    """
     found = {stem: row for (stem, _), row in rates.read(folder / "rates.csv").items()}
     for stem, row in found.items():
         stream = (folder / "stream" / f"{stem}.{codecs.extension(codec)}").read_bytes()
         png = folder / "image" / f"{stem}.png"
-        assert (row.name, row.mode, row.kind, row.sha256) == (f"{stem}.png", "image", "measured", digest(png.read_bytes()))
+        assert (row.name, row.mode, row.kind, row.sha256) == (
+            f"{stem}.png",
+            "image",
+            "measured",
+            digest(png.read_bytes()),
+        )
         assert row.bits == row.image_bits == 8 * len(stream) <= rate * SIZE[0] * SIZE[1]
         assert row.encode_seconds > 0 and row.decode_seconds > 0
         assert (row.caption_bits, row.pixel_bits) == (None, None)
@@ -138,7 +150,10 @@ def test_or_it_is_coded_at_the_codec_s_floor_with_the_bits_that_it_takes(truth, 
     rows = check(tmp_path / "jpeg@0.01", "jpeg", 24)
     assert all((row.level, row.scale) == ("1", 1) and row.bits > 0.01 * SIZE[0] * SIZE[1] for row in rows.values())
     mean = sum(row.bits for row in rows.values()) / 3 / SIZE[0] / SIZE[1]
-    assert f"jpeg@0.01: 3 image(s) are above 0.01 bpp, at the codec's floor (mean {mean:.4f} bpp)" in capsys.readouterr().err
+    assert (
+        f"jpeg@0.01: 3 image(s) are above 0.01 bpp, at the codec's floor (mean {mean:.4f} bpp)"
+        in capsys.readouterr().err
+    )
 
 
 # Going on
@@ -198,9 +213,12 @@ def test_a_second_run_makes_nothing_and_a_choice_can_be_widened(truth, whole, tm
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, code):
     arguments = ["hevc", "--bpp", "0.3", "0.6", "--ground_truth", str(truth), "--output_path", "Result", "--jobs", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "cmcbench", "codec", *arguments], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "cmcbench", "codec", *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         for _ in range(6000):
             if list(tmp_path.glob("Result/*/image/*.png")):
@@ -228,7 +246,9 @@ def test_another_setup_is_refused(truth, result, monkeypatch):
     refused(truth, result, "webp", "--bpp", 0.5, "--floor", "report", words="floor was downscale and is report now")
     monkeypatch.setattr(codecs.Webp, "setup", "WEBP method=0")
     refused(truth, result, "webp", "--bpp", 0.5, words="setup was WEBP method=6 and is WEBP method=0 now.*--overwrite")
-    refused(truth, result, "webp", "--bpp", 0.5, "--overwrite", "--images", "SCI*", words="holds 2 image.s. made otherwise")
+    refused(
+        truth, result, "webp", "--bpp", 0.5, "--overwrite", "--images", "SCI*", words="holds 2 image.s. made otherwise"
+    )
     assert run(truth, result, "webp", "--bpp", 0.5, "--overwrite") == 0
 
 
@@ -247,14 +267,19 @@ def test_what_others_made_is_refused(truth, result):
     refused(truth, result, "jpeg", "--bpp", 0.5, words="1 image.s. and no manifest tells")
     shutil.copy(result / "webp@0.5" / "manifest.json", result / "jpeg@0.5")
     refused(truth, result, "jpeg", "--bpp", 0.5, words="holds results of webp, not of jpeg")
-    (result / "jpeg@0.5" / "manifest.json").write_text('{"modes": {"image": {"settings": {"model": "real"}, "inputs": {}}}}')
+    (result / "jpeg@0.5" / "manifest.json").write_text(
+        '{"modes": {"image": {"settings": {"model": "real"}, "inputs": {}}}}'
+    )
     refused(truth, result, "jpeg", "--bpp", 0.5, words="holds results of real, not of jpeg")
     (result / "jpeg@0.5" / "manifest.json").write_text("{")
     refused(truth, result, "jpeg", "--bpp", 0.5, words="not readable JSON")
 
 
 def test_two_runs_at_once_are_refused(truth, result):
-    with only_writer(result / "webp@0.5" / ".target.lock", "x"), pytest.raises(RunFailed, match="another run is writing"):
+    with (
+        only_writer(result / "webp@0.5" / ".target.lock", "x"),
+        pytest.raises(RunFailed, match="another run is writing"),
+    ):
         run(truth, result, "webp", "--bpp", 0.5)
 
 
@@ -272,7 +297,9 @@ def test_odd_pictures_are_coded_and_bad_ones_are_named_and_the_rest_goes_on(gt, 
     assert run(gt, tmp_path / "Result", "jpeg", "vvc", "--quality", 30) == 1
     said = capsys.readouterr().err
     assert "empty.png: jpeg@q30: empty.png: is an empty file" in said and "gone.png: cannot be read" in said
-    assert said.count("had an alpha channel") == 1 and said.count("had 16 bits of gray") == 1 and "Traceback" not in said
+    assert (
+        said.count("had an alpha channel") == 1 and said.count("had 16 bits of gray") == 1 and "Traceback" not in said
+    )
     for name in ("jpeg@q30", "vvc@q30"):
         made = {path.stem: path for path in (tmp_path / "Result" / name / "image").glob("*.png")}
         assert set(made) == {*STEMS, "pixel", "alpha", "sixteen"}
@@ -285,7 +312,9 @@ def poor_ffmpeg(monkeypatch, tmp_path):
     """An ffmpeg with no encoder but x264's."""
     real = program.ffmpeg_program()
     path = tmp_path / "ffmpeg"
-    path.write_text(f'#!/bin/sh\nif [ "$3" = -encoders ]; then echo " V....D libx264 H.264"; else exec "{real}" "$@"; fi\n')
+    path.write_text(
+        f'#!/bin/sh\nif [ "$3" = -encoders ]; then echo " V....D libx264 H.264"; else exec "{real}" "$@"; fi\n'
+    )
     path.chmod(0o755)
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: str(path))
     monkeypatch.setattr(program, "_found", program._found.__wrapped__)

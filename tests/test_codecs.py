@@ -14,13 +14,32 @@ from conftest import SAMPLES
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.codecs import FAMILY, Codec, Coded, NoRoom, Search, create, decode_stream, decoded, extension, program, scaled
-from cmcbench.codecs import to_budget, video
+from cmcbench.codecs import (
+    FAMILY,
+    Codec,
+    Coded,
+    NoRoom,
+    Search,
+    create,
+    decode_stream,
+    decoded,
+    extension,
+    program,
+    scaled,
+    to_budget,
+    video,
+)
 from cmcbench.codecs.payload import avif_file, coded_picture, nal_units, vp8_frame, webp_file, without_segments
 from cmcbench.errors import BadInput, RunFailed
 
 CODECS = {name: create(name) for name in FAMILY}
-VIDEO = {"vvc": "vvc", "hevc": "hevc", "avc": "h264", "av1": "obu", "avif": "obu"}  # and what ffmpeg calls their streams
+VIDEO = {
+    "vvc": "vvc",
+    "hevc": "hevc",
+    "avc": "h264",
+    "av1": "obu",
+    "avif": "obu",
+}  # and what ffmpeg calls their streams
 
 
 def photo(width: int, height: int) -> Image.Image:
@@ -54,7 +73,9 @@ def test_a_plain_picture_keeps_its_colour(name, colour):
     """Matrix and range are the same on both ways: another matrix is 20 steps off, another range 16."""
     codec, picture = CODECS[name], Image.new("RGB", (33, 20), colour)
     again = codec.decode(codec.encode(picture, codec.finest * 9 // 10), picture.size)
-    assert np.abs(np.asarray(again).astype(int) - colour).max() <= (8 if name == 'jpegxl' else 3)  # red and blue in their places
+    assert np.abs(np.asarray(again).astype(int) - colour).max() <= (
+        8 if name == "jpegxl" else 3
+    )  # red and blue in their places
 
 
 @pytest.mark.parametrize("name", [name for name in CODECS if name not in ("jpeg2000", "jpegxl")])
@@ -63,7 +84,9 @@ def test_at_a_high_quality_only_the_chroma_s_subsampling_is_lost(name):
     codec = CODECS[name]
     pixels = np.asarray(photo(128, 96)).astype(float)
     # A smooth picture, so that subsampling itself loses little
-    smooth = np.asarray(Image.fromarray(pixels.astype(np.uint8)).resize((16, 12)).resize((128, 96), Image.Resampling.BICUBIC))
+    smooth = np.asarray(
+        Image.fromarray(pixels.astype(np.uint8)).resize((16, 12)).resize((128, 96), Image.Resampling.BICUBIC)
+    )
     again = np.asarray(codec.decode(codec.encode(Image.fromarray(smooth), codec.finest), (128, 96))).astype(float)
     assert np.abs((again - smooth).mean((0, 1))).max() < (1 if name == "avif" else 0.5)
     assert 10 * np.log10(255**2 / ((again - smooth) ** 2).mean()) > 41
@@ -81,7 +104,7 @@ def test_levels_go_from_few_bits_to_a_good_picture(name):
 @pytest.mark.parametrize("size", [(1, 1), (15, 16), (16, 16), (17, 33), (64, 63)], ids=str)
 def test_padding_repeats_the_edge(size):
     picture = noise(64).crop((0, 0, *size))
-    padded = np.asarray(video.pad(picture, CODECS['vvc']._padded(size)))
+    padded = np.asarray(video.pad(picture, CODECS["vvc"]._padded(size)))
     height, width = padded.shape[:2]
     assert width % 2 == 0 == height % 2 and width >= 16 and height >= 16
     assert width - size[0] in (0, 1) or width == 16
@@ -90,7 +113,11 @@ def test_padding_repeats_the_edge(size):
     assert (padded == expected).all()
 
 
-NEEDLESS = {"vvc": {20, 23, 24}, "hevc": {35, 39, 40}, "avc": {6, 9}}  # access unit delimiters and SEI, by the standards
+NEEDLESS = {
+    "vvc": {20, 23, 24},
+    "hevc": {35, 39, 40},
+    "avc": {6, 9},
+}  # access unit delimiters and SEI, by the standards
 
 
 @pytest.mark.parametrize("name", NEEDLESS)
@@ -357,7 +384,7 @@ def test_nal_units(stream, units):
     assert nal_units(stream) == units
 
 
-def box(kind: bytes, content: bytes, length: "int | None" = None) -> bytes:
+def box(kind: bytes, content: bytes, length: int | None = None) -> bytes:
     return (8 + len(content) if length is None else length).to_bytes(4, "big") + kind + content
 
 
@@ -424,10 +451,19 @@ def test_codecs_by_name():
 
 @pytest.mark.parametrize(
     "name, value, expected",
-    [("vvc", 40, 40), ("vvc", 64, "no QP 64; it takes a whole number from 0 to 63"), ("avc", 0, "no QP 0"), ("vvc", 40.5, "no QP 40.5"),
-     ("webp", 12.3, 12.3), ("jpegxl", 2.25, 2.25), ("jpegxl", 16, "no distance 16; it takes a number from 0.1 to 15"),
-     ("jpeg", math.nan, "no quality nan"), ("jpeg", math.inf, "no quality inf"), ("jpeg2000", 100, 100)],
-)  # fmt: skip
+    [
+        ("vvc", 40, 40),
+        ("vvc", 64, "no QP 64; it takes a whole number from 0 to 63"),
+        ("avc", 0, "no QP 0"),
+        ("vvc", 40.5, "no QP 40.5"),
+        ("webp", 12.3, 12.3),
+        ("jpegxl", 2.25, 2.25),
+        ("jpegxl", 16, "no distance 16; it takes a number from 0.1 to 15"),
+        ("jpeg", math.nan, "no quality nan"),
+        ("jpeg", math.inf, "no quality inf"),
+        ("jpeg2000", 100, 100),
+    ],
+)
 def test_settings_of_a_user_are_checked(name, value, expected):
     if not isinstance(expected, str):
         assert CODECS[name].setting(value) == expected
@@ -449,8 +485,10 @@ def test_vvc_takes_fewer_bits_than_hevc_and_hevc_fewer_than_avc(sample):
     picture = picture.crop((left, top, left + 256, top + 192))
     rates = {}
     for name, levels in CURVE.items():
-        coded = [(len(stream), psnr(picture, CODECS[name].decode(stream, picture.size)))
-                 for stream in (CODECS[name].encode(picture, level) for level in levels)]  # fmt: skip
+        coded = [
+            (len(stream), psnr(picture, CODECS[name].decode(stream, picture.size)))
+            for stream in (CODECS[name].encode(picture, level) for level in levels)
+        ]
         rates[name] = coded
     low = max(points[0][1] for points in rates.values())
     high = min(points[-1][1] for points in rates.values())

@@ -72,7 +72,18 @@ def load():
 
 
 def job(name="a", guide=None, size=(16, 8), **fields):
-    return Job(**{**dict(name=name, prompt='a "red"\nsquare é\ud800', guide=guide, size=size, seed=3, strength=0.5, steps=4), **fields})
+    return Job(
+        **{
+            "name": name,
+            "prompt": 'a "red"\nsquare é\ud800',
+            "guide": guide,
+            "size": size,
+            "seed": 3,
+            "strength": 0.5,
+            "steps": 4,
+            **fields,
+        }
+    )
 
 
 def picture(width=5, height=4):
@@ -105,7 +116,10 @@ def test_an_encoder_answers_in_order(program, load):
 
 
 def test_a_decoder_is_told_all_of_the_job(program, load):
-    keep = 'json.dump([settings, request, Image.open(request["image"]).size if request["image"] else None], open("seen.json", "w"))\n'
+    keep = (
+        'json.dump([settings, request, Image.open(request["image"]).size if request["image"] else None],'
+        ' open("seen.json", "w"))\n'
+    )
     model = load("t2i", program(keep + DRAW))
     (image,) = model.generate([job(guide=picture())])
     assert image.size == (16, 8) and image.getpixel((0, 0)) == (255, 0, 0)
@@ -114,16 +128,24 @@ def test_a_decoder_is_told_all_of_the_job(program, load):
     settings, request, guide = json.loads(Path("seen.json").read_text())
     assert settings == {"kind": "t2i", "model_dir": None, "device": "cpu", "dtype": "float32", "modes": ["full"]}
     assert guide == [5, 4] and request["prompt"] == job().prompt
-    assert {key: request[key] for key in ("name", "seed", "width", "height", "strength", "steps")} == dict(
-        name="a", seed=3, width=16, height=8, strength=0.5, steps=4
-    )
+    assert {key: request[key] for key in ("name", "seed", "width", "height", "strength", "steps")} == {
+        "name": "a",
+        "seed": 3,
+        "width": 16,
+        "height": 8,
+        "strength": 0.5,
+        "steps": 4,
+    }
     model.generate([job(strength=None)])
     assert json.loads(Path("seen.json").read_text())[1]["image"] is None
     assert not list(model._program.folder.iterdir())  # nothing piles up
 
 
 def test_noise_goes_to_stderr(program, load, capfd):
-    noise = 'print("Loading 100%"); print("[1, 2]"); answer(id=99); answer(id="1"); answer(id=True); answer(id=float(number)); sys.stdout.buffer.write(b"\\xff\\n"); '
+    noise = (
+        'print("Loading 100%"); print("[1, 2]"); answer(id=99); answer(id="1"); answer(id=True);'
+        ' answer(id=float(number)); sys.stdout.buffer.write(b"\\xff\\n"); '
+    )
     model = load("i2t", program(noise + SAY, 'print("{"); answer(id=1, text="early")\n' + READY))
     assert model.caption([picture()], "", 1)[0].text == "5x4"
     said = capfd.readouterr()
@@ -148,10 +170,19 @@ def test_no_text_is_no_caption(program, load, text):
         ("pass", "without writing"),
         ("open(request['output'], 'w').write('no picture')", "no readable picture"),
         ("os.mkdir(request['output'])", "without writing"),
-        ("Image.new('RGB', (8, 8)).save('elsewhere.png'); os.symlink(os.path.abspath('elsewhere.png'), request['output'])", "without writing"),
+        (
+            (
+                "Image.new('RGB', (8, 8)).save('elsewhere.png'); os.symlink(os.path.abspath('elsewhere.png'),"
+                " request['output'])"
+            ),
+            "without writing",
+        ),
         ("Image.new('L', (8200, 8200)).save(request['output'])", "8200x8200"),
         ("Image.new('I;16', (8, 8)).save(request['output'])", "I;16"),
-        ("Image.effect_noise((64, 64), 9).save(request['output']); os.truncate(request['output'], 900)", "no readable picture"),
+        (
+            "Image.effect_noise((64, 64), 9).save(request['output']); os.truncate(request['output'], 900)",
+            "no readable picture",
+        ),
     ],
     ids=["none", "text", "folder", "link", "huge", "16 bits", "cut"],
 )
@@ -203,8 +234,12 @@ def test_a_program_that_does_not_get_ready_is_told_at_load(program, load, start,
     assert gone()
 
 
-@pytest.mark.parametrize("command, words", [(None, "--command"), ("  ", "--command"), ("'open", "quotes"), ("/no/such/program", "/no/such")])
-@pytest.mark.parametrize("kind, name", [("i2t", "command"), ("i2t", "mplugowl2"), ("t2i", "command"), ("t2i", "diffbir")])
+@pytest.mark.parametrize(
+    "command, words", [(None, "--command"), ("  ", "--command"), ("'open", "quotes"), ("/no/such/program", "/no/such")]
+)
+@pytest.mark.parametrize(
+    "kind, name", [("i2t", "command"), ("i2t", "mplugowl2"), ("t2i", "command"), ("t2i", "diffbir")]
+)
 def test_a_command_that_is_none(load, command, words, kind, name):
     with pytest.raises(ModelError, match="--command") as failure:
         load(kind, command, name)
@@ -224,7 +259,10 @@ def test_waiting_long_is_told(program, load, monkeypatch, capfd):
 
 def test_the_end_takes_all_along(program, load):
     """The program, even one that ignores requests to end, what it started, and the folder."""
-    stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild = subprocess.Popen(['sleep', '60'])\nopen('pids', 'a').write(f'{child.pid}\\n')\n"
+    stubborn = (
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nchild = subprocess.Popen(['sleep', '60'])\nopen('pids',"
+        " 'a').write(f'{child.pid}\\n')\n"
+    )
     model = load("i2t", program(SAY, stubborn + READY))
     folder = model._program.folder
     model._program.close()
@@ -246,7 +284,9 @@ def ready(bench):
 def test_a_run_by_command_and_what_stops_it(bench, program):
     truth = ready(bench)
     fail = f"if request['name'] == {truth[1].stem!r}:\n    sys.exit('cannot do this one')\n{DRAW}"
-    done = bench.decode("--model_name", "command", "--command", program(fail), "--mode", "image", "--device", "cpu", code=1)
+    done = bench.decode(
+        "--model_name", "command", "--command", program(fail), "--mode", "image", "--device", "cpu", code=1
+    )
     assert f"failed: {truth[1].stem}" in done.stderr and "cannot do this one" in done.stderr
     assert set(bench.files("Result/**/*.png")) == {f"Result/command/image/{path.name}" for path in (truth[0], truth[2])}
     assert gone()

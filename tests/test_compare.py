@@ -23,7 +23,9 @@ NAMES = scored.images(10)
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """b is a little worse than a in every mode, c is as a with other noise, d has two modes; then those that are refused."""
+    """b is a little worse than a in every mode, c is as a with other noise, d has two modes; then those that are
+    refused.
+    """
     folder = tmp_path_factory.mktemp("Result")
     scored.write(folder / "a", scored.noisy(1), NAMES)
     scored.write(folder / "b", scored.noisy(2, -0.2), NAMES)
@@ -80,7 +82,10 @@ def test_every_figure(results):
             assert each.difference.p == pytest.approx(stats.ttest_rel(x, y).pvalue, abs=2e-3)
     every = ", ".join(scored.MODES)
     for name, formula in (("overall", overall_t2i), ("overall-i2t", overall_i2t)):
-        totals = [formula(*({mode: values(score, mode, metric).mean() for mode in scored.MODES} for metric in scored.PAIR)) for score in (a, b)]
+        totals = [
+            formula(*({mode: values(score, mode, metric).mean() for mode in scored.MODES} for metric in scored.PAIR))
+            for score in (a, b)
+        ]
         assert found[every, name].means == pytest.approx(tuple(totals))
 
 
@@ -145,10 +150,29 @@ def test_lower_is_better(tmp_path):
 
 
 def test_chosen_metrics_and_modes_and_both_files(results, capsys):
-    out, errors = run(capsys, results / "a", "b", "--results", results, "--metrics", "topiq", "--modes", "text", "--output", results / "x.csv")
+    out, errors = run(
+        capsys,
+        results / "a",
+        "b",
+        "--results",
+        results,
+        "--metrics",
+        "topiq",
+        "--modes",
+        "text",
+        "--output",
+        results / "x.csv",
+    )
     rows = list(csv.DictReader(io.StringIO((results / "x.csv").read_text())))
-    assert [(row["mode"], row["metric"]) for row in rows] == [("text", "topiq_fr"), ("text", "topiq_nr"), ("text", "overall")]
-    assert float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"]) and rows[0]["result"] == "a is better"
+    assert [(row["mode"], row["metric"]) for row in rows] == [
+        ("text", "topiq_fr"),
+        ("text", "topiq_nr"),
+        ("text", "overall"),
+    ]
+    assert (
+        float(rows[0]["low"]) < float(rows[0]["difference"]) < float(rows[0]["high"])
+        and rows[0]["result"] == "a is better"
+    )
     assert f"{float(rows[0]['difference']):+.4f}" in out
     run(capsys, "a", "b", "--results", results, "--modes", "text", "--output", results / "x.md")
     assert (results / "x.md").read_text() == out
@@ -184,8 +208,14 @@ def test_too_many_rows_for_the_resamples_are_said(results, capsys, monkeypatch):
         (["a", "alien"], "is no summary of this program"),
         (["a", "a"], "two or more different targets"),
         (["a"], "two or more different targets"),
-        (["a", "b", "--modes", "text,images"], "--modes images: not both of a and b have it. Both have: full, image, pixel, text"),
-        (["a", "b", "--metrics", "psnr"], "--metrics psnr: not both of a and b have scores of it. Both have: topiq_fr, topiq_nr"),
+        (
+            ["a", "b", "--modes", "text,images"],
+            "--modes images: not both of a and b have it. Both have: full, image, pixel, text",
+        ),
+        (
+            ["a", "b", "--metrics", "psnr"],
+            "--metrics psnr: not both of a and b have scores of it. Both have: topiq_fr, topiq_nr",
+        ),
         (["a", "b", "--output", "x.txt"], "name a file that ends in .csv or .md"),
     ],
 )
@@ -227,7 +257,13 @@ def test_a_score_table_that_is_missing_or_far_too_large(results, monkeypatch):
 def test_a_mode_without_a_common_image_is_named(results, capsys):
     noise = scored.noisy(7)
     for name, kept in (("p", 1), ("q", 0)):
-        scored.write(results / name, lambda mode, metric, place: None if mode == "text" and place % 2 == kept else noise(mode, metric, place), NAMES)
+        scored.write(
+            results / name,
+            lambda mode, metric, place, kept=kept: (
+                None if mode == "text" and place % 2 == kept else noise(mode, metric, place)
+            ),
+            NAMES,
+        )
     found = compare([find("p", results), find("q", results)])
     assert {each.mode for each in found} == {"full", "image", "pixel"}  # and no Overall, which no image of both has
     assert "have no image in common in text" in capsys.readouterr().err

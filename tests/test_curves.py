@@ -49,8 +49,19 @@ def labels(curves) -> dict[str, list[str]]:
 
 
 def test_names():
-    assert [group_of(name) for name in ("vvc@0.02", "real", "real+qwen@bpp=0.01", "@x")] == ["vvc", "real", "real+qwen", "@x"]
-    assert [swept(name) for name in ("vvc@0.02", "real@strength=0.3", "jpeg@q30", "real", "a@bpp=1e-2")] == ["", "strength", "q", "", "bpp"]
+    assert [group_of(name) for name in ("vvc@0.02", "real", "real+qwen@bpp=0.01", "@x")] == [
+        "vvc",
+        "real",
+        "real+qwen",
+        "@x",
+    ]
+    assert [swept(name) for name in ("vvc@0.02", "real@strength=0.3", "jpeg@q30", "real", "a@bpp=1e-2")] == [
+        "",
+        "strength",
+        "q",
+        "",
+        "bpp",
+    ]
 
 
 def test_points_of_a_group_are_a_curve(results):
@@ -86,7 +97,9 @@ def test_means_are_over_the_images_that_all_points_have(results):
     out = {row["name"] for row in lacking}
     for curve in collect(results):
         for point in curve.points:
-            kept = [row for row in scores(results, point.target) if row["mode"] == point.mode and row["name"] not in out]
+            kept = [
+                row for row in scores(results, point.target) if row["mode"] == point.mode and row["name"] not in out
+            ]
             assert (point.n, point.of) == (10, 12) == (len(kept), 12)
             for metric, value in {"bpp": point.bpp, **point.values}.items():
                 assert value == pytest.approx(np.mean([float(row[metric]) for row in kept]), abs=1e-12)
@@ -97,7 +110,10 @@ def test_what_a_point_tells(results):
     assert found["real+qwen"].nominal and not found["vvc@0.02"].nominal
     assert (found["vvc@0.01"].downscaled, found["vvc@0.02"].downscaled) == (12, 0)
     over = sum(float(row["bpp"]) > 0.02 + 1e-6 for row in scores(results, "avc@0.02"))
-    assert found["avc@0.02"].over_budget == over > 0 and found["vvc@0.02"].over_budget == 0 == found["real+qwen"].over_budget
+    assert (
+        found["avc@0.02"].over_budget == over > 0
+        and found["vvc@0.02"].over_budget == 0 == found["real+qwen"].over_budget
+    )
     assert found["vvc@0.02"].encode_seconds == pytest.approx(1.1) and found["vvc@0.02"].peak_memory == 10**8
     assert found["vvc@0.02"].ratio == pytest.approx(24 / found["vvc@0.02"].bpp)
 
@@ -142,14 +158,32 @@ def test_hostile_scores_are_named_and_left_out(results, capsys, change, message)
         ("summary.json", "[1]", "no JSON object"),
         ("summary.json", '{"unfinished": true}', "a run that has not ended"),
         ("summary.json", '{"metrics": 3}', "holds no object 'modes'"),
-        ("summary.json", '{"modes": {}, "metrics": {"a": {"lower_is_better": "no"}}}', "does not describe the metric 'a'"),
-        ("summary.json", '{"modes": {"image": 3}, "metrics": {}, "ground_truth": {"images": 1}}', "holds no object 'mode'"),
-        ("summary.json", '{"modes": {"\\u001b[2J": {}}, "metrics": {}, "ground_truth": {"images": 1}}', "tells of a mode '\\x1b[2J'"),
+        (
+            "summary.json",
+            '{"modes": {}, "metrics": {"a": {"lower_is_better": "no"}}}',
+            "does not describe the metric 'a'",
+        ),
+        (
+            "summary.json",
+            '{"modes": {"image": 3}, "metrics": {}, "ground_truth": {"images": 1}}',
+            "holds no object 'mode'",
+        ),
+        (
+            "summary.json",
+            '{"modes": {"\\u001b[2J": {}}, "metrics": {}, "ground_truth": {"images": 1}}',
+            "tells of a mode '\\x1b[2J'",
+        ),
         ("summary.json", '{"modes": {}, "metrics": {}, "ground_truth": {"images": "many"}}', "the number of images"),
-        ("summary.json", '{"modes": {"image": {"metrics": {"f": {"set": true, "n": 1}}}}, "metrics": {"f": {"lower_is_better": true}},'
-         ' "ground_truth": {"images": 1}}', "holds no number for f"),
+        (
+            "summary.json",
+            (
+                '{"modes": {"image": {"metrics": {"f": {"set": true, "n": 1}}}}, "metrics": {"f": {"lower_is_better":'
+                ' true}}, "ground_truth": {"images": 1}}'
+            ),
+            "holds no number for f",
+        ),
     ],
-)  # fmt: skip
+)
 def test_hostile_files_are_named_and_left_out(results, capsys, file, content, message):
     (results / "avc@0.02" / file).write_bytes(content.encode("latin-1"))
     assert "avc@0.02/image" not in labels(collect(results, ["avc"]))["avc"]
@@ -179,10 +213,12 @@ def test_what_cannot_be_compared_is_left_out_aloud(results, capsys):
     assert "piqe" not in point.values and "ms_ssim" in point.values
     told = capsys.readouterr().err
     for message in (
-        "other@0.02: image is left out: no image", "few@0.02: image is left out: it has 2 images, others have 12",
-        "piqe of vvc@0.04 was made with other weights", "Which images were downscaled is not known",
+        "other@0.02: image is left out: no image",
+        "few@0.02: image is left out: it has 2 images, others have 12",
+        "piqe of vvc@0.04 was made with other weights",
+        "Which images were downscaled is not known",
         "free@0.02: nothing tells the rate of the images in image",
-    ):  # fmt: skip
+    ):
         assert message in told
 
 
@@ -212,8 +248,12 @@ def test_the_command_writes_tables_and_figures(results, capsys):
     assert len(points) == 16 and {row["kind"] for row in points if row["curve"] == "real+qwen"} == {"nominal"}
     deltas = {(row["curve"], row["metric"]): row for row in rows(output / "bd.csv")}
     vvc, avc = deltas["vvc", "lpips"], deltas["avc", "lpips"]
-    assert float(vvc["bd_rate_low"]) < float(vvc["bd_rate"]) < float(vvc["bd_rate_high"]) < 0 < float(avc["bd_rate_low"])
-    assert float(vvc["bd_metric"]) < 0 < float(deltas["vvc", "ms_ssim"]["bd_metric"])  # less distortion, more similarity
+    assert (
+        float(vvc["bd_rate_low"]) < float(vvc["bd_rate"]) < float(vvc["bd_rate_high"]) < 0 < float(avc["bd_rate_low"])
+    )
+    assert (
+        float(vvc["bd_metric"]) < 0 < float(deltas["vvc", "ms_ssim"]["bd_metric"])
+    )  # less distortion, more similarity
     markdown = (output / "bd.md").read_text()
     assert f"{float(vvc['bd_rate']):+.1f} (" in markdown and markdown in told.out and "12 images, of 12" in markdown
     assert "overlap on" in deltas["real+qwen", "ms_ssim"]["bd_rate_note"] or "overlap on" in markdown
@@ -255,7 +295,15 @@ def test_refusals_reach_the_tables(results):
     assert "– [" in markdown and "not monotone: its quality does not rise from 0.0100 to 0.0498 bpp" in markdown
 
 
-HOSTILE = ("$x_1^2${\\frac", "_private", "<script>alert(1)</script>", "a|b`c*d", "=cmd", "\u4e2d\u6587\U0001f600", "n" * 150)
+HOSTILE = (
+    "$x_1^2${\\frac",
+    "_private",
+    "<script>alert(1)</script>",
+    "a|b`c*d",
+    "=cmd",
+    "\u4e2d\u6587\U0001f600",
+    "n" * 150,
+)
 
 
 def test_names_of_strangers_do_no_harm(tmp_path):
@@ -278,7 +326,9 @@ def test_names_of_strangers_do_no_harm(tmp_path):
 def test_figures_of_many_curves_and_of_one_point(tmp_path):
     results = tmp_path / "Result"
     for number in range(17):
-        made_results.target(results, f"codec{number}@0.02", {"image": (0.01 * (number + 1), 0.5)}, codec=number % 2 == 0)
+        made_results.target(
+            results, f"codec{number}@0.02", {"image": (0.01 * (number + 1), 0.5)}, codec=number % 2 == 0
+        )
     whole = draw(collect(results), "log")
     assert draw(collect(results), "log") == whole
     single = draw(collect(results, ["codec3"]), "linear")
@@ -287,7 +337,10 @@ def test_figures_of_many_curves_and_of_one_point(tmp_path):
 
 def test_help_is_quick():
     """Neither matplotlib nor numpy is imported for it."""
-    program = "import sys; from cmcbench.board import curves_command; sys.argv=['x']\ntry: curves_command.main(['--help'])\nexcept SystemExit: pass\n"
+    program = (
+        "import sys; from cmcbench.board import curves_command; sys.argv=['x']\ntry:"
+        " curves_command.main(['--help'])\nexcept SystemExit: pass\n"
+    )
     program += "print([name for name in ('matplotlib', 'numpy', 'scipy', 'torch') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.rstrip().endswith("[]"), done.stdout + done.stderr

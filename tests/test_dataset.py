@@ -8,8 +8,8 @@ import struct
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import numpy as np
 import pytest
@@ -163,11 +163,22 @@ def test_a_user_may_lift_the_limit(tmp_path, monkeypatch):
 def seeds(folder: Path) -> list[bytes]:
     """Whole files of the kinds that users have."""
     kinds = [
-        ("PNG", "RGB", {}), ("PNG", "P", {}), ("PNG", "RGBA", {}), ("JPEG", "RGB", {}), ("JPEG", "CMYK", {}),
-        ("JPEG", "RGB", {"progressive": True}), ("WEBP", "RGB", {}), ("BMP", "RGB", {}), ("TIFF", "RGB", {}),
-        ("TIFF", "P", {}), ("GIF", "P", {}), ("AVIF", "RGB", {}), ("DDS", "RGB", {}), ("PCX", "RGB", {}),
+        ("PNG", "RGB", {}),
+        ("PNG", "P", {}),
+        ("PNG", "RGBA", {}),
+        ("JPEG", "RGB", {}),
+        ("JPEG", "CMYK", {}),
+        ("JPEG", "RGB", {"progressive": True}),
+        ("WEBP", "RGB", {}),
+        ("BMP", "RGB", {}),
+        ("TIFF", "RGB", {}),
+        ("TIFF", "P", {}),
+        ("GIF", "P", {}),
+        ("AVIF", "RGB", {}),
+        ("DDS", "RGB", {}),
+        ("PCX", "RGB", {}),
         ("ICO", "RGB", {}),
-    ]  # fmt: skip
+    ]
     file = folder / "seed"
     whole = [save(file, photo().convert(mode), form, **options).read_bytes() for form, mode, options in kinds]
     return whole + [moving(folder / "seed", form).read_bytes() for form in ("GIF", "PNG", "TIFF", "WEBP")]
@@ -229,59 +240,75 @@ def gray(values: list[int]) -> list[tuple[int, int, int]]:
 CONVERTED: dict[str, tuple[Callable[[Path], object], str, list[tuple[int, int, int]]]] = {
     "RGBA keeps the colours under transparent pixels": (
         lambda path: save(path, RGBA),
-        "had an alpha channel (mode RGBA), dropped", [(10, 20, 30), (40, 50, 60), (70, 80, 90), (255, 0, 7)],
+        "had an alpha channel (mode RGBA), dropped",
+        [(10, 20, 30), (40, 50, 60), (70, 80, 90), (255, 0, 7)],
     ),
     "lossless WebP with alpha": (
         lambda path: save(path, RGBA, "WEBP", lossless=True, exact=True),
-        "had an alpha channel (mode RGBA), dropped", [(10, 20, 30), (40, 50, 60), (70, 80, 90), (255, 0, 7)],
+        "had an alpha channel (mode RGBA), dropped",
+        [(10, 20, 30), (40, 50, 60), (70, 80, 90), (255, 0, 7)],
     ),
     "gray with alpha": (
         lambda path: save(path, LA),
-        "had an alpha channel (mode LA), dropped", gray([9, 77, 200]),
+        "had an alpha channel (mode LA), dropped",
+        gray([9, 77, 200]),
     ),
     "16-bit RGBA": (
         lambda path: written(path, png(2, 1, 16, 6, [struct.pack(">8H", 0, 257, 514, 0, 65535, 32896, 2313, 65535)])),
-        "had an alpha channel (mode RGBA), dropped", [(0, 1, 2), (255, 128, 9)],
+        "had an alpha channel (mode RGBA), dropped",
+        [(0, 1, 2), (255, 128, 9)],
     ),
     "palette with transparency": (
-        palette_file, "was in mode P, converted to RGB", [(10, 20, 30), (200, 100, 50), (0, 255, 0), (255, 255, 255)],
+        palette_file,
+        "was in mode P, converted to RGB",
+        [(10, 20, 30), (200, 100, 50), (0, 255, 0), (255, 255, 255)],
     ),
     "gray": (
         lambda path: written(path, png(3, 1, 8, 0, [bytes([0, 100, 255])])),
-        "was in mode L, converted to RGB", gray([0, 100, 255]),
+        "was in mode L, converted to RGB",
+        gray([0, 100, 255]),
     ),
     "gray with a transparent value": (
         lambda path: written(path, png(2, 1, 8, 0, [bytes([100, 7])], chunk(b"tRNS", struct.pack(">H", 100)))),
-        "was in mode L, converted to RGB", gray([100, 7]),
+        "was in mode L, converted to RGB",
+        gray([100, 7]),
     ),
     "1 bit": (
         lambda path: written(path, png(8, 1, 1, 0, [bytes([0b10110001])])),
-        "was in mode 1, converted to RGB", gray([255, 0, 255, 255, 0, 0, 0, 255]),
+        "was in mode 1, converted to RGB",
+        gray([255, 0, 255, 255, 0, 0, 0, 255]),
     ),
     "4 bits of gray": (
-        lambda path: written(path, png(2, 1, 4, 0, [bytes([0x0F])])), "was in mode L, converted to RGB", gray([0, 255]),
+        lambda path: written(path, png(2, 1, 4, 0, [bytes([0x0F])])),
+        "was in mode L, converted to RGB",
+        gray([0, 255]),
     ),
     "16-bit gray TIFF": (
         lambda path: save(path, Image.fromarray(np.array([[0, 257, 257 * 128, 65535]], "uint16")), "TIFF"),
-        "had 16 bits of gray, scaled to 8 bits and RGB", gray([0, 1, 128, 255]),
+        "had 16 bits of gray, scaled to 8 bits and RGB",
+        gray([0, 1, 128, 255]),
     ),
     "16-bit gray TIFF, the high byte first": (
         lambda path: written(path, big_endian_tiff([0, 257, 257 * 128, 65535])),
-        "had 16 bits of gray, scaled to 8 bits and RGB", gray([0, 1, 128, 255]),
+        "had 16 bits of gray, scaled to 8 bits and RGB",
+        gray([0, 1, 128, 255]),
     ),
     "16-bit RGB TIFF": (
         lambda path: written(path, big_endian_tiff([0, 257, 65535, 257 * 7, 257 * 8, 257 * 9], channels=3)),
-        "had 16 bits a channel, scaled to 8", [(0, 1, 255), (7, 8, 9)],
+        "had 16 bits a channel, scaled to 8",
+        [(0, 1, 255), (7, 8, 9)],
     ),
     "32-bit TIFF within 16 bits": (
         lambda path: save(path, Image.fromarray(np.array([[0, 257, 65535]], "int32")), "TIFF"),
-        "had 16 bits of gray, scaled to 8 bits and RGB", gray([0, 1, 255]),
+        "had 16 bits of gray, scaled to 8 bits and RGB",
+        gray([0, 1, 255]),
     ),
     "CMYK TIFF": (
         lambda path: save(path, Image.new("CMYK", (1, 1), (0, 255, 255, 0)), "TIFF"),
-        "was in mode CMYK, converted to RGB", [(255, 0, 0)],
+        "was in mode CMYK, converted to RGB",
+        [(255, 0, 0)],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore:Palette images")
@@ -397,11 +424,25 @@ def test_two_files_of_one_stem_are_refused(tmp_path, first, second):
 @pytest.mark.parametrize(
     "name",
     [
-        b"a\nb.png", b"\x1b[31mred.png", b"a\rb.png", b"tab\t.png", b'quote".png', b"a:b.png", b"back\\slash.png",
-        b"star*.png", b"what?.png", b"pipe|.png", b"<a>.png", b"latin-\xe4.png", b"CON.png", b"nul.jpg",
-        "\u202egnp.png".encode(), "\u200b.png".encode(), b"x" * 197 + b".png",
+        b"a\nb.png",
+        b"\x1b[31mred.png",
+        b"a\rb.png",
+        b"tab\t.png",
+        b'quote".png',
+        b"a:b.png",
+        b"back\\slash.png",
+        b"star*.png",
+        b"what?.png",
+        b"pipe|.png",
+        b"<a>.png",
+        b"latin-\xe4.png",
+        b"CON.png",
+        b"nul.jpg",
+        "\u202egnp.png".encode(),
+        "\u200b.png".encode(),
+        b"x" * 197 + b".png",
     ],
-)  # fmt: skip
+)
 def test_a_hostile_name_is_refused_and_shown_harmless(tmp_path, name):
     with open(os.path.join(os.fsencode(tmp_path), name), "wb"):
         pass
@@ -496,8 +537,12 @@ def test_the_choice_depends_on_names_alone():
         assert choose(same, subset=37) == expected
     # Fixed for ever: a run that is widened with another version must keep what it has
     assert choose(BENCHMARK, subset=5) == [
-        "AIGI_DALLE3_006", "AIGI_MJ_007", "NSI_pgc_008", "NSI_ugc_134", "SCI_game_017",
-    ]  # fmt: skip
+        "AIGI_DALLE3_006",
+        "AIGI_MJ_007",
+        "NSI_pgc_008",
+        "NSI_ugc_134",
+        "SCI_game_017",
+    ]
 
 
 def test_file_names_and_stems_are_chosen_alike():

@@ -50,7 +50,9 @@ def pictures(bench, pattern="Result/real/*/*.png") -> dict[str, bytes]:
 def test_all_modes_in_one_load(ready, small_truth):
     done = ready.decode("--mode", "all")
     assert done.stderr.count("loaded for") == 1 and "loaded for full,image,pixel,text" in done.stderr
-    assert set(pictures(ready)) == {f"Result/real/{mode}/{path.name}" for mode in MODES for path in small_truth.iterdir()}
+    assert set(pictures(ready)) == {
+        f"Result/real/{mode}/{path.name}" for mode in MODES for path in small_truth.iterdir()
+    }
     for name in pictures(ready):
         with Image.open(ready.folder / name) as made, Image.open(small_truth / name.split("/")[-1]) as truth:
             assert (made.mode, made.size, made.format) == ("RGB", truth.size, "PNG")
@@ -66,7 +68,9 @@ def test_order_batch_and_subset_change_no_picture(ready):
     ready.decode("--mode", "text", "--subset", 2, "--result_name", "parts")
     ready.decode("--mode", "text", "--result_name", "parts")
     whole = {name.removeprefix("Result/real/"): data for name, data in pictures(ready).items()}
-    assert {name.removeprefix("Result/batched/"): data for name, data in pictures(ready, "Result/batched/*/*.png").items()} == whole
+    assert {
+        name.removeprefix("Result/batched/"): data for name, data in pictures(ready, "Result/batched/*/*.png").items()
+    } == whole
     for name, data in pictures(ready, "Result/parts/text/*.png").items():
         assert data == whole[name.removeprefix("Result/parts/")]
 
@@ -78,7 +82,9 @@ def test_pairs_are_made_by_name_not_by_order(ready, small_truth):
     write_captions(ready.folder / "Text" / "gpt4v.csv", dict(reversed(texts(small_truth).items())))
     Image.new("RGB", (8, 8)).save(ready.folder / "Ref" / "image" / "AAA_first_000.png")
     ready.decode("--mode", "full", "--result_name", "again")
-    assert {name.replace("again", "real"): data for name, data in pictures(ready, "Result/again/*/*.png").items()} == before
+    assert {
+        name.replace("again", "real"): data for name, data in pictures(ready, "Result/again/*/*.png").items()
+    } == before
 
 
 def test_seed_steps_and_strength_reach_the_model(ready):
@@ -150,12 +156,13 @@ def test_killed_at_any_moment_and_resumed(faked):
     for _ in range(4):
         before = len(list(folder.glob("*.png"))) if folder.exists() else 0
         process = faked.start("script-t2i.py", "--mode", "text", "--result_name", "me", FAKE_SECONDS="0.15")
-        faked.until(lambda: len(list(folder.glob("*.png"))) > before, process)
+        faked.until(lambda before=before: len(list(folder.glob("*.png"))) > before, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
     faked.decode("--mode", "text", "--result_name", "me")
     whole, me = (
-        {name.split("/", 2)[2]: data for name, data in faked.files(f"Result/{name}/**/*").items()} for name in ("whole", "me")
+        {name.split("/", 2)[2]: data for name, data in faked.files(f"Result/{name}/**/*").items()}
+        for name in ("whole", "me")
     )
     assert untimed(whole) == untimed(me)
     assert not [path for path in folder.iterdir() if path.name.startswith(".tmp-")]
@@ -272,14 +279,19 @@ def test_images_in_one_folder_only(ready, small_truth):
 def test_bad_rows_of_captions(ready, small_truth):
     paths = [path.name for path in sorted(small_truth.iterdir())]
     file = ready.folder / "Text" / "gpt4v.csv"
-    rows = f'\ufeff,name,text\n0,{paths[0]},good\n1,{paths[1]},\n2,{paths[2]},one\n3,{paths[2]},two\n4,../../evil.png,bad\n5,/tmp/evil.png,bad\n'
+    rows = (
+        f"\ufeff,name,text\n0,{paths[0]},good\n1,{paths[1]},\n2,{paths[2]},one\n3,{paths[2]},two\n"
+        "4,../../evil.png,bad\n5,/tmp/evil.png,bad\n"
+    )
     file.write_text(rows, encoding="utf-8")
     before = set(ready.files())
     done = ready.decode("--mode", "text", code=1)
     assert f"line 3: {paths[1]} has no caption" in done.stderr
     assert f"{paths[2]} stands in the file twice, with different captions" in done.stderr
     assert "'../../evil.png' is not a plain file name" in done.stderr and "'/tmp/evil.png' is not" in done.stderr
-    assert set(ready.files()) - before == {f"Result/real/{name}" for name in (f"text/{paths[0]}", "manifest.json", "rates.csv")}
+    assert set(ready.files()) - before == {
+        f"Result/real/{name}" for name in (f"text/{paths[0]}", "manifest.json", "rates.csv")
+    }
 
 
 def test_captions_of_images_that_are_not_in_the_ground_truth(ready, small_truth):
@@ -287,7 +299,10 @@ def test_captions_of_images_that_are_not_in_the_ground_truth(ready, small_truth)
     more = {**texts(small_truth), "NSI_pgc_555.png": "a caption of an image that is not here"}
     write_captions(ready.folder / "Text" / "gpt4v.csv", more)
     done = ready.decode("--mode", "text")
-    assert "1 caption(s) are for images that are not in the ground truth and are left out (first: NSI_pgc_555)" in done.stderr
+    assert (
+        "1 caption(s) are for images that are not in the ground truth and are left out (first: NSI_pgc_555)"
+        in done.stderr
+    )
     assert len(pictures(ready)) == 4
     Image.new("RGB", (20, 20)).save(small_truth / "SCI_game_777.png")
     done = ready.decode("--mode", "text")

@@ -18,7 +18,9 @@ spec = importlib.util.spec_from_file_location("train_dictionary", ROOT / "tools"
 train_dictionary = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(train_dictionary)
 
-WORDS = "a the red blue house tree stands near under bright sky with people walking slowly past several small boats".split()
+WORDS = (
+    "a the red blue house tree stands near under bright sky with people walking slowly past several small boats".split()
+)
 
 
 def captions(count: int, seed: int = 0) -> dict[str, str]:
@@ -67,9 +69,12 @@ def test_hostile_bytes_are_refused_and_bounded():
     good = dictionary.deflate("A red house.", shared)
     assert len(bomb) < 20_000
     for data, words in (
-        (bomb, "more than 5000 bytes"), (good[:-1], "too early"), (good + b"\0", "too late"), (b"", "too early"),
+        (bomb, "more than 5000 bytes"),
+        (good[:-1], "too early"),
+        (good + b"\0", "too late"),
+        (b"", "too early"),
         (b"\xff" * 9, "damaged"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(dictionary.Undecodable, match=words):
             dictionary.inflate(data, shared, 5000)
 
@@ -117,8 +122,16 @@ def test_the_tool_is_deterministic_and_says_what_it_made(tmp_path):
     file = write_captions(tmp_path / "Text" / "some.csv", {f"{stem}.png": text for stem, text in captions(30).items()})
     said = []
     for seed in ("1", "2"):
-        command = [sys.executable, str(ROOT / "tools" / "train_dictionary.py"), str(file), "--output", str(tmp_path / seed)]
-        said.append(subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout)
+        command = [
+            sys.executable,
+            str(ROOT / "tools" / "train_dictionary.py"),
+            str(file),
+            "--output",
+            str(tmp_path / seed),
+        ]
+        said.append(
+            subprocess.run(command, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed}).stdout
+        )
     for fold in (0, 1):
         one, two = ((tmp_path / seed / f"fold{fold}.dict").read_bytes() for seed in ("1", "2"))
         assert one == two and hashlib.sha256(one).hexdigest() in said[0]

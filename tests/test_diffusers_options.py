@@ -286,9 +286,10 @@ def test_layers_are_fetched_one_by_one(checkpoint, plain, monkeypatch, name):
     place = accelerate.hooks.set_module_tensor_to_device
     cpu = {"cpu:0": "cpu"}
     monkeypatch.setattr(
-        accelerate.hooks, "set_module_tensor_to_device",
+        accelerate.hooks,
+        "set_module_tensor_to_device",
         lambda module, name, device, **options: place(module, name, cpu.get(str(device), device), **options),
-    )  # fmt: skip
+    )
     monkeypatch.setattr(_options, "_refuse_offload", lambda *_: None)
     model = load(checkpoint(name), offload="sequential")
     parts = [part for pipe in model._pipes.values() for part in pipe.components.values() if hasattr(part, "parameters")]

@@ -24,7 +24,9 @@ PROGRAMS = {NAMED.match(text)[1]: text for kind, text in BLOCKS if kind == "pyth
 
 def commands() -> list[list[str]]:
     """What follows `python` in the page's commands, lines that go on joined."""
-    lines = [line for kind, block in BLOCKS if not kind for line in re.split(r"\n(?=\S)", block.replace("\\\n", "")) if line]
+    lines = [
+        line for kind, block in BLOCKS if not kind for line in re.split(r"\n(?=\S)", block.replace("\\\n", "")) if line
+    ]
     return [shlex.split(line)[1:] for line in lines if line.startswith("python script")]
 
 
@@ -49,7 +51,10 @@ def test_the_pages_decoders_make_pictures_in_every_mode(ready, program, result):
     (command,) = [one for one in commands() if program in " ".join(one)]
     ready.decode(*command[1:])
     truth = sorted((ready.folder / "GT").iterdir())
-    made = {mode: [ready.folder / "Result" / result / mode / path.name for path in truth] for mode in ("full", "image", "pixel", "text")}
+    made = {
+        mode: [ready.folder / "Result" / result / mode / path.name for path in truth]
+        for mode in ("full", "image", "pixel", "text")
+    }
     for paths in made.values():
         for path, original in zip(paths, truth):
             with Image.open(path) as image, Image.open(original) as other:
@@ -136,7 +141,10 @@ def parse_args():
 
 def clone(bench, name: str) -> None:
     """A folder that looks like the authors' repository with the environment that the page makes in it."""
-    for file, text in {**STAND_INS[name], ".venv/bin/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'}.items():
+    for file, text in {
+        **STAND_INS[name],
+        ".venv/bin/python": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n',
+    }.items():
         path = bench.folder / name / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

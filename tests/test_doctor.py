@@ -191,21 +191,27 @@ def test_weights_are_judged_without_running_what_is_in_them(here, ask):
     nr.write_text("<html>")
     found = ask()
     assert found["Weight/topiq-fr.pth"]["state"] == "ok" and not (here / "pwned").exists()
-    assert found["Weight/topiq-nr.pth"]["state"] == "missing" and "is no PyTorch file" in found["Weight/topiq-nr.pth"]["text"]
+    assert (
+        found["Weight/topiq-nr.pth"]["state"] == "missing"
+        and "is no PyTorch file" in found["Weight/topiq-nr.pth"]["text"]
+    )
     assert found["Weight/topiq-nr.pth"]["remedy"] == "python -m cmcbench download weights --overwrite"
     with open(fr, "r+b") as file:
         file.truncate(100_000_000)
     with zipfile.ZipFile(nr, "w") as archive:
         archive.writestr("data.pkl/x", b"")
     found = ask()
-    assert "damaged or not whole" in found["Weight/topiq-fr.pth"]["text"] and found["Weight/topiq-fr.pth"]["state"] == "missing"
+    assert (
+        "damaged or not whole" in found["Weight/topiq-fr.pth"]["text"]
+        and found["Weight/topiq-fr.pth"]["state"] == "missing"
+    )
     assert "no PyTorch file" in found["Weight/topiq-nr.pth"]["text"]
 
 
 def test_captions_are_counted_and_paired(here, ask):
     ready(here)
     names = [path.name for path in sorted((here / "GT").iterdir())]
-    write_captions(here / "Text" / "whole file.csv", {name: "a street" for name in names})
+    write_captions(here / "Text" / "whole file.csv", dict.fromkeys(names, "a street"))
     write_captions(here / "Text" / "part.csv", {names[0]: "a street", names[1]: "", "alien.png": "x"})
     (here / "Text" / "broken.csv").write_text("a,b\n1,2\n")
     (here / "Text" / "folder.csv").mkdir()
@@ -215,8 +221,13 @@ def test_captions_are_counted_and_paired(here, ask):
     found = ask(code=0)
     assert found["Text/whole file.csv"]["state"] == "ok" and not found["Text/whole file.csv"]["published"]
     part = found["Text/part.csv"]
-    assert (part["state"], part["captions"], part["paired"]) == ("note", 2, 1) and "1 rows cannot be used" in part["text"]
-    assert "has no column name" in found["Text/broken.csv"]["text"] and "cannot be read" in found["Text/folder.csv"]["text"]
+    assert (part["state"], part["captions"], part["paired"]) == ("note", 2, 1) and "1 rows cannot be used" in part[
+        "text"
+    ]
+    assert (
+        "has no column name" in found["Text/broken.csv"]["text"]
+        and "cannot be read" in found["Text/folder.csv"]["text"]
+    )
     assert "too much for captions" in found["Text/large.csv"]["text"] and ".part.part-0.jsonl" in found["Text"]["text"]
     commands = [one["command"] for one in found["told"]["now"]]
     assert "python script-t2i.py --mode all --input_path 'Text/whole file.csv'" in commands
@@ -230,7 +241,9 @@ def test_published_captions_are_known_by_their_hash(here, ask, monkeypatch):
 
     file = write_captions(here / "Text" / "gpt4v.csv", {"a.png": "a street"})
     known = hashlib.sha256(file.read_bytes()).hexdigest()
-    files = tuple(dataclasses.replace(each, sha256=known) if each.file == "gpt4v.csv" else each for each in doctor_data.FILES)
+    files = tuple(
+        dataclasses.replace(each, sha256=known) if each.file == "gpt4v.csv" else each for each in doctor_data.FILES
+    )
     monkeypatch.setattr(doctor_data, "FILES", files)
     assert "(the published file)" in ask()["Text/gpt4v.csv"]["text"]
 
@@ -249,7 +262,9 @@ def test_results_tell_what_is_scored_and_what_a_kill_left(here, ask):
     found = ask(code=0)
     assert found["Result/done"]["state"] == "ok"
     assert found["Result/done"]["text"] == "full 4, text 4; scored by topiq_fr, topiq_nr"
-    assert "scored in part (full 4, text 1)" in found["Result/half"]["text"] and found["Result/half"]["unscored"] == ["text"]
+    assert "scored in part (full 4, text 1)" in found["Result/half"]["text"] and found["Result/half"]["unscored"] == [
+        "text"
+    ]
     assert found["Result/new"]["leftovers"] == 1 and "not scored" in found["Result/new"]["text"]
     assert found["Result/new"]["remedy"] == "python script-evaluate.py --target new"
     assert "summary.json is not readable" in found["Result/odd"]["text"]
@@ -261,7 +276,9 @@ def test_results_tell_what_is_scored_and_what_a_kill_left(here, ask):
     (here / "Weight" / "topiq-fr.pth").unlink()
     found = ask()
     assert "too large" in found["Result/odd"]["text"]
-    assert "python script-evaluate.py --target all --metrics ms_ssim,piqe" in [one["command"] for one in found["told"]["now"]]
+    assert "python script-evaluate.py --target all --metrics ms_ssim,piqe" in [
+        one["command"] for one in found["told"]["now"]
+    ]
 
 
 def test_what_a_killed_download_left_is_told(here, ask):
@@ -270,7 +287,9 @@ def test_what_a_killed_download_left_is_told(here, ask):
     (hidden / "reference-pix.zip.0123456789abcdef.part").write_bytes(bytes(2_000_000))
     (hidden / ".lock").touch()
     found = ask()["Ref/pixel/.download"]
-    assert found["text"].startswith("2.0 MB of a download") and found["remedy"] == "python -m cmcbench download references"
+    assert (
+        found["text"].startswith("2.0 MB of a download") and found["remedy"] == "python -m cmcbench download references"
+    )
 
 
 def test_data_elsewhere_are_named_in_every_command(here, ask):
@@ -319,7 +338,9 @@ def test_packages_are_compared_with_the_list(tmp_path, monkeypatch):
     assert len(needed.facts["problems"]) == 2 and needed.facts["packages"] == 3
     assert "no-such-package is not installed" in needed.text and ">=999 is needed" in needed.text
     (tmp_path / "requirements.txt").unlink()
-    assert {finding.what: finding for finding in doctor_machine.look(tmp_path, False)}["requirements.txt"].state == "note"
+    assert {finding.what: finding for finding in doctor_machine.look(tmp_path, False)}[
+        "requirements.txt"
+    ].state == "note"
 
 
 def test_missing_packages_come_before_all_else(here, lines, monkeypatch):
@@ -368,7 +389,10 @@ def test_ffmpegs_encoders_are_told(tmp_path, monkeypatch):
     assert found.state == "ok" and found.facts["encoders"] == ["libvvenc", "libx265", "libx264", "libaom-av1"]
     programs(monkeypatch, encoders=" V....D libx264              libx264 H.264\n V....D libx264rgb\n")
     found = {finding.what: finding for finding in doctor_machine.look(tmp_path, False)}["ffmpeg"]
-    assert found.state == "note" and found.text == "encodes AVC (libx264), not VVC (libvvenc), HEVC (libx265), AV1 (libaom-av1)"
+    assert (
+        found.state == "note"
+        and found.text == "encodes AVC (libx264), not VVC (libvvenc), HEVC (libx265), AV1 (libaom-av1)"
+    )
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     found = {finding.what: finding for finding in doctor_machine.look(tmp_path, False)}["ffmpeg"]
     assert found.state == "note" and found.remedy == "pip install -U imageio-ffmpeg"
@@ -387,7 +411,9 @@ def test_checkpoints_of_the_cache_are_listed_and_little_disk_is_told(tmp_path, m
     (tmp_path / "hub" / "models--someone--one" / "snapshots").mkdir(parents=True)
     (tmp_path / "hub" / "models--someone--empty").mkdir()
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(doctor_machine.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**10, 10**9, 10**9))
+    monkeypatch.setattr(
+        doctor_machine.shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(10**10, 10**9, 10**9)
+    )
     found = {finding.what: finding for finding in doctor_machine.look(tmp_path / "not" / "there", False)}
     assert found["hub's cache"].facts["models"] == ["someone/one"]
     assert found["disk"].state == "note" and found["disk"].text.startswith(f"1.0 GB are free in {tmp_path};")
@@ -402,5 +428,7 @@ def test_the_command_is_quick_and_imports_no_torch(here):
         "assert not heavy, heavy; sys.exit(code)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 1 and "1,000 images (NSI 400" in done.stdout and not done.stderr, done.stderr

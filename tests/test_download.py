@@ -1,4 +1,6 @@
-"""python -m cmcbench download against a hub that runs here: resumed, checked, patient, and clear about what went wrong."""
+"""python -m cmcbench download against a hub that runs here: resumed, checked, patient, and clear about what went
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,15 @@ from fake_hub import COMMIT, Fault, Hub
 from cmcbench import download, download_hub
 from cmcbench.download_item import HubItem
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.published_data import COUNTS, FILES
 from cmcbench.protocol import SOURCES
+from cmcbench.published_data import COUNTS, FILES
 
 CHUNK = 10 * 1024 * 1024  # what huggingface_hub writes at once
 NAMES = ("NSI_pgc_000.png", "NSI_ugc_001.png", "SCI_game_000.png")
-CAPTIONS = {"gpt4v.csv": b",name,text\n0,NSI_pgc_000.png,a street\n", "qwen.csv": b",name,text\n0,NSI_pgc_000.png,a road\n"}
+CAPTIONS = {
+    "gpt4v.csv": b",name,text\n0,NSI_pgc_000.png,a street\n",
+    "qwen.csv": b",name,text\n0,NSI_pgc_000.png,a road\n",
+}
 # The published captions' hashes are known and their content is not here: others stand in for them
 STAND_IN = f"""
 import dataclasses, cmcbench.published_data as p
@@ -86,13 +91,19 @@ class User:
     def command(self, *arguments: str, before: str = "") -> dict:
         flags = ["download", *arguments, "--root", "data", "--captions_base", f"{self.hub.endpoint}/Text"]
         environment = {
-            "HF_ENDPOINT": self.hub.endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(self.folder / "hf"), "HF_TOKEN": "hf_secret",
-            "PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1",
-        }  # fmt: skip
+            "HF_ENDPOINT": self.hub.endpoint,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HOME": str(self.folder / "hf"),
+            "HF_TOKEN": "hf_secret",
+            "PYTHONPATH": str(ROOT),
+            "NO_PROXY": "127.0.0.1",
+        }
         return {
             "args": [sys.executable, "-c", STAND_IN + before + "\n" + PROGRAM, *flags],
-            "cwd": self.folder, "env": {**os.environ, **environment}, "text": True,
-        }  # fmt: skip
+            "cwd": self.folder,
+            "env": {**os.environ, **environment},
+            "text": True,
+        }
 
     def run(self, *arguments: str, code: int = 0, before: str = "", **environment: str) -> subprocess.CompletedProcess:
         command = self.command(*arguments, before=before)
@@ -128,7 +139,9 @@ def test_everything_comes_to_its_place_and_a_rerun_fetches_nothing(user, hub):
     assert "python -m cmcbench doctor --root data" in done.stderr
     fetched = [one for one in hub.asked if one.method == "GET" and one.file in {*hub.files, *hub.texts}]
     # The first file resolves the branch; whatever follows is of the commit that it then was
-    assert [one.revision for one in hub.asked if one.server == "hub" and one.method == "HEAD"] == ["main"] + [COMMIT] * 4
+    assert [one.revision for one in hub.asked if one.server == "hub" and one.method == "HEAD"] == ["main"] + [
+        COMMIT
+    ] * 4
     tokens = {server: {one.token for one in fetched if one.server == server} for server in ("hub", "cdn", "text")}
     assert tokens == {"hub": {"Bearer hf_secret"}, "cdn": {None}, "text": {None}}
     before = len(fetched)
@@ -176,7 +189,9 @@ def test_what_came_of_another_version_is_no_beginning_of_this_one(user, hub):
     too_long.write_bytes(bytes(50_000))
     user.run("weights")
     assert {one.range for file in ("topiq-fr.pth", "topiq-nr.pth") for one in hub.gets(file)} == {None}
-    assert not list(hidden.glob("*.part")) and user.path("Weight/topiq-nr.pth").read_bytes() == hub.files["topiq-nr.pth"]
+    assert (
+        not list(hidden.glob("*.part")) and user.path("Weight/topiq-nr.pth").read_bytes() == hub.files["topiq-nr.pth"]
+    )
 
 
 def test_a_wrong_hash_is_refused_and_the_rest_comes(user, hub):
@@ -205,7 +220,9 @@ def test_each_refusal_says_what_to_do_and_the_rest_comes(user, hub):
     del hub.files["topiq-nr.pth"]
     del hub.texts["qwen.csv"]
     done = user.run(code=1)
-    lines = {line.split(":")[0].removeprefix("failed"): line for line in done.stderr.splitlines() if line.startswith("  ")}
+    lines = {
+        line.split(":")[0].removeprefix("failed"): line for line in done.stderr.splitlines() if line.startswith("  ")
+    }
     assert "accepted" in lines["  topiq-fr.pth"] and "hf auth login" in lines["  topiq-fr.pth"]
     assert "no such file at revision" in lines["  topiq-nr.pth"]
     assert "HF_TOKEN" in lines["  reference-pix.zip"]
@@ -227,7 +244,9 @@ def test_an_overloaded_server_is_asked_again(user, hub):
     hub.faults["text", "GET", "qwen.csv"] = [Fault(after=10)]
     done = user.run("weights", "captions")
     assert done.stderr.count("asked again in 1 s") == 2
-    assert user.files() == {name: content for name, content in expected(hub).items() if name.startswith(("Weight", "Text"))}
+    assert user.files() == {
+        name: content for name, content in expected(hub).items() if name.startswith(("Weight", "Text"))
+    }
 
 
 def test_other_captions_than_the_published_ones_are_not_kept(user, hub):
@@ -401,7 +420,9 @@ def test_wrong_flags_are_refused_before_anything_is_asked(arguments, message, ca
 
 
 def test_the_published_sizes_and_counts_are_those_of_the_protocol():
-    assert sum(COUNTS.values()) == 1000 and {source for sources in SOURCES.values() for source in sources} == set(COUNTS)
+    assert sum(COUNTS.values()) == 1000 and {source for sources in SOURCES.values() for source in sources} == set(
+        COUNTS
+    )
     types = {kind: sum(COUNTS[source] for source in sources) for kind, sources in SOURCES.items()}
     assert types == {"NSI": 400, "SCI": 300, "AIGI": 300}
     sizes = {each.file: round(each.megabytes * 1e6) for each in FILES if not each.on_hub}
@@ -410,7 +431,9 @@ def test_the_published_sizes_and_counts_are_those_of_the_protocol():
 
 def test_the_commands_of_the_page_are_ones_that_the_program_takes():
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    commands = [line.partition("#")[0].split() for line in page.splitlines() if line.startswith("python -m cmcbench download")]
+    commands = [
+        line.partition("#")[0].split() for line in page.splitlines() if line.startswith("python -m cmcbench download")
+    ]
     assert len(commands) >= 4
     for command in commands:
         download._parser().parse_args(command[4:])

@@ -37,9 +37,15 @@ def names(folder: Path) -> list[str]:
 
 def test_folders_are_left_out_and_what_is_no_picture_is_skipped(tmp_path):
     entries = [
-        ("GT/", b""), ("GT/AIGI/AIGI_MJ_001.png", b"a"), ("GT/NSI_pgc_000.PNG", b"b"), ("./SCI_game_000.jpg", b"c"),
-        ("__MACOSX/GT/._NSI_pgc_000.png", b"d"), ("GT/.DS_Store", b"e"), ("GT/Thumbs.db", b"f"), ("GT/read me.txt", b"g"),
-    ]  # fmt: skip
+        ("GT/", b""),
+        ("GT/AIGI/AIGI_MJ_001.png", b"a"),
+        ("GT/NSI_pgc_000.PNG", b"b"),
+        ("./SCI_game_000.jpg", b"c"),
+        ("__MACOSX/GT/._NSI_pgc_000.png", b"d"),
+        ("GT/.DS_Store", b"e"),
+        ("GT/Thumbs.db", b"f"),
+        ("GT/read me.txt", b"g"),
+    ]
     archive = make(tmp_path / "a.zip", entries)
     done = go(archive, tmp_path / "GT")
     assert names(tmp_path / "GT") == ["AIGI_MJ_001.png", "NSI_pgc_000.PNG", "SCI_game_000.jpg"]
@@ -49,7 +55,17 @@ def test_folders_are_left_out_and_what_is_no_picture_is_skipped(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["../a.png", "x/../../a.png", "/tmp/a.png", "C:/a.png", "C:a.png", "x\\a.png", "..\\a.png", "a.png\0.txt", "x\0/a.png"],
+    [
+        "../a.png",
+        "x/../../a.png",
+        "/tmp/a.png",
+        "C:/a.png",
+        "C:a.png",
+        "x\\a.png",
+        "..\\a.png",
+        "a.png\0.txt",
+        "x\0/a.png",
+    ],
 )
 def test_no_name_leads_out_of_the_folder(tmp_path, name):
     archive = make(tmp_path / "a.zip", [("b.png", b"b"), (name, b"a")])
@@ -84,7 +100,10 @@ def test_two_entries_for_one_image_are_refused(tmp_path, second):
 )
 def test_links_and_devices_are_refused(tmp_path, mode, message):
     with pytest.raises(RunFailed, match=message):
-        go(make(tmp_path / "a.zip", [("a.png", b"/etc/passwd")], external_attr=mode << 16, create_system=3), tmp_path / "GT")
+        go(
+            make(tmp_path / "a.zip", [("a.png", b"/etc/passwd")], external_attr=mode << 16, create_system=3),
+            tmp_path / "GT",
+        )
     assert not names(tmp_path / "GT")
 
 

@@ -1,4 +1,6 @@
-"""script-i2t.py: what becomes of captions when all goes well, when images or models fail, and when the run is killed."""
+"""script-i2t.py: what becomes of captions when all goes well, when images or models fail, and when the run is
+killed.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,12 @@ import json
 import signal
 from contextlib import suppress
 
+import fake
 import pandas
 import pytest
 from conftest import write_captions, write_truth
 from PIL import Image
 
-import fake
 from cmcbench.encode import journal
 
 
@@ -84,10 +86,10 @@ def test_killed_at_any_moment_and_resumed(faked, tmp_path):
                 texts |= journal.read(path).texts
         return texts
 
-    for run in range(5):
+    for _ in range(5):
         before = len(kept())
         process = faked.start("script-i2t.py", "--model_name", "me", "--images", "*", FAKE_SECONDS="0.15")
-        faked.until(lambda: len(kept()) > before, process)
+        faked.until(lambda before=before: len(kept()) > before, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert before < len(kept()) and kept().items() <= captions(faked, "whole").items()

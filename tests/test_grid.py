@@ -1,4 +1,6 @@
-"""The pixel grid: its bytes, and back from an enlarged picture. tests/test_references.py compares the enlargement itself."""
+"""The pixel grid: its bytes, and back from an enlarged picture. tests/test_references.py compares the enlargement
+itself.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,26 @@ from PIL import Image
 from cmcbench.grid import COLOURS, enlarged, grid_from, grid_of
 from cmcbench.rate import grid_size
 
-SIZES = [(1, 1), (64, 64), (65, 65), (1, 200), (200, 1), (96, 96), (97, 95), (129, 66), (95, 160), (193, 130), (31, 700), (256, 255)]
+SIZES = [
+    (1, 1),
+    (64, 64),
+    (65, 65),
+    (1, 200),
+    (200, 1),
+    (96, 96),
+    (97, 95),
+    (129, 66),
+    (95, 160),
+    (193, 130),
+    (31, 700),
+    (256, 255),
+]
 
 
 def random_grid(size: tuple[int, int], seed: int, extreme: bool = False) -> bytes:
-    """Bytes of a grid; `extreme` ones swing between black and white, so that the enlargement overshoots and is cut off."""
+    """Bytes of a grid; `extreme` ones swing between black and white, so that the enlargement overshoots and is cut
+    off.
+    """
     chance = np.random.default_rng(seed)
     count = int(np.prod(grid_size(*size)))
     return (chance.choice([0, 255], count) if extreme else chance.integers(0, 256, count)).astype(np.uint8).tobytes()

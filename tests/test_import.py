@@ -42,9 +42,19 @@ def table(folder: Path, *rows: str) -> Path:
 
 def bring(tmp_path: Path, *more: str, name: str = "cdc@0.02") -> int:
     return imports.main(
-        [str(tmp_path / "theirs"), "--bits", str(tmp_path / "bits.csv"), "--name", name, "--ground_truth", str(tmp_path / "GT"),
-         "--output_path", str(tmp_path / "Result"), *more]
-    )  # fmt: skip
+        [
+            str(tmp_path / "theirs"),
+            "--bits",
+            str(tmp_path / "bits.csv"),
+            "--name",
+            name,
+            "--ground_truth",
+            str(tmp_path / "GT"),
+            "--output_path",
+            str(tmp_path / "Result"),
+            *more,
+        ]
+    )
 
 
 def rows(tmp_path: Path, name: str = "cdc@0.02") -> dict[tuple[str, str], rates.Spent]:
@@ -57,13 +67,25 @@ WHOLE = ["name,bits", "NSI_pgc_000.png,100", "NSI_ugc_001.png,200", "x.png,8"]
 def test_pictures_and_bits_become_a_target(tmp_path, gt, theirs):
     (theirs / "NSI_pgc_000.png").unlink()
     Image.new("RGBA", SIZES["NSI_pgc_000"], (9, 9, 9, 9)).save(theirs / "NSI_pgc_000.webp", lossless=True)
-    table(tmp_path, "index,name,bits,encode_seconds,decode_seconds,peak_memory,note", "0,NSI_pgc_000.bin,100,1.5,0.25,1000,hello",
-          "1,NSI_ugc_001.png,200,,,,", "2,x.png,0,2,,7,")  # fmt: skip
+    table(
+        tmp_path,
+        "index,name,bits,encode_seconds,decode_seconds,peak_memory,note",
+        "0,NSI_pgc_000.bin,100,1.5,0.25,1000,hello",
+        "1,NSI_ugc_001.png,200,,,,",
+        "2,x.png,0,2,,7,",
+    )
     assert bring(tmp_path) == 0
     found = rows(tmp_path)
     assert set(found) == {(stem, "image") for stem in SIZES}
     row = found["NSI_pgc_000", "image"]
-    assert (row.bits, row.image_bits, row.kind, row.encode_seconds, row.decode_seconds, row.peak_memory) == (100, 100, "measured", 1.5, 0.25, 1000)
+    assert (row.bits, row.image_bits, row.kind, row.encode_seconds, row.decode_seconds, row.peak_memory) == (
+        100,
+        100,
+        "measured",
+        1.5,
+        0.25,
+        1000,
+    )
     assert (found["NSI_ugc_001", "image"].encode_seconds, found["x", "image"].bits) == (None, 0)
     for (stem, mode), row in found.items():
         path = tmp_path / "Result" / "cdc@0.02" / mode / f"{stem}.png"
@@ -74,7 +96,9 @@ def test_pictures_and_bits_become_a_target(tmp_path, gt, theirs):
     assert (manifest["t2i"], manifest["imported"], manifest["baseline"]) == ("cdc", True, False)
 
 
-@pytest.mark.parametrize("unit, value, bits", [("bytes", "13", 104), ("bpp", "0.5", 300), ("bpp", "0.0201", 12), ("bits", "77", 77)])
+@pytest.mark.parametrize(
+    "unit, value, bits", [("bytes", "13", 104), ("bpp", "0.5", 300), ("bpp", "0.0201", 12), ("bits", "77", 77)]
+)
 def test_units(tmp_path, gt, theirs, unit, value, bits):
     table(tmp_path, f"name,{unit}", f"NSI_pgc_000.png,{value}")
     assert bring(tmp_path, "--images", "NSI_pgc*") == 0
@@ -134,7 +158,9 @@ def test_a_bad_row_is_named_and_the_others_go_on(tmp_path, gt, theirs, row, word
     said = capsys.readouterr().err
     assert re.search(words, said.replace("\\\\", "\\")), said
     assert set(rows(tmp_path)) == {("NSI_pgc_000", "image"), ("NSI_ugc_001", "image")}
-    assert not list(tmp_path.rglob("passwd*")) and sorted(path.name for path in (tmp_path / "Result").iterdir()) == ["cdc@0.02"]
+    assert not list(tmp_path.rglob("passwd*")) and sorted(path.name for path in (tmp_path / "Result").iterdir()) == [
+        "cdc@0.02"
+    ]
 
 
 def test_bad_bpp(tmp_path, gt, theirs, capsys):

@@ -23,7 +23,12 @@ METRICS = {
 
 def names(each: int) -> list[str]:
     """`each` images of every source."""
-    return [f"{kind}_{source}_{number:03}.png" for kind, sources in SOURCES.items() for source in sources for number in range(each)]
+    return [
+        f"{kind}_{source}_{number:03}.png"
+        for kind, sources in SOURCES.items()
+        for source in sources
+        for number in range(each)
+    ]
 
 
 def table(images: list[str], modes=MODES, seed=0) -> dict:
@@ -42,7 +47,9 @@ def summary(rows: dict, modes=MODES, truth: int = 10) -> dict:
 
 
 def column(rows: dict, mode: str, metric: str, begin: str = "") -> np.ndarray:
-    return np.array([row.scores[metric] for _, row in sorted(rows.items()) if row.mode == mode and row.name.startswith(begin)])
+    return np.array(
+        [row.scores[metric] for _, row in sorted(rows.items()) if row.mode == mode and row.name.startswith(begin)]
+    )
 
 
 def test_every_mean_has_its_interval():
@@ -53,14 +60,19 @@ def test_every_mean_has_its_interval():
             here = found["modes"][mode]
             groups = {"": here["metrics"]}
             groups |= {f"{kind}_": here["types"][kind] for kind in SOURCES}
-            groups |= {f"{kind}_{source}_": here["sources"][f"{kind}_{source}"] for kind in SOURCES for source in SOURCES[kind]}
+            groups |= {
+                f"{kind}_{source}_": here["sources"][f"{kind}_{source}"] for kind in SOURCES for source in SOURCES[kind]
+            }
             assert len(groups) == 15
             for begin, means in groups.items():
                 values = column(rows, mode, metric, begin)
                 low, high = intervals(values[:, None])
                 assert means[metric] == {
-                    "mean": pytest.approx(values.mean()), "n": len(values), "low": pytest.approx(low[0]), "high": pytest.approx(high[0]),
-                }  # fmt: skip
+                    "mean": pytest.approx(values.mean()),
+                    "n": len(values),
+                    "low": pytest.approx(low[0]),
+                    "high": pytest.approx(high[0]),
+                }
                 assert means[metric]["low"] < means[metric]["mean"] < means[metric]["high"]
 
 
@@ -87,7 +99,9 @@ def test_the_order_of_rows_and_a_second_run_change_nothing():
 
 
 def test_partial_targets():
-    """A mode that lacks images has the interval of those that are there, and Overall that of what the formula is made of."""
+    """A mode that lacks images has the interval of those that are there, and Overall that of what the formula is made
+    of.
+    """
     rows = table(names(3), MODES[:2])
     for (stem, mode), row in rows.items():
         if mode == "image" and stem.startswith("SCI"):
@@ -95,7 +109,10 @@ def test_partial_targets():
     found = summary(rows, MODES[:2])
     values = np.array([row.scores["topiq_fr"] for _, row in sorted(rows.items()) if row.mode == "image" and row.scores])
     low, high = intervals(values[:, None])
-    assert (found["modes"]["image"]["metrics"]["topiq_fr"]["low"], found["modes"]["image"]["metrics"]["topiq_fr"]["high"]) == (low[0], high[0])
+    assert (
+        found["modes"]["image"]["metrics"]["topiq_fr"]["low"],
+        found["modes"]["image"]["metrics"]["topiq_fr"]["high"],
+    ) == (low[0], high[0])
     assert "topiq_fr" not in found["modes"]["image"]["types"]["SCI"]
     low, high = found["overall_interval"]["t2i"]
     assert low < found["overall"]["t2i"] < high and found["overall_interval"]["i2t"] is None
@@ -103,10 +120,17 @@ def test_partial_targets():
 
 def test_one_image_and_none():
     found = summary(table(["a.png"]))
-    assert {key: found["modes"]["full"]["metrics"]["topiq_fr"][key] for key in ("n", "low", "high")} == {"n": 1, "low": None, "high": None}
+    assert {key: found["modes"]["full"]["metrics"]["topiq_fr"][key] for key in ("n", "low", "high")} == {
+        "n": 1,
+        "low": None,
+        "high": None,
+    }
     assert found["overall_interval"] == {"t2i": None, "i2t": None} and found["over_modes_interval"]["topiq_fr"] is None
     found = summary({})
-    assert found["overall_interval"] == {"t2i": None, "i2t": None} and found["over_modes_interval"] == {"topiq_fr": None, "topiq_nr": None}
+    assert found["overall_interval"] == {"t2i": None, "i2t": None} and found["over_modes_interval"] == {
+        "topiq_fr": None,
+        "topiq_nr": None,
+    }
     rows = table(["a.png", "b.png"])
     for row in rows.values():
         row.scores.clear()
@@ -116,7 +140,12 @@ def test_one_image_and_none():
 
 def test_the_whole_benchmark_is_quick():
     counts = {"NSI": 200, "SCI": 100, "AIGI": 50}
-    images = [f"{kind}_{source}_{number:03}.png" for kind in SOURCES for source in SOURCES[kind] for number in range(counts[kind])]
+    images = [
+        f"{kind}_{source}_{number:03}.png"
+        for kind in SOURCES
+        for source in SOURCES[kind]
+        for number in range(counts[kind])
+    ]
     assert len(images) == 1000
     rows = table(images)
     start = time.process_time()

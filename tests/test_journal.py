@@ -1,4 +1,6 @@
-"""The journals of captions: what a kill leaves is read, what is no journal is refused, saving takes a small part of the run."""
+"""The journals of captions: what a kill leaves is read, what is no journal is refused, saving takes a small part of the
+run.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def file(tmp_path):
 
 def test_what_is_added_is_read_and_a_later_line_counts(file):
     assert journal.read(file) == journal.Kept(
-        SETTINGS, {"a.png": 'two\n"lines" \ud800', "b.png": "second"}, {"a.png": {"sha256": "0"}, "b.png": {"sha256": "1"}}
+        SETTINGS,
+        {"a.png": 'two\n"lines" \ud800', "b.png": "second"},
+        {"a.png": {"sha256": "0"}, "b.png": {"sha256": "1"}},
     )
     with open(file, "a") as more:
         more.write(json.dumps({"name": "a.png", "text": "new", "made_of": {"seconds": 1}}) + "\n")
@@ -46,13 +50,19 @@ def test_a_journal_cut_anywhere_holds_its_whole_lines(file):
 @pytest.mark.parametrize(
     "line",
     [
-        "{", "[]", "{}", '{"name": "a.png", "text": "", "made_of": {}}', '{"name": "../a.png", "text": "x", "made_of": {}}',
-        '{"name": 5, "text": "x", "made_of": {}}', '{"name": "a.png", "text": "x", "made_of": 5}', "[" * 100000,
+        "{",
+        "[]",
+        "{}",
+        '{"name": "a.png", "text": "", "made_of": {}}',
+        '{"name": "../a.png", "text": "x", "made_of": {}}',
+        '{"name": 5, "text": "x", "made_of": {}}',
+        '{"name": "a.png", "text": "x", "made_of": 5}',
+        "[" * 100000,
         '{"name": "a.png", "text": "x", "made_of": {"seconds": NaN}}',
         '{"name": "a.png", "text": "x", "made_of": {"usage": [1]}}',
         '{"name": "a.png", "text": "x", "made_of": {"usage": {"usd": 1e999}}}',
     ],
-)  # fmt: skip
+)
 def test_what_is_no_journal_is_refused(file, line):
     with open(file, "a") as more:
         more.write(line + "\n")
@@ -89,23 +99,25 @@ def begun(folder, settings, texts):
 
 
 def test_captions_anew_of_some_images_keep_those_that_a_killed_run_made_of_others(faked):
-    """They may have been paid for; what of a journal cannot be kept stops the run, as it does where it stands in the CSV."""
+    """They may have been paid for; what of a journal cannot be kept stops the run, as it does where it stands in the
+    CSV.
+    """
     write_truth(faked.folder / "GT", 3)
     faked.encode("--model_name", "me")
     text = faked.folder / "Text"
     settings = json.loads((text / "me.json").read_text())["settings"]
     first, *others = read(text / "me.csv").texts
     (text / "me.csv").unlink(), (text / "me.json").unlink()
-    begun(text.parent, {**settings, "words": 7}, {name: "paid" for name in others})
+    begun(text.parent, {**settings, "words": 7}, dict.fromkeys(others, "paid"))
     refused = faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0], code=2).stderr
     assert "words was 7" in refused and "--overwrite without --subset and --images" in refused
     (text / ".me.part-0.jsonl").write_text("{}\n")
     faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0], code=2)
-    begun(text.parent, settings, {name: "paid" for name in (first, *others)})
+    begun(text.parent, settings, dict.fromkeys((first, *others), "paid"))
     faked.encode("--model_name", "me", "--overwrite", "--images", first.split(".")[0])
     texts = read(text / "me.csv").texts
     assert "picture" in texts[first] and [texts[name] for name in others] == ["paid", "paid"]
-    begun(text.parent, {**settings, "words": 7}, {name: "old" for name in others})
+    begun(text.parent, {**settings, "words": 7}, dict.fromkeys(others, "old"))
     faked.encode("--model_name", "me", "--overwrite")
     assert "old" not in read(text / "me.csv").texts.values()
 
@@ -113,10 +125,15 @@ def test_captions_anew_of_some_images_keep_those_that_a_killed_run_made_of_other
 @pytest.mark.parametrize(
     "change",
     [
-        {"settings": [1]}, {"settings": None}, {"images": [1]}, {"images": {"x.png": 5}}, {"images": {"x.png": {"usage": [1]}}},
-        {"images": {"x.png": {"usage": {"usd": float("inf")}}}}, {"images": {"x.png": {"seconds": float("nan")}}},
+        {"settings": [1]},
+        {"settings": None},
+        {"images": [1]},
+        {"images": {"x.png": 5}},
+        {"images": {"x.png": {"usage": [1]}}},
+        {"images": {"x.png": {"usage": {"usd": float("inf")}}}},
+        {"images": {"x.png": {"seconds": float("nan")}}},
     ],
-)  # fmt: skip
+)
 def test_what_is_no_manifest_of_captions_is_refused_and_costs_no_caption(faked, change):
     write_truth(faked.folder / "GT", 2)
     faked.encode("--model_name", "me")

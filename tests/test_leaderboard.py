@@ -13,7 +13,12 @@ from cmcbench.board.leaderboard import update
 
 def summary(name="mine", means=(("full", 2.0, 3.0), ("text", 1.0, 3.0)), n=10, of=10, **changes) -> dict:
     modes = {
-        mode: {"images": n, "metrics": {"topiq_fr": {"mean": fr, "n": n}, "topiq_nr": {"mean": nr, "n": n}}, "bpp": None, "types": {}}
+        mode: {
+            "images": n,
+            "metrics": {"topiq_fr": {"mean": fr, "n": n}, "topiq_nr": {"mean": nr, "n": n}},
+            "bpp": None,
+            "types": {},
+        }
         for mode, fr, nr in means
     }
     fr, nr = (sum(values) / len(means) for values in zip(*(row[1:] for row in means)))
@@ -92,13 +97,19 @@ def test_lower_is_better(tmp_path):
     about = {"kind": "NR", "lower_is_better": True, "identity": "pyiqa"}
     each = [
         summary(
-            name, metrics={"piqe": about}, over_modes={"piqe": value}, overall={"t2i": None, "i2t": None},
+            name,
+            metrics={"piqe": about},
+            over_modes={"piqe": value},
+            overall={"t2i": None, "i2t": None},
             modes={mode: {"metrics": {"piqe": {"mean": value, "n": 10}}, "bpp": None} for mode in ("full", "text")},
         )
         for name, value in (("bad", 90.0), ("good", 10.0))
-    ]  # fmt: skip
+    ]
     found = rows(tmp_path, *each)
-    assert [(row["target"], row["piqe_rank"]) for row in found if row["mode"] == "full"] == [("good", "1"), ("bad", "2")]
+    assert [(row["target"], row["piqe_rank"]) for row in found if row["mode"] == "full"] == [
+        ("good", "1"),
+        ("bad", "2"),
+    ]
     assert "piqe ↓" in (tmp_path / "leaderboard.md").read_text()
     assert "Overall ↑" not in (tmp_path / "leaderboard.md").read_text().splitlines()[0]
 
@@ -111,8 +122,10 @@ def test_baselines_are_called_so(tmp_path):
         summary("unknown", made_by={"baseline": None, "captions": None}),
     )
     assert {row["target"]: row["baseline"] for row in found} == {
-        "floor": "decoder and captions", "system": "captions", "unknown": "",
-    }  # fmt: skip
+        "floor": "decoder and captions",
+        "system": "captions",
+        "unknown": "",
+    }
     assert "floor (baseline decoder and captions)" in (tmp_path / "leaderboard.md").read_text()
 
 
@@ -126,7 +139,14 @@ def test_names_from_strangers_are_escaped(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "[]", "{}", '{"metrics": 3}', json.dumps(summary(over_modes={"topiq_fr": float("nan")})), json.dumps(summary(modes=[1]))],
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"metrics": 3}',
+        json.dumps(summary(over_modes={"topiq_fr": float("nan")})),
+        json.dumps(summary(modes=[1])),
+    ],
 )
 def test_a_summary_that_is_none_is_left_out_aloud(tmp_path, content, capsys):
     (tmp_path / "bad").mkdir()

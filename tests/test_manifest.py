@@ -44,10 +44,13 @@ def test_a_model_that_needs_no_checkpoint(given):
 @pytest.mark.parametrize(
     "name, kind",
     [
-        ("Qwen/Qwen-VL-Chat", "hub"), ("SG161222/RealVisXL_V4.0", "hub"), ("../no/such", "hub"),
-        ("gpt-4o-2024-05-13", "name"), ("animevideov3", "name"),
+        ("Qwen/Qwen-VL-Chat", "hub"),
+        ("SG161222/RealVisXL_V4.0", "hub"),
+        ("../no/such", "hub"),
+        ("gpt-4o-2024-05-13", "name"),
+        ("animevideov3", "name"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_folder(name, kind):
     assert manifest.checkpoint(name) == f"{kind}:{name}"
 

@@ -1,4 +1,6 @@
-"""The encoder behind an OpenAI-compatible server: what is asked again, what stops, what is never a caption, what is secret."""
+"""The encoder behind an OpenAI-compatible server: what is asked again, what stops, what is never a caption, what is
+secret.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def caption(model, count=1, words=10):
 def test_captions_come_in_order_with_what_they_cost(serve):
     server = serve(lambda image, attempt, body: Reply(says(f"picture {image}").body, hang=0.05 if image % 2 else 0))
     answers = caption(load(server), 12)
-    assert answers == [Caption(f"picture {n}", "stop", {"input_tokens": 1000, "output_tokens": 20}) for n in range(1, 13)]
+    assert answers == [
+        Caption(f"picture {n}", "stop", {"input_tokens": 1000, "output_tokens": 20}) for n in range(1, 13)
+    ]
     body = server.bodies[0]
     assert (body["model"], body["temperature"], body["seed"]) == ("m", 0, 7)
     assert body["messages"][0]["content"][1] == {"type": "text", "text": PROMPT}
@@ -84,7 +88,21 @@ def test_the_bound_on_requests_at_the_same_time_is_reached_and_kept(serve):
         Reply(status=0),
         Reply(says("late").body, hang=1.0),
     ],
-    ids=["429", "500", "503", "502", "cut", "truncated", "list", "empty", "no choice", "error in 200", "deep", "hang up", "late"],
+    ids=[
+        "429",
+        "500",
+        "503",
+        "502",
+        "cut",
+        "truncated",
+        "list",
+        "empty",
+        "no choice",
+        "error in 200",
+        "deep",
+        "hang up",
+        "late",
+    ],
 )
 def test_what_may_mend_itself_is_asked_again(serve, trouble):
     server = serve(lambda image, attempt, body: trouble if attempt < 3 else says("there"))
@@ -117,7 +135,9 @@ def test_without_a_word_of_the_server_the_waits_grow(serve):
 
 @pytest.mark.parametrize("header", ["nan", "-5", "inf", "soon", "1e999", "Wed, 21 Oct 2015 07:28:00 GMT"])
 def test_a_delay_that_is_none_does_no_harm(serve, header):
-    server = serve(lambda image, attempt, body: fails(429, headers={"Retry-After": header}) if attempt == 1 else says("now"))
+    server = serve(
+        lambda image, attempt, body: fails(429, headers={"Retry-After": header}) if attempt == 1 else says("now")
+    )
     (answer,) = caption(load(server))
     assert answer.text == "now"
 
@@ -159,7 +179,9 @@ def test_what_nothing_mends_stops_at_once(serve, reply, words):
 
 
 def test_an_empty_account_keeps_what_is_done(serve):
-    server = serve(lambda image, attempt, body: says("paid") if image < 4 else fails(429, "quota", code="insufficient_quota"))
+    server = serve(
+        lambda image, attempt, body: says("paid") if image < 4 else fails(429, "quota", code="insufficient_quota")
+    )
     answers = caption(load(server, concurrency=1), 6)
     assert [isinstance(answer, Caption) for answer in answers] == [True] * 3 + [False] * 3
 
@@ -196,7 +218,9 @@ def test_a_refusal_is_never_a_caption(serve, reply):
 
 def test_thoughts_and_parts_are_read(serve):
     parts = [{"type": "text", "text": "A red"}, {"type": "text", "text": " picture."}]
-    server = serve(lambda image, attempt, body: says("<think>\nred?\n</think>\n\nA red picture.") if image == 1 else says(parts))
+    server = serve(
+        lambda image, attempt, body: says("<think>\nred?\n</think>\n\nA red picture.") if image == 1 else says(parts)
+    )
     assert [answer.text for answer in caption(load(server), 2)] == ["A red picture."] * 2
 
 
@@ -242,7 +266,14 @@ def test_the_key_is_in_no_message(serve, monkeypatch, place):
 
     def answer(image, attempt, body):
         echo = "-" * place + KEY + str(dict(server.headers[-1]))
-        replies = [fails(400, echo), fails(500, echo), Reply(echo.encode(), 400), Reply(echo.encode()), says(f"key {KEY}"), fails(401, echo)]
+        replies = [
+            fails(400, echo),
+            fails(500, echo),
+            Reply(echo.encode(), 400),
+            Reply(echo.encode()),
+            says(f"key {KEY}"),
+            fails(401, echo),
+        ]
         return replies[image - 1]
 
     server = serve(answer)
@@ -288,7 +319,9 @@ def test_gpt4o_asks_openai_for_gpt_4o_and_knows_its_price(serve, monkeypatch):
     assert [body["model"] for body in server.bodies] == ["gpt-4o", "gpt-4o", "gpt-99"]
 
 
-@pytest.mark.parametrize("base", ["localhost:8000/v1", "ftp://x/v1", "http://", "http://[::1", "http://h:99999/v1", "/v1", "http://h\n/v1"])
+@pytest.mark.parametrize(
+    "base", ["localhost:8000/v1", "ftp://x/v1", "http://", "http://[::1", "http://h:99999/v1", "/v1", "http://h\n/v1"]
+)
 def test_an_address_that_is_none_is_refused(base):
     with pytest.raises(ModelError, match="--api_base"):
         models.create("i2t", "openai").load("m", "cpu", None, api_base=base, concurrency=1, seed=0)
@@ -370,7 +403,9 @@ def test_a_killed_run_does_not_pay_twice(bench, truth, serve):
     server.answer = lambda image, attempt, body: says(f"picture {image}")
     server.asked.clear()
     assert "3 captions made" in bench.encode(*script(server)).stderr
-    assert sorted(server.asked) == [6, 7, 8] and rows(bench) == {f"NSI_ugc_{n:03}.png": f"picture {n}" for n in range(1, 9)}
+    assert sorted(server.asked) == [6, 7, 8] and rows(bench) == {
+        f"NSI_ugc_{n:03}.png": f"picture {n}" for n in range(1, 9)
+    }
     record = json.loads((bench.folder / "Text" / "openai.json").read_text())
     assert record["usage"] == {"input_tokens": 8000, "output_tokens": 160} and not part.exists()
 

@@ -61,7 +61,7 @@ ENDS = {
     "a folder for a file": ("os.remove(os.path.dirname(sys.argv[1]))", 2, "a folder stands where a file is needed ("),
     "an escape sequence": ("raise BadInput('\\x1b[2J\\nx')", 2, "error: \\x1b[2J\\nx"),
     "a lone surrogate": ("raise BadInput('caf\\udce9')", 2, "error: caf\\udce9"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("body, code, words", ENDS.values(), ids=ENDS)
@@ -128,19 +128,33 @@ def arguments() -> argparse.ArgumentParser:
 
 def test_defaults():
     assert vars(arguments().parse_args([])) == {
-        "images": None, "subset": None, "device": "auto", "dtype": "auto", "batch_size": None, "trust_remote_code": False,
+        "images": None,
+        "subset": None,
+        "device": "auto",
+        "dtype": "auto",
+        "batch_size": None,
+        "trust_remote_code": False,
         "command": None,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
     "given",
     [
-        ["--subset", "0"], ["--subset", "-3"], ["--subset", "²"], ["--batch_size", "0"], ["--batch_size", "x"],
-        ["--dtype", "fp64"], ["--sub", "3"], ["--batch", "3"], ["--nothing"], ["word"], ["--subset"],
+        ["--subset", "0"],
+        ["--subset", "-3"],
+        ["--subset", "²"],
+        ["--batch_size", "0"],
+        ["--batch_size", "x"],
+        ["--dtype", "fp64"],
+        ["--sub", "3"],
+        ["--batch", "3"],
+        ["--nothing"],
+        ["word"],
+        ["--subset"],
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_wrong_flag_ends_with_2(given, capsys):
     with pytest.raises(SystemExit) as end_of_script:
         arguments().parse_args(given)
@@ -187,7 +201,9 @@ def test_a_device_that_is_not_there(device):
 )
 def test_dtype(dtype, device, expected):
     name, found = options.resolve_dtype(dtype, device)
-    assert found is expected and name == {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[expected]
+    assert (
+        found is expected and name == {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[expected]
+    )
 
 
 @pytest.mark.parametrize("name", ["Qwen", "gpt4v", "real+gpt4v", "my model", "InternVL2.5", "日本"])

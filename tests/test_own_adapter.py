@@ -69,7 +69,20 @@ def test_what_is_changed_is_loaded_anew(own):
         (b"\xff\xfe", "SyntaxError"),
         (b"x = '\0'", "SyntaxError"),
     ],
-    ids=["syntax", "raises", "import", "exit", "empty", "number", "no contract", "kind", "abstract", "init", "no text", "null"],
+    ids=[
+        "syntax",
+        "raises",
+        "import",
+        "exit",
+        "empty",
+        "number",
+        "no contract",
+        "kind",
+        "abstract",
+        "init",
+        "no text",
+        "null",
+    ],
 )
 def test_a_file_that_is_no_encoder_is_refused_in_one_sentence(own, text, words):
     with pytest.raises(ModelError) as refusal:

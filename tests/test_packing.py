@@ -1,4 +1,6 @@
-"""pack and unpack: what is packed is what the decoder got, and what is unpacked gives the same pictures; refusals by name."""
+"""pack and unpack: what is packed is what the decoder got, and what is unpacked gives the same pictures; refusals by
+name.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ def ready(faked, made, monkeypatch) -> Bench:
 
 
 def packed(name: str) -> dict[str, bytes]:
-    return {path.relative_to(Path("Packed") / name).as_posix(): path.read_bytes() for path in Path("Packed", name).rglob("*.cmc")}
+    return {
+        path.relative_to(Path("Packed") / name).as_posix(): path.read_bytes()
+        for path in Path("Packed", name).rglob("*.cmc")
+    }
 
 
 def rows(result: str) -> list[dict[str, str]]:
@@ -93,9 +98,9 @@ def test_what_is_unpacked_is_what_was_packed(ready, text):
     inputs = ("--input_path", "Unpacked/mine/Text/mine.csv", "--ref_dir", "Unpacked/mine/Ref")
     ready.decode("--mode", "all", *inputs, "--result_name", "again")
     for mode in ("full", "image", "pixel", "text"):
-        assert {path.name: path.read_bytes() for path in Path("Result/again", mode).iterdir() if path.suffix == ".png"} == {
-            path.name: path.read_bytes() for path in Path("Result/real+odd", mode).iterdir() if path.suffix == ".png"
-        }
+        assert {
+            path.name: path.read_bytes() for path in Path("Result/again", mode).iterdir() if path.suffix == ".png"
+        } == {path.name: path.read_bytes() for path in Path("Result/real+odd", mode).iterdir() if path.suffix == ".png"}
     assert [(row["name"], row["mode"], row["bits"], row["kind"]) for row in rows("again")] == [
         (row["name"], row["mode"], row["bits"], row["kind"]) for row in rows("real+odd")
     ]
@@ -127,8 +132,14 @@ def test_published_references_have_no_bitstream_and_pixel_ones_only_where_exact(
         image.point(lambda value: value ^ 1).save("Ref/pixel/SCI_game_000.png")
     assert packing.main(["--input_path", "Text/odd.csv"]) == 1
     said = capsys.readouterr().err
-    assert "its rate nominal" in said and "SCI_game_000: no grid of 8-bit blocks gives exactly" in said and "(mode pixel)" in said
-    assert sorted(packed("odd")) == sorted(["pixel/NSI_pgc_000.cmc", "pixel/odd 1.cmc", *(f"text/{stem}.cmc" for stem in SIZES)])
+    assert (
+        "its rate nominal" in said
+        and "SCI_game_000: no grid of 8-bit blocks gives exactly" in said
+        and "(mode pixel)" in said
+    )
+    assert sorted(packed("odd")) == sorted(
+        ["pixel/NSI_pgc_000.cmc", "pixel/odd 1.cmc", *(f"text/{stem}.cmc" for stem in SIZES)]
+    )
 
 
 def test_streams_that_are_gone_or_another_picture_s_are_refused_by_name(ready, capsys):
@@ -147,7 +158,9 @@ def test_a_result_made_from_other_inputs_is_not_packed(ready, capsys):
     assert packing.main(["--result", "real+odd"]) == 1
     assert "odd 1: the result was made from another caption (mode full)" in capsys.readouterr().err
     assert not any("odd 1" in name for name in packed("real+odd") if not name.startswith("image"))
-    assert {row["packed_bits"] == "" for row in rows("real+odd") if row["name"] == "odd 1.png" and row["mode"] == "text"} == {True}
+    assert {
+        row["packed_bits"] == "" for row in rows("real+odd") if row["name"] == "odd 1.png" and row["mode"] == "text"
+    } == {True}
 
 
 def test_a_result_s_own_files_are_found_beside_it(ready, monkeypatch, capsys):
@@ -209,7 +222,16 @@ def test_damaged_and_misplaced_files_are_named_and_the_others_unpacked(folder, c
         (folder / name).write_bytes(data)
     assert unpacking.main([str(folder)]) == 1
     said = capsys.readouterr().err
-    why = ("", "is an empty file", "truncated", "after its end", "of mode pixel", "another caption", "another size", "its name")
+    why = (
+        "",
+        "is an empty file",
+        "truncated",
+        "after its end",
+        "of mode pixel",
+        "another caption",
+        "another size",
+        "its name",
+    )
     for name, words in zip(bad, why):
         assert f"failed: {name}: " in said and words in said
     assert Path("Unpacked/f/Ref/pixel/odd 1.png").exists() and not Path("Unpacked/f/Ref/pixel/NSI_pgc_000.png").exists()
@@ -218,9 +240,13 @@ def test_damaged_and_misplaced_files_are_named_and_the_others_unpacked(folder, c
 
 def test_another_reference_in_another_mode_is_refused(folder, capsys):
     other = decode((folder / "image/NSI_pgc_000.cmc").read_bytes())
-    (folder / "image/NSI_pgc_000.cmc").write_bytes(encode(Sent(**{**other.__dict__, "stream": other.stream + b"\0"}), "x"))
+    (folder / "image/NSI_pgc_000.cmc").write_bytes(
+        encode(Sent(**{**other.__dict__, "stream": other.stream + b"\0"}), "x")
+    )
     assert unpacking.main([str(folder)]) == 1
-    assert "image/NSI_pgc_000.cmc: has another reference than the same picture in another mode" in capsys.readouterr().err
+    assert (
+        "image/NSI_pgc_000.cmc: has another reference than the same picture in another mode" in capsys.readouterr().err
+    )
 
 
 def test_unpacking_again_decodes_no_stream_twice(folder, monkeypatch):
@@ -228,7 +254,9 @@ def test_unpacking_again_decodes_no_stream_twice(folder, monkeypatch):
     before = {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()}
     calls = []
     original = unpacking.codecs.decode_stream
-    monkeypatch.setattr(unpacking.codecs, "decode_stream", lambda *arguments: calls.append(arguments) or original(*arguments))
+    monkeypatch.setattr(
+        unpacking.codecs, "decode_stream", lambda *arguments: calls.append(arguments) or original(*arguments)
+    )
     assert unpacking.main([str(folder)]) == 0 and not calls
     with open("Unpacked/f/Ref/image/NSI_pgc_000.png", "ab") as file:
         file.write(b"x")
@@ -273,8 +301,9 @@ def test_flipped_bits_end_without_a_traceback(ready):
     whole = {
         "full": Sent("full", (65, 64), "A house.", None, "avif", 1, stream),
         "image": Sent("image", (65, 64), None, None, "avif", 1, stream),
-        "pixel": Sent("pixel", (65, 64), "A house.", grid), "text": Sent("text", (65, 64), "A house."),
-    }  # fmt: skip
+        "pixel": Sent("pixel", (65, 64), "A house.", grid),
+        "text": Sent("text", (65, 64), "A house."),
+    }
     for mode, sent in whole.items():
         Path("Packed/f", mode).mkdir(parents=True)
         for number in range(40):
@@ -321,9 +350,13 @@ def test_as_a_user_runs_them(ready):
     assert done.returncode == 0 and "4 of 4 files are in Packed/odd" in done.stderr
     assert len(packed("odd")["pixel/AIGI_MJ_000.cmc"]) == 4096 + 6 + 7
     done = run("unpack", "Packed/odd")
-    assert done.returncode == 0 and same_pixels(Path("Ref/pixel/AIGI_MJ_000.png"), Path("Unpacked/odd/Ref/pixel/AIGI_MJ_000.png"))
+    assert done.returncode == 0 and same_pixels(
+        Path("Ref/pixel/AIGI_MJ_000.png"), Path("Unpacked/odd/Ref/pixel/AIGI_MJ_000.png")
+    )
     done = run("unpack", "none")
-    assert done.returncode == 2 and "Expected a folder that pack wrote" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 2 and "Expected a folder that pack wrote" in done.stderr and "Traceback" not in done.stderr
+    )
     assert bitstream.ENDING == ".cmc"
 
 
@@ -357,7 +390,9 @@ def test_lengths_are_entered_only_where_there_is_a_row(ready, capsys):
     assert {row["name"] for row in rows("real+odd") if row["packed_bits"]} == {"NSI_pgc_000.png", "SCI_game_000.png"}
 
 
-@pytest.mark.parametrize("table", ["name,width\nx.png,3\n", "name,width,height\nx.png,0,5\n", "name,width,height\nx.png,65000,65000\n"])
+@pytest.mark.parametrize(
+    "table", ["name,width\nx.png,3\n", "name,width,height\nx.png,0,5\n", "name,width,height\nx.png,65000,65000\n"]
+)
 def test_sizes_that_no_picture_has_are_refused(ready, table):
     Path("Ref/sizes.csv").write_text(table)
     done = ready.decode("--mode", "text", "--input_path", "Text/odd.csv", "--result_name", "t", code=2)

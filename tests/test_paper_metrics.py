@@ -60,9 +60,14 @@ def test_the_papers_eight_of_which_one_is_here(ready):
     assert GROUPS["paper"] == ("topiq_fr", "clipsim", "lpips", "ssim", "topiq_nr", "clipiqa", "liqe", "fid")
     done = ready.score("--metrics", "paper", "--no_report", code=1)
     for name, remedy in {
-        "topiq_fr": "lcysyzxdxc/CMC-Bench", "topiq_nr": "lcysyzxdxc/CMC-Bench", "clipsim": "--clip_model", "lpips": "download weights",
-        "clipiqa": "download weights", "liqe": "download weights", "fid": "fid needs 100 images",
-    }.items():  # fmt: skip
+        "topiq_fr": "lcysyzxdxc/CMC-Bench",
+        "topiq_nr": "lcysyzxdxc/CMC-Bench",
+        "clipsim": "--clip_model",
+        "lpips": "download weights",
+        "clipiqa": "download weights",
+        "liqe": "download weights",
+        "fid": "fid needs 100 images",
+    }.items():
         lines = [line for line in done.stderr.splitlines() if line.startswith("failed: ") and name in line]
         assert any(remedy in line and "left out" in line for line in lines), (name, done.stderr)
         assert done.stderr.count(f"failed: metric {name}") <= 1
@@ -121,7 +126,9 @@ def test_directions_are_pyiqas_and_those_of_the_paper(tmp_path):
     """Lower is better for distances and for the naturalness indices; higher for similarities and predicted opinions."""
     lower = "lpips dists piqe niqe brisque ilniqe gmsd nlpd mad pieapp fid"
     higher = "psnr ssim ms_ssim vif fsim vsi cw_ssim ahiq clipiqa liqe musiq maniqa hyperiqa dbcnn clipsim"
-    found = {metric.name: metric.lower_is_better for metric in resolve(",".join((lower + " " + higher).split()), tmp_path)}
+    found = {
+        metric.name: metric.lower_is_better for metric in resolve(",".join((lower + " " + higher).split()), tmp_path)
+    }
     assert found == {**dict.fromkeys(lower.split(), True), **dict.fromkeys(higher.split(), False)}
 
 
@@ -137,8 +144,9 @@ def clip(tmp_path_factory):
     part = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
     config = CLIPConfig(
         text_config={**part, "vocab_size": 50, "max_position_embeddings": 8},
-        vision_config={**part, "image_size": 48, "patch_size": 16}, projection_dim=24,
-    )  # fmt: skip
+        vision_config={**part, "image_size": 48, "patch_size": 16},
+        projection_dim=24,
+    )
     folder = tmp_path_factory.mktemp("clip")
     CLIPModel(config).save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": 48}, crop_size={"height": 48, "width": 48}).save_pretrained(folder)
@@ -153,11 +161,15 @@ def test_clipsim_is_the_cosine_of_image_embeddings(clip, small_truth):
 
     def embedding(image):
         pixels = torch.from_numpy(np.asarray(image).transpose(2, 0, 1).copy())
-        pixels = change.center_crop(change.resize(pixels, [48], interpolation=change.InterpolationMode.BICUBIC, antialias=True), [48, 48])
+        pixels = change.center_crop(
+            change.resize(pixels, [48], interpolation=change.InterpolationMode.BICUBIC, antialias=True), [48, 48]
+        )
         mean, spread = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
         with torch.no_grad():
             tokens = {"input_ids": torch.ones(1, 2, dtype=torch.long)}
-            return whole(pixel_values=change.normalize(pixels.float() / 255, mean, spread)[None], **tokens).image_embeds[0]
+            return whole(
+                pixel_values=change.normalize(pixels.float() / 255, mean, spread)[None], **tokens
+            ).image_embeds[0]
 
     metric = Clipsim(str(clip))
     metric.load("cpu")
@@ -181,7 +193,11 @@ def test_what_is_no_clip_checkpoint(clip, tmp_path):
     torch.save(load_file(pickled / "model.safetensors"), pickled / "pytorch_model.bin")
     (pickled / "model.safetensors").unlink()
     (tmp_path / "empty").mkdir()
-    for folder, reason in ((broken, "lacks 1 tensors, visual_projection.weight"), (pickled, "cannot be made ready"), (tmp_path / "empty", "--clip_model")):
+    for folder, reason in (
+        (broken, "lacks 1 tensors, visual_projection.weight"),
+        (pickled, "cannot be made ready"),
+        (tmp_path / "empty", "--clip_model"),
+    ):
         with pytest.raises(RunFailed, match=reason):
             Clipsim(str(folder)).load("cpu")
 
@@ -205,7 +221,9 @@ def independent(one: np.ndarray, other: np.ndarray) -> float:
 @pytest.mark.parametrize("shapes", [((200, 12), (200, 12)), ((40, 12), (300, 12)), ((13, 12), (15, 12))])
 def test_frechet_distance_is_the_formulas(shapes):
     random = np.random.default_rng(2)
-    one, other = (random.normal(place, 1 + place, shape) @ random.normal(0, 1, (12, 12)) for place, shape in enumerate(shapes))
+    one, other = (
+        random.normal(place, 1 + place, shape) @ random.normal(0, 1, (12, 12)) for place, shape in enumerate(shapes)
+    )
     assert frechet_distance(one, other) == pytest.approx(independent(one, other), rel=1e-9, abs=1e-6)
     assert frechet_distance(one, one) == pytest.approx(0, abs=1e-6 * (one**2).sum())
 
@@ -216,7 +234,9 @@ def test_frechet_distance_of_fewer_images_than_features():
     one, other = random.normal(0, 1, (30, 80)), random.normal(0.5, 2, (30, 80))
     product = np.cov(one, rowvar=False) @ np.cov(other, rowvar=False)
     root = np.sqrt(np.maximum(np.linalg.eigvals(product).real, 0)).sum()
-    expected = ((one.mean(0) - other.mean(0)) ** 2).sum() + one.var(0, ddof=1).sum() + other.var(0, ddof=1).sum() - 2 * root
+    expected = (
+        ((one.mean(0) - other.mean(0)) ** 2).sum() + one.var(0, ddof=1).sum() + other.var(0, ddof=1).sum() - 2 * root
+    )
     assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6)
     with pytest.raises(ValueError):
         frechet_distance(one[:1], other)
@@ -251,7 +271,9 @@ def many(bench, monkeypatch):
         calls.append("load")
         self.device = device
         matrix = torch.from_numpy(np.random.default_rng(1).normal(0, 0.1, (3 * 30 * 30, 16)).astype(np.float32))
-        self.network = lambda batch: calls.append("embed") or (batch[:, :, ::10, ::10].reshape(1, -1) @ matrix)[:, :, None, None]
+        self.network = lambda batch: (
+            calls.append("embed") or (batch[:, :, ::10, ::10].reshape(1, -1) @ matrix)[:, :, None, None]
+        )
 
     monkeypatch.setattr(Fid, "load", load)
     monkeypatch.setattr(Fid, "smallest", 20)
@@ -261,18 +283,26 @@ def many(bench, monkeypatch):
 
 def features(folder) -> np.ndarray:
     matrix = np.random.default_rng(1).normal(0, 0.1, (3 * 30 * 30, 16)).astype(np.float32)
-    return np.stack([prepared(Image.open(path))[:, ::10, ::10].reshape(-1) @ matrix for path in sorted(folder.iterdir())])
+    return np.stack(
+        [prepared(Image.open(path))[:, ::10, ::10].reshape(-1) @ matrix for path in sorted(folder.iterdir())]
+    )
 
 
 def test_fid_of_whole_sets(many):
     """In the summary and not in scores.csv, equal to the formula, and made once for the same pictures."""
     done = many.score("--metrics", "fid,psnr", "--no_report")
     entry = summary(many)["modes"]["full"]["metrics"]["fid"]
-    assert entry["mean"] == pytest.approx(independent(features(many.folder / "GT"), features(many.folder / "Result/real/full")), rel=1e-5)
+    assert entry["mean"] == pytest.approx(
+        independent(features(many.folder / "GT"), features(many.folder / "Result/real/full")), rel=1e-5
+    )
     assert (entry["n"], entry["set"]) == (22, True) and "low" not in entry and "fid" not in columns(many)
-    assert summary(many)["metrics"]["fid"]["lower_is_better"] and summary(many)["over_modes"]["fid"] == pytest.approx(entry["mean"])
+    assert summary(many)["metrics"]["fid"]["lower_is_better"] and summary(many)["over_modes"]["fid"] == pytest.approx(
+        entry["mean"]
+    )
     assert f"fid (lower is better): {entry['mean']:.4f}" in done.stdout and "biased upwards" in done.stderr
-    assert many.calls.count("embed") == 3 * 22 and many.calls.count("load") == 1  # the ground truth's features are made once
+    assert (
+        many.calls.count("embed") == 3 * 22 and many.calls.count("load") == 1
+    )  # the ground truth's features are made once
     before = many.files("Result/real/*")
     many.calls.clear()
     many.score("--metrics", "fid,psnr", "--no_report")
@@ -291,7 +321,10 @@ def test_fid_follows_what_changes(many):
     assert "real/text/NSI_pgc_008.png: is 9x9 and its ground truth 40x48" in done.stderr
     second = summary(many)["modes"]
     assert second["full"]["metrics"] == first["full"]["metrics"] and many.calls.count("embed") == 2 * 22 - 1
-    assert second["text"]["metrics"]["fid"]["n"] == 21 and second["text"]["metrics"]["fid"]["mean"] != first["text"]["metrics"]["fid"]["mean"]
+    assert (
+        second["text"]["metrics"]["fid"]["n"] == 21
+        and second["text"]["metrics"]["fid"]["mean"] != first["text"]["metrics"]["fid"]["mean"]
+    )
     many.score("--metrics", "psnr", "--no_report", code=1)  # another metric leaves it alone
     assert summary(many)["modes"]["full"]["metrics"]["fid"] == first["full"]["metrics"]["fid"]
 
@@ -309,8 +342,16 @@ def test_fid_is_refused_where_it_makes_no_sense(many):
 def test_a_broken_set_in_a_summary_is_made_anew(many):
     many.score("--metrics", "fid,psnr", "--no_report")
     whole = summary(many)
-    for broken in ({"set": True}, {"set": True, "mean": "x", "n": 3, "digest": ""}, {"set": True, "mean": 1.0, "n": 22, "digest": "0"}):
+    for broken in (
+        {"set": True},
+        {"set": True, "mean": "x", "n": 3, "digest": ""},
+        {"set": True, "mean": 1.0, "n": 22, "digest": "0"},
+    ):
         file = many.folder / "Result/real/summary.json"
-        file.write_text(json.dumps({**whole, "modes": {**whole["modes"], "full": {**whole["modes"]["full"], "metrics": {"fid": broken}}}}))
+        file.write_text(
+            json.dumps(
+                {**whole, "modes": {**whole["modes"], "full": {**whole["modes"]["full"], "metrics": {"fid": broken}}}}
+            )
+        )
         many.score("--metrics", "fid,psnr", "--no_report")
         assert summary(many) == whole

@@ -18,8 +18,8 @@ import pytest
 from conftest import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
 
-from cmcbench.encode import journal
 from cmcbench import rates
+from cmcbench.encode import journal
 from cmcbench.errors import BadInput
 from cmcbench.ranks import Ranks, join
 from cmcbench.score import table
@@ -34,9 +34,13 @@ def launch(folder: Path, *command: object, **environment: str) -> subprocess.Pop
         port = free.getsockname()[1]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
     return subprocess.Popen(
-        [*torchrun, "--master_port", str(port), *map(str, command)], cwd=folder,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )  # fmt: skip
+        [*torchrun, "--master_port", str(port), *map(str, command)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
 
 
 def scoring(folder: Path, *arguments: str) -> subprocess.Popen:
@@ -57,7 +61,9 @@ def prepare(faked, truth):
             (faked.folder / "Result" / target / mode).mkdir(parents=True)
             for path in truth.iterdir():
                 with Image.open(path) as image:
-                    image.filter(ImageFilter.GaussianBlur(radius)).save(faked.folder / "Result" / target / mode / path.name)
+                    image.filter(ImageFilter.GaussianBlur(radius)).save(
+                        faked.folder / "Result" / target / mode / path.name
+                    )
     return faked
 
 
@@ -115,7 +121,16 @@ def test_killed_processes_lose_nothing(faked):
 
 
 ENCODE = (ROOT / "tests" / "fake.py", "script-i2t.py", "--model_name", "two")
-DECODE = (ROOT / "tests" / "fake.py", "script-t2i.py", "--model_name", "two", "--input_path", "Text/gpt4v.csv", "--mode", "text")
+DECODE = (
+    ROOT / "tests" / "fake.py",
+    "script-t2i.py",
+    "--model_name",
+    "two",
+    "--input_path",
+    "Text/gpt4v.csv",
+    "--mode",
+    "text",
+)
 
 
 def ended(process: subprocess.Popen, code: int = 0) -> str:
@@ -192,12 +207,18 @@ def test_two_processes_decode_as_one_does(faked):
     kill(process)
     faked.decode("--model_name", "one", "--input_path", "Text/gpt4v.csv", "--mode", "text")
     assert "images made" in ended(launch(faked.folder, *DECODE))
-    one, two = ({path.name: path.read_bytes() for path in (faked.folder / "Result" / n / "text").glob("*.png")} for n in ("one", "two"))
+    one, two = (
+        {path.name: path.read_bytes() for path in (faked.folder / "Result" / n / "text").glob("*.png")}
+        for n in ("one", "two")
+    )
     assert one == two and len(one) == 7
     # The bits of what each process made stand in one table; how long it took, and how much memory, is each run's own
     tables = [rates.read(faked.folder / "Result" / name / "rates.csv") for name in ("one", "two")]
     measured = {"decode_seconds": None, "peak_memory": None}
-    assert len({str({key: replace(row, **measured) for key, row in table.items()}) for table in tables}) == 1 and len(tables[0]) == 7
+    assert (
+        len({str({key: replace(row, **measured) for key, row in table.items()}) for table in tables}) == 1
+        and len(tables[0]) == 7
+    )
     assert sum(row.decode_seconds is not None for row in tables[1].values()) >= 2
     assert not list((faked.folder / "Result" / "two").glob(".rates.part-*"))
 
@@ -221,7 +242,9 @@ def test_each_process_takes_its_own_gpu():
     assert Ranks(5, 8, 1).device("cpu") == "cpu" and Ranks().device("cuda") == "cuda"
 
 
-@pytest.mark.parametrize("environment", [{"RANK": "2", "WORLD_SIZE": "2"}, {"RANK": "x"}, {"RANK": "-1"}, {"LOCAL_RANK": "-2"}])
+@pytest.mark.parametrize(
+    "environment", [{"RANK": "2", "WORLD_SIZE": "2"}, {"RANK": "x"}, {"RANK": "-1"}, {"LOCAL_RANK": "-2"}]
+)
 def test_an_environment_that_makes_no_sense(monkeypatch, environment):
     for key, value in environment.items():
         monkeypatch.setenv(key, value)

@@ -38,7 +38,10 @@ pytestmark = pytest.mark.usefixtures("avif")
 @pytest.fixture
 def ready(faked, small_truth):
     """GT and captions of four images; no references yet."""
-    write_captions(faked.folder / "Text" / "gpt4v.csv", {path.name: f"caption of {path.stem}" for path in sorted(small_truth.iterdir())})
+    write_captions(
+        faked.folder / "Text" / "gpt4v.csv",
+        {path.name: f"caption of {path.stem}" for path in sorted(small_truth.iterdir())},
+    )
     return faked
 
 
@@ -67,7 +70,10 @@ def test_every_part_is_counted(faked, small_truth):
     with open(faked.folder / "Ref" / "rate.csv", newline="") as file:
         references = {(row["reference"], Path(row["name"]).stem): row for row in csv.DictReader(file)}
     captions = {Path(name).stem: text for name, text in read_captions(faked.folder / "Text" / "me.csv").texts.items()}
-    took = {Path(name).stem: made["seconds"] for name, made in json.loads((faked.folder / "Text/me.json").read_text())["images"].items()}
+    took = {
+        Path(name).stem: made["seconds"]
+        for name, made in json.loads((faked.folder / "Text/me.json").read_text())["images"].items()
+    }
     found = table_of(faked, "real+me")
     assert set(found) == {(path.stem, mode) for path in small_truth.iterdir() for mode in MODES}
     for (stem, mode), row in found.items():
@@ -80,7 +86,11 @@ def test_every_part_is_counted(faked, small_truth):
             "image_bits": int(coded["bits"]) if reference == "image" else 0,
         }
         assert {name: getattr(row, name) for name in expected} == expected
-        assert row.bits == row.caption_bits + row.pixel_bits + row.image_bits and row.kind == "measured" and row.packed_bits is None
+        assert (
+            row.bits == row.caption_bits + row.pixel_bits + row.image_bits
+            and row.kind == "measured"
+            and row.packed_bits is None
+        )
         assert row.sha256 == digest((faked.folder / "Result/real+me" / mode / row.name).read_bytes())
         encode = (took[stem] if mode != "image" else 0) + (float(coded["seconds"]) if coded else 0)
         assert row.encode_seconds == pytest.approx(encode, abs=1e-5)
@@ -90,7 +100,11 @@ def test_every_part_is_counted(faked, small_truth):
 def test_nothing_of_it_is_in_the_manifest(published):
     published.decode("--mode", "all")
     modes = json.loads((published.folder / "Result/real/manifest.json").read_text())["modes"]
-    assert {key for mode in modes.values() for made_of in mode["inputs"].values() for key in made_of} == {"prompt", "guide", "size"}
+    assert {key for mode in modes.values() for made_of in mode["inputs"].values() for key in made_of} == {
+        "prompt",
+        "guide",
+        "size",
+    }
 
 
 def test_published_references_are_nominal_and_said_once(published, small_truth):
@@ -128,7 +142,9 @@ def test_a_rate_that_becomes_known_replaces_the_nominal_one(faked, small_truth):
     file.write_bytes(whole)
     faked.decode("--mode", "image")
     measured = table_of(faked)
-    assert {row.kind for row in nominal.values()} == {"nominal"} and {row.kind for row in measured.values()} == {"measured"}
+    assert {row.kind for row in nominal.values()} == {"nominal"} and {row.kind for row in measured.values()} == {
+        "measured"
+    }
     for key, row in measured.items():
         kept = ("decode_seconds", "peak_memory", "sha256")
         assert [getattr(row, name) for name in kept] == [getattr(nominal[key], name) for name in kept]
@@ -266,7 +282,9 @@ def test_each_process_writes_its_own_rows_and_the_first_takes_them_over(tmp_path
     for number, work in enumerate(works):
         made(work, {"text": jobs["text"][number::2]}, float(number))
         work.end()
-    assert {stem for stem, _ in rates.read(tmp_path / "rates.csv")} == {"p0", "p2"} and len(list(tmp_path.glob(".rates.part-*"))) == 1
+    assert {stem for stem, _ in rates.read(tmp_path / "rates.csv")} == {"p0", "p2"} and len(
+        list(tmp_path.glob(".rates.part-*"))
+    ) == 1
     works[0].take_over()
     found = rates.read(tmp_path / "rates.csv")
     assert {stem: row.decode_seconds for (stem, _), row in found.items()} == {"p0": 0, "p1": 1, "p2": 0, "p3": 1}
@@ -339,7 +357,8 @@ def test_the_first_batch_is_no_time_where_others_follow():
 def test_memory_is_the_device_s_the_process_s_or_nobody_s(monkeypatch):
     calls = []
     cuda = types.SimpleNamespace(
-        reset_peak_memory_stats=lambda device: calls.append(device), max_memory_allocated=lambda device: 123 if device == "cuda:1" else 0
+        reset_peak_memory_stats=lambda device: calls.append(device),
+        max_memory_allocated=lambda device: 123 if device == "cuda:1" else 0,
     )
     monkeypatch.setitem(costs.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
     clock = Clock(1, "cuda:1", here=True)
@@ -392,7 +411,11 @@ def test_scores_and_summary_mark_what_is_nominal(published):
         assert each["rate"]["ratio"] == pytest.approx(24 / each["bpp"]["mean"])
         parts = [each["rate"][part] for part in ("caption", "pixel", "image")]
         assert sum(parts) == pytest.approx(each["bpp"]["mean"], abs=1e-6)
-        assert each["rate"]["packed"] is None and each["cost"]["encode_seconds"] is None and each["cost"]["peak_memory"] > 10e6
+        assert (
+            each["rate"]["packed"] is None
+            and each["cost"]["encode_seconds"] is None
+            and each["cost"]["peak_memory"] > 10e6
+        )
 
 
 def test_another_picture_inherits_no_row(published):
@@ -441,7 +464,16 @@ def test_rate_and_cost_of_a_mode():
         return Row(f"NSI_pgc_{number:03}.png", "full", "", "", {}, Spent("x", "full", **spent), bpp)
 
     rows = [
-        row(1, bits=30, caption_bits=10, deflate_bits=4, image_bits=20, packed_bits=40, decode_seconds=1.0, peak_memory=5),
+        row(
+            1,
+            bits=30,
+            caption_bits=10,
+            deflate_bits=4,
+            image_bits=20,
+            packed_bits=40,
+            decode_seconds=1.0,
+            peak_memory=5,
+        ),
         row(2, bits=10, caption_bits=10, deflate_bits=6, image_bits=0, decode_seconds=2.0, encode_seconds=4.0),
         row(3, bits=None, decode_seconds=6.0, peak_memory=9),
         Row("NSI_pgc_004.png", "full", "", ""),
@@ -449,18 +481,32 @@ def test_rate_and_cost_of_a_mode():
     found = by_mode(rows, ["full"], [])["full"]
     assert found["bpp"] == {"mean": pytest.approx(0.02), "n": 2}
     assert found["rate"] == {
-        "kind": "measured", "ratio": pytest.approx(1200), "caption": pytest.approx(0.01), "deflate": pytest.approx(0.005),
-        "pixel": None, "image": pytest.approx(0.01), "packed": None,
-    }  # fmt: skip
+        "kind": "measured",
+        "ratio": pytest.approx(1200),
+        "caption": pytest.approx(0.01),
+        "deflate": pytest.approx(0.005),
+        "pixel": None,
+        "image": pytest.approx(0.01),
+        "packed": None,
+    }
     assert found["cost"] == {"encode_seconds": 4.0, "decode_seconds": 3.0, "peak_memory": 9}
     nominal = replace(rows[0], spent=replace(rows[0].spent, kind="nominal"))
     assert by_mode([nominal, rows[1]], ["full"], [])["full"]["rate"]["kind"] == "nominal"
     nothing = by_mode(rows[3:], ["full"], [])["full"]
-    assert nothing["rate"] is None and nothing["cost"] == {"encode_seconds": None, "decode_seconds": None, "peak_memory": None}
+    assert nothing["rate"] is None and nothing["cost"] == {
+        "encode_seconds": None,
+        "decode_seconds": None,
+        "peak_memory": None,
+    }
 
 
 def test_a_target_s_row_is_found_by_name_mode_and_content(tmp_path):
     row = Spent("a.png", "full", 100, level="37", scale=2, sha256="s")
     target = Target("t", tmp_path, {}, {}, {row.key: row})
     assert target.spent("a.jpg", "full", "s") == Spent("a.jpg", "full", 100)
-    assert target.spent("a.jpg", "text", "s") is target.spent("a.jpg", "full", "other") is target.spent("b.jpg", "full", "s") is None
+    assert (
+        target.spent("a.jpg", "text", "s")
+        is target.spent("a.jpg", "full", "other")
+        is target.spent("b.jpg", "full", "s")
+        is None
+    )

@@ -343,7 +343,9 @@ def test_what_is_counted_is_a_file_that_decodes_to_the_reference(truth, ref):
             assert again.tobytes() == reference.tobytes()
 
 
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"cut")], ids=["missing", "of another length"])
+@pytest.mark.parametrize(
+    "spoil", [Path.unlink, lambda path: path.write_bytes(b"cut")], ids=["missing", "of another length"]
+)
 def test_a_stream_that_is_missing_is_made_again_from_the_ground_truth(truth, ref, worked, spoil):
     before, picture = files(ref), (ref / "image" / "NSI_pgc_000.png").stat()
     spoil(ref / "stream" / "NSI_pgc_000.obu")
@@ -364,7 +366,9 @@ def test_references_of_a_version_without_streams_get_them(truth, ref):
     assert all((row["seconds"] != "") == (row["reference"] == "image") for row in rows(ref))
 
 
-@pytest.mark.parametrize("change", [{"level": "3"}, {"level": "101"}, {"level": "high"}, {"bits": 80}, {"scale": 1}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"level": "3"}, {"level": "101"}, {"level": "high"}, {"bits": 80}, {"scale": 1}], ids=str
+)
 def test_a_stream_that_would_give_another_picture_is_refused(truth, ref, change):
     (ref / "stream" / "NSI_pgc_000.obu").unlink()
     rates = read_rates(ref / "rate.csv")

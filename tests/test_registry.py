@@ -102,11 +102,40 @@ def test_case_dashes_and_dots_do_not_matter(street, name, file, model_dir):
 
 
 REFUSED = [
-    "", " ", "gamma", "alpha ", "alpha\n", "alpha/", "../base", "..base", ".base", "base", "/etc/passwd", "i2t/alpha",
-    "a/b", "a\\b", "_transformers", "_helper", "__init__", "-helper", ".helper", "Upper", "9lives", "folder",
-    "notes.txt", "alpha.pyc", "os", "models.base", "al*", "[a]lpha", "?2", "a\0b", "\x1b[2J", "ALPHA\u0130",
+    "",
+    " ",
+    "gamma",
+    "alpha ",
+    "alpha\n",
+    "alpha/",
+    "../base",
+    "..base",
+    ".base",
+    "base",
+    "/etc/passwd",
+    "i2t/alpha",
+    "a/b",
+    "a\\b",
+    "_transformers",
+    "_helper",
+    "__init__",
+    "-helper",
+    ".helper",
+    "Upper",
+    "9lives",
+    "folder",
+    "notes.txt",
+    "alpha.pyc",
+    "os",
+    "models.base",
+    "al*",
+    "[a]lpha",
+    "?2",
+    "a\0b",
+    "\x1b[2J",
+    "ALPHA\u0130",
     "x" * 5000,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", REFUSED, ids=lambda name: ascii(name[:20]))

@@ -1,4 +1,6 @@
-"""python -m cmcbench report: what is written, what is kept, what is refused. (test_report_page.py looks at it in a browser.)"""
+"""python -m cmcbench report: what is written, what is kept, what is refused. (test_report_page.py looks at it in a
+browser.)
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ def scored(tmp_path):
 
 def report(folder, *arguments, code=0):
     assert (
-        main(["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT"), *map(str, arguments)]) == code
+        main(
+            ["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT"), *map(str, arguments)]
+        )
+        == code
     )
     return folder / "Result" / "report"
 
@@ -56,9 +61,14 @@ def test_the_report_holds_everything_that_it_needs(scored):
     folder = report(scored)
     board, images, first = data(folder, "board"), data(folder, "images"), data(folder, "target-0")
     assert [target["name"] for target in board["targets"]] == ["real", "vvc@0.02"]
-    assert len([line for line in board["lines"] if line["status"] == "published" and line["mode"].startswith("overall")]) == 18
+    assert (
+        len([line for line in board["lines"] if line["status"] == "published" and line["mode"].startswith("overall")])
+        == 18
+    )
     whole = next(
-        line for line in board["lines"] if line.get("target") == 0 and line["mode"] == "overall" and "content" not in line
+        line
+        for line in board["lines"]
+        if line.get("target") == 0 and line["mode"] == "overall" and "content" not in line
     )
     assert whole["ranks"]["overall"] == 1 and whole["low"]["overall"] < whole["overall"] < whole["high"]["overall"]
     assert (
@@ -81,7 +91,9 @@ def test_nothing_of_the_page_points_out_of_its_folder(scored):
     page = (folder / "index.html").read_text()
     sources = [source for source in re.findall(r' (?:src|href)="([^"]*)"', page) if not source.startswith("#")]
     assert len(sources) > 15 and all((folder / source).is_file() for source in sources), sources
-    ours = [path for path in folder.rglob("*") if path.suffix in (".js", ".css", ".html") and "vendor" not in path.parts]
+    ours = [
+        path for path in folder.rglob("*") if path.suffix in (".js", ".css", ".html") and "vendor" not in path.parts
+    ]
     assert len(ours) > 15 and not any("http://" in path.read_text() or "https://" in path.read_text() for path in ours)
 
 
@@ -118,7 +130,10 @@ def test_what_a_removed_target_left_is_swept_and_nothing_else(scored):
     for name in ("summary.json", "scores.csv"):
         (scored / "Result" / "vvc@0.02" / name).unlink()
     report(scored)
-    assert not (folder / "pictures" / "full" / "targets" / "vvc@0.02").exists() and not (folder / "data" / "target-1.js").exists()
+    assert (
+        not (folder / "pictures" / "full" / "targets" / "vvc@0.02").exists()
+        and not (folder / "data" / "target-1.js").exists()
+    )
     assert (folder / "notes.txt").read_text() == "mine" and (folder / "pictures" / "full" / "targets" / "real").is_dir()
 
 
@@ -187,7 +202,10 @@ def test_copies_until_they_would_fill_a_disk(scored, monkeypatch):
 
 
 def test_captions_changed_since_are_not_shown_as_what_made_the_pictures(scored):
-    inputs = {"NSI_pgc_000": {"prompt": digest(b"caption of NSI_pgc_000")}, "NSI_pgc_001": {"prompt": digest(b"another")}}
+    inputs = {
+        "NSI_pgc_000": {"prompt": digest(b"caption of NSI_pgc_000")},
+        "NSI_pgc_001": {"prompt": digest(b"another")},
+    }
     file = scored / "Result" / "real" / "manifest.json"
     manifest = json.loads(file.read_text())
     manifest["modes"]["full"]["inputs"] = inputs
@@ -195,7 +213,10 @@ def test_captions_changed_since_are_not_shown_as_what_made_the_pictures(scored):
     folder = report(scored)
     assert data(folder, "target-0")["captions"] == ["caption of NSI_pgc_000", "", "caption of NSI_pgc_002"]
     target = data(folder, "board")["targets"][0]
-    assert "1 captions in gpt4v.csv have changed" in target["notes"][0] and target["manifest"]["modes"]["full"]["images"] == 2
+    assert (
+        "1 captions in gpt4v.csv have changed" in target["notes"][0]
+        and target["manifest"]["modes"]["full"]["images"] == 2
+    )
 
 
 def test_a_caption_file_that_cannot_be_read_is_said_on_the_page(scored):
@@ -214,7 +235,11 @@ def test_without_ground_truth_or_targets(scored, capsys, tmp_path_factory):
     folder = scored / "Result"
     assert main(["report", "--results", str(folder), "--ground_truth", str(scored / "none")]) == 0
     assert "shows no ground truth" in capsys.readouterr().err
-    assert data(folder / "report", "board")["featured"] == [] and data(folder / "report", "images")["truth"] == [0, 0, 0]
+    assert data(folder / "report", "board")["featured"] == [] and data(folder / "report", "images")["truth"] == [
+        0,
+        0,
+        0,
+    ]
     empty = tmp_path_factory.mktemp("empty")
     with pytest.raises(BadInput, match="has no scored target"):
         main(["report", "--results", str(empty)])

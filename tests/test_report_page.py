@@ -1,4 +1,6 @@
-"""The report page in headless Chromium, from disk: it opens, sorts, filters, wipes by keys, and shows hostile text as text."""
+"""The report page in headless Chromium, from disk: it opens, sorts, filters, wipes by keys, and shows hostile text as
+text.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,29 @@ from cmcbench.__main__ import main
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 INSTALL = "apt-get install -y chromium chromium-driver"
 HOSTILE = (
-    "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>\u2028\u202eright to left"
+    "<img src=x onerror=\"document.title='owned'\"></script><script>document.title='owned'</script>\u2028\u202eright to"
+    " left"
 )
 HOSTILE_TARGET = "<svg onload=document.title='owned'>"
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update",
-    "--disable-sync", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND", "--window-size=1280,900",
-)  # fmt: skip
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--window-size=1280,900",
+)
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The address of a report: two whole targets, a partial one, a baseline, one whose name and captions are hostile."""
+    """The address of a report: two whole targets, a partial one, a baseline, one whose name and captions are
+    hostile.
+    """
     folder = tmp_path_factory.mktemp("scored")
     digests = made.truth(folder)
     texts = {stem: f"caption of {stem}" for stem in digests}
@@ -54,7 +66,9 @@ def page(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory):
-    """One browser for all tests. Where CI sets CI it must be there; elsewhere the tests say how to get it and are left out."""
+    """One browser for all tests. Where CI sets CI it must be there; elsewhere the tests say how to get it and are left
+    out.
+    """
     if not (BROWSER and DRIVER):
         if os.environ.get("CI"):
             pytest.fail(f"no Chromium here: {INSTALL}")
@@ -80,7 +94,10 @@ class Browser:
     def open(self, address, width=1280, height=900, scheme="light"):
         self.driver.get("about:blank")
         self.driver.get_log("browser")
-        features = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": scheme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -106,7 +123,8 @@ class Browser:
 
     def type(self, selector, text):
         self.js(
-            "(each => { each.value = arguments[1]; each.dispatchEvent(new Event('input')) })(document.querySelector(arguments[0]))",
+            "(each => { each.value = arguments[1]; each.dispatchEvent(new Event('input'))"
+            " })(document.querySelector(arguments[0]))",
             selector,
             text,
         )
@@ -117,8 +135,10 @@ class Browser:
             "(list => { list.value = arguments[2]; list.dispatchEvent(new Event('change')) })"
             "([...document.querySelectorAll(`${arguments[0]} label`)]"
             ".find(each => each.firstChild.textContent === arguments[1]).querySelector('select'))",
-            within, label, value,
-        )  # fmt: skip
+            within,
+            label,
+            value,
+        )
 
     def press(self, *keys):
         from selenium.webdriver.common.action_chains import ActionChains
@@ -159,10 +179,14 @@ def test_it_opens_from_disk_with_all_parts_and_no_error(desktop):
     browser.all_drawn()
     assert "sent as" in browser.texts("h1")[0]
     assert browser.js("document.querySelectorAll('.run').length") == 4
-    broken = "[...document.images].filter(each => each.complete && !each.naturalWidth && each.src).map(each => each.src)"
+    broken = (
+        "[...document.images].filter(each => each.complete && !each.naturalWidth && each.src).map(each => each.src)"
+    )
     browser.wait("document.querySelector('.gallery img').complete")
     assert browser.js(broken) == [] and browser.errors() == []
-    outside = "performance.getEntriesByType('resource').map(each => each.name).filter(each => !each.startsWith('file:'))"
+    outside = (
+        "performance.getEntriesByType('resource').map(each => each.name).filter(each => !each.startsWith('file:'))"
+    )
     assert browser.js(outside) == []
 
 
@@ -170,7 +194,8 @@ def test_a_link_leads_where_it_says(desktop):
     browser = desktop(width=390)
     browser.click("header.top nav a[href='#images']")
     browser.wait(
-        "document.querySelector('.gallery') && Math.abs(document.getElementById('images').getBoundingClientRect().top - 96) < 4"
+        "document.querySelector('.gallery') && Math.abs(document.getElementById('images').getBoundingClientRect().top -"
+        " 96) < 4"
     )
     browser.wait("document.querySelector('nav [aria-current]')?.textContent === 'Images'")
     browser.click("header.top nav a[href='#leaderboard']")
@@ -189,7 +214,8 @@ def test_only_own_files_are_allowed(desktop):
     assert blocked == "img-src"
     assert (
         browser.js(
-            "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken' } catch (error) { return error.name } })()"
+            "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken' } catch (error) { return error.name }"
+            " })()"
         )
         == "TypeError"
     )
@@ -229,7 +255,10 @@ def test_the_leaderboard_filters(desktop):
     browser.type("#leaderboard-bar input", "nobody")
     assert "No row fits" in browser.texts("#leaderboard-table")[0]
     browser.type("#leaderboard-bar input", "")
-    browser.js("[...document.querySelectorAll('#leaderboard-bar .chip')].find(each => each.textContent === 'published').click()")
+    browser.js(
+        "[...document.querySelectorAll('#leaderboard-bar .chip')].find(each => each.textContent ==="
+        " 'published').click()"
+    )
     assert sorted(browser.texts(NAMES)) == sorted(["real", "sdxl", "floor", HOSTILE_TARGET])
     marks = dict(
         zip(
@@ -260,7 +289,9 @@ def test_the_views_of_the_leaderboard(desktop):
     heads = browser.texts("#leaderboard-table thead th")
     assert len(heads) == 11 and heads[2:4] == ["Overall ↑", "Full FR ↑"]
     browser.click("#leaderboard-bar [data-key=i2t]")
-    assert sorted(browser.texts(NAMES)) == sorted(["GPT-4o", "ShareGPT", "Qwen", "MPlugOwl-2", "LLAVA", "InstructBLIP", "real"])
+    assert sorted(browser.texts(NAMES)) == sorted(
+        ["GPT-4o", "ShareGPT", "Qwen", "MPlugOwl-2", "LLAVA", "InstructBLIP", "real"]
+    )
     assert len(browser.texts("#leaderboard-table thead th")) == 9
 
 
@@ -326,7 +357,9 @@ def test_pictures_are_walked_through_and_wiped_by_keys(desktop):
     labels = browser.texts("#viewer .bar label:nth-of-type(2) option")
     assert labels[:3] == ["Original", "Pixel reference", "Image reference"] and len(labels) == 12
     browser.choose("#viewer", "Right", "reference-pixel reference")
-    assert "Pixel%20" not in browser.js("document.querySelector('#viewer img.after').src") and browser.texts("#viewer .tag") == [
+    assert "Pixel%20" not in browser.js("document.querySelector('#viewer img.after').src") and browser.texts(
+        "#viewer .tag"
+    ) == [
         "Original",
         "Pixel reference",
     ]
@@ -343,9 +376,11 @@ def test_a_phone_is_wide_enough(desktop):
     browser.all_drawn()
     for view in ("overall", "modes", "t2i"):
         browser.click(f"#leaderboard-bar [data-key={view}]")
-        assert browser.js("[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]") == [360, 360, 360], (
-            view
-        )
+        assert browser.js("[document.documentElement.scrollWidth, document.body.scrollWidth, innerWidth]") == [
+            360,
+            360,
+            360,
+        ], view
     browser.choose("#leaderboard", "Sort by", "name")
     assert browser.texts(NAMES)[0] == HOSTILE_TARGET
     browser.click(".gallery .thumb")
@@ -368,12 +403,16 @@ def test_both_schemes_are_readable(desktop, scheme):
     assert browser.js("document.documentElement.dataset.theme") == scheme
     for ink in ("--ink", "--muted", "--accent"):
         for ground in ("--paper", "--surface", "--sunk"):
-            assert contrast(browser.js("CMC.css(arguments[0])", ink), browser.js("CMC.css(arguments[0])", ground)) >= 4.5, (
+            assert (
+                contrast(browser.js("CMC.css(arguments[0])", ink), browser.js("CMC.css(arguments[0])", ground)) >= 4.5
+            ), (
                 ink,
                 ground,
             )
     for place in range(8):
-        assert contrast(browser.js("CMC.css(arguments[0])", f"--c{place}"), browser.js("CMC.css('--surface')")) >= 3, place
+        assert contrast(browser.js("CMC.css(arguments[0])", f"--c{place}"), browser.js("CMC.css('--surface')")) >= 3, (
+            place
+        )
     browser.click("#theme")
     assert browser.js("document.documentElement.dataset.theme") != scheme and browser.errors() == []
     browser.js("localStorage.clear()")

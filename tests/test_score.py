@@ -72,7 +72,9 @@ def test_printed_lines_and_means(ready):
     rows = scores(ready)
     assert lines[0] == "------Evaluating real------"
     assert lines[1] == "-------------------full-------------------"
-    assert lines[2] == f"psnr: {mean(rows, 'psnr', 'full'):.4f}\tpiqe (lower is better): {mean(rows, 'piqe', 'full'):.4f}"
+    assert (
+        lines[2] == f"psnr: {mean(rows, 'psnr', 'full'):.4f}\tpiqe (lower is better): {mean(rows, 'piqe', 'full'):.4f}"
+    )
     assert lines[3:5] == ["image does not exist. Jumped!", "pixel does not exist. Jumped!"]
     assert lines[5] == "-------------------text-------------------"
     both = (mean(rows, "psnr", "full") + mean(rows, "psnr", "text")) / 2
@@ -80,7 +82,11 @@ def test_printed_lines_and_means(ready):
     found = summary(ready)
     assert found["modes"]["full"]["metrics"]["psnr"]["mean"] == pytest.approx(mean(rows, "psnr", "full"), abs=1e-12)
     assert found["modes"]["full"]["types"]["NSI"]["psnr"]["n"] == 3
-    assert found["metrics"]["piqe"] == {"kind": "NR", "lower_is_better": True, "identity": found["metrics"]["piqe"]["identity"]}
+    assert found["metrics"]["piqe"] == {
+        "kind": "NR",
+        "lower_is_better": True,
+        "identity": found["metrics"]["piqe"]["identity"],
+    }
 
 
 def test_pairs_are_made_by_name_not_by_order(ready, small_truth):
@@ -147,7 +153,9 @@ def test_another_ground_truth_is_not_ranked_together(ready, small_truth):
     path = sorted(other.iterdir())[0]
     with Image.open(path) as image:
         image.filter(ImageFilter.GaussianBlur(2)).save(path)
-    shutil.copytree(ready.folder / "Result/real", ready.folder / "Result/twin", ignore=shutil.ignore_patterns("*.csv", "*.json"))
+    shutil.copytree(
+        ready.folder / "Result/real", ready.folder / "Result/twin", ignore=shutil.ignore_patterns("*.csv", "*.json")
+    )
     ready.score(*METRICS, "--target", "twin", "--gt_path", "other")
     assert {row["psnr_rank"] for row in board(ready) if row["mode"] == "full"} == {"1"}
 
@@ -221,7 +229,11 @@ def test_broken_pictures_are_listed_and_the_others_scored(ready, small_truth):
     assert f"real/full/{names[1]}: is damaged or truncated" in done.stderr
     assert f"real/full/{names[2]} had an alpha channel" in done.stderr
     assert [bool(row["psnr"]) for row in scores(ready) if row["mode"] == "full"] == [False, False, True, True]
-    assert {row["mode"]: row["status"] for row in board(ready)} == {"full": "partial", "text": "whole", "overall": "partial"}
+    assert {row["mode"]: row["status"] for row in board(ready)} == {
+        "full": "partial",
+        "text": "whole",
+        "overall": "partial",
+    }
 
 
 def test_a_broken_ground_truth(ready, small_truth):
@@ -232,7 +244,9 @@ def test_a_broken_ground_truth(ready, small_truth):
     assert sum(bool(row["psnr"]) for row in scores(ready)) == 6
 
 
-@pytest.mark.parametrize("content", ["", "a,b\n1,2\n", "name,mode,psnr,bits,bpp,ground_truth,reconstruction\nx,full,nan,,,,\n"])
+@pytest.mark.parametrize(
+    "content", ["", "a,b\n1,2\n", "name,mode,psnr,bits,bpp,ground_truth,reconstruction\nx,full,nan,,,,\n"]
+)
 def test_damaged_scores_are_made_anew(ready, content):
     ready.score(*METRICS)
     before = ready.files("Result/real/*")
@@ -332,8 +346,9 @@ def test_bits_and_bpp_come_from_rates_csv(faked, small_truth):
 def test_pyiqa_leaves_other_libraries_alone(tmp_path):
     """Importing all of pyiqa would put classes of its own in place of transformers' Llama."""
     program = (
-        "from pathlib import Path; from cmcbench.score.metrics import resolve; resolve('ms_ssim', Path())[0].load('cpu');"
-        "from transformers.models.llama import modeling_llama as llama; print(llama.LlamaAttention.__module__ == llama.__name__)"
+        "from pathlib import Path; from cmcbench.score.metrics import resolve; resolve('ms_ssim',"
+        " Path())[0].load('cpu');from transformers.models.llama import modeling_llama as llama;"
+        " print(llama.LlamaAttention.__module__ == llama.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split()[-1:] == ["True"], done.stderr

@@ -10,7 +10,15 @@ import pytest
 from scipy import stats
 
 from cmcbench import statistics
-from cmcbench.statistics import grouped_intervals, holm, intervals, paired_difference, rank_intervals, resample_counts, resampled_means
+from cmcbench.statistics import (
+    grouped_intervals,
+    holm,
+    intervals,
+    paired_difference,
+    rank_intervals,
+    resample_counts,
+    resampled_means,
+)
 
 
 @pytest.fixture
@@ -32,7 +40,6 @@ def test_draws_are_the_same_on_every_machine():
     """PCG64's raw output is fixed by numpy, what is made of it by us: these stay for ever."""
     assert resample_counts(5, 3).tolist() == [[1, 0, 2, 2, 0], [2, 1, 1, 1, 0], [0, 0, 1, 4, 0]]
     assert not np.array_equal(resample_counts(5, 3, seed=1), resample_counts(5, 3))
-
 
 
 def test_the_size_of_blocks_does_not_show(monkeypatch, random):
@@ -58,7 +65,9 @@ def test_intervals_against_scipy(random, draw):
     values = getattr(random, draw)(size=(300, 3))
     low, high = intervals(values)
     for column in range(3):
-        found = stats.bootstrap((values[:, column],), np.mean, n_resamples=10_000, method="percentile", rng=random).confidence_interval
+        found = stats.bootstrap(
+            (values[:, column],), np.mean, n_resamples=10_000, method="percentile", rng=random
+        ).confidence_interval
         # Both are quantiles of 10,000 random means: their own error is about 2 % of the width
         assert (low[column], high[column]) == pytest.approx(tuple(found), abs=0.05 * (found.high - found.low))
 
@@ -181,7 +190,9 @@ def test_holm_is_the_closed_test_of_bonferroni(random):
     """Its definition: p of a hypothesis is the largest Bonferroni p over all sets of hypotheses that hold it."""
     p = [*random.uniform(0, 0.2, 5), 0.9]
     sets = [chosen for size in range(1, 7) for chosen in itertools.combinations(range(6), size)]
-    expected = [max(min(1, len(chosen) * min(p[i] for i in chosen)) for chosen in sets if place in chosen) for place in range(6)]
+    expected = [
+        max(min(1, len(chosen) * min(p[i] for i in chosen)) for chosen in sets if place in chosen) for place in range(6)
+    ]
     assert holm(p) == pytest.approx(expected)
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([]) == [] and holm([0.6, 0.6]) == [1, 1]

@@ -11,7 +11,6 @@ from PIL import Image
 
 from cmcbench import rates
 
-
 pytestmark = pytest.mark.usefixtures("avif")
 
 
@@ -23,7 +22,9 @@ def ready(faked, small_truth):
         for path in small_truth.iterdir():
             with Image.open(path) as image:
                 Image.new("RGB", image.size, colour).save(faked.folder / "Ref" / kind / path.name)
-    write_captions(faked.folder / "Text" / "gpt4v.csv", {path.name: f"caption of {path.stem}" for path in small_truth.iterdir()})
+    write_captions(
+        faked.folder / "Text" / "gpt4v.csv", {path.name: f"caption of {path.stem}" for path in small_truth.iterdir()}
+    )
     return faked
 
 
@@ -46,12 +47,16 @@ def test_strengths_in_one_load(ready):
     assert "note: text mode takes no part in the sweep" in done.stderr and "36 images made" in done.stderr
     for value in (0.3, 0.5, 1.0):
         modes = modes_of(ready, f"real@strength={value:g}")
-        assert list(modes) == ["full", "image", "pixel"] and {mode["settings"]["strength"] for mode in modes.values()} == {value}
+        assert list(modes) == ["full", "image", "pixel"] and {
+            mode["settings"]["strength"] for mode in modes.values()
+        } == {value}
     # each is what a run by itself makes
     for value in ("0.3", "1"):
         ready.decode("--mode", "full", "--strength", value, "--result_name", f"alone{value}")
         alone = pictures(ready, f"alone{value}")
-        assert alone == {name: data for name, data in pictures(ready, f"real@strength={value}").items() if name.startswith("full/")}
+        assert alone == {
+            name: data for name, data in pictures(ready, f"real@strength={value}").items() if name.startswith("full/")
+        }
 
 
 def test_one_strength_is_what_it_always_was(ready):
@@ -59,8 +64,11 @@ def test_one_strength_is_what_it_always_was(ready):
     assert results(ready) == {"real"} and modes_of(ready, "real")["image"]["settings"]["strength"] == 0.6
     ready.decode("--mode", "all", "--strength", "0", "--result_name", "own")
     assert {mode: each["settings"]["strength"] for mode, each in modes_of(ready, "own").items()} == {
-        "full": 0.5, "image": 0.5, "pixel": 0.8, "text": None,
-    }  # fmt: skip
+        "full": 0.5,
+        "image": 0.5,
+        "pixel": 0.8,
+        "text": None,
+    }
 
 
 def test_names_compose_with_captions_and_with_a_name_of_one_s_own(ready, small_truth):
@@ -159,10 +167,12 @@ def test_one_rate_goes_to_the_folder_itself(faked, small_truth):
 @pytest.mark.parametrize(
     "flags, message",
     [
-        (["--bpp", "0.2", "0.20"], "not told apart"), (["--bpp", "0.2", "0.20000001"], "not told apart"),
-        (["--bpp", "0.2", "25"], "not a rate"), (["--bpp", "0.1", "0.2", "--ref_dir", "."], "has no name"),
+        (["--bpp", "0.2", "0.20"], "not told apart"),
+        (["--bpp", "0.2", "0.20000001"], "not told apart"),
+        (["--bpp", "0.2", "25"], "not a rate"),
+        (["--bpp", "0.1", "0.2", "--ref_dir", "."], "has no name"),
     ],
-)  # fmt: skip
+)
 def test_wrong_rates(faked, small_truth, flags, message):
     assert message in faked.encode("--model_name", "none", "--references", *flags, code=2).stderr
     assert {path.name for path in faked.folder.iterdir()} == {"GT"}

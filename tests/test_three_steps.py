@@ -1,6 +1,7 @@
 """The published commands, run as a user runs them, on tiny checkpoints of the real architectures.
 
-What this cannot show: that real weights load and give good pictures, and anything that only a GPU does (fp16, its memory).
+What this cannot show: that real weights load and give good pictures, and anything that only a GPU does (fp16, its
+memory).
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ def test_step_1_captions(ready, checkpoint, architecture):
 def test_step_2_reconstructions(ready, checkpoint, architecture, modes):
     """--mode all is one load; a mode by itself, in batches, gives the same pictures within 1/255."""
     folder = checkpoint(architecture)
-    ready.decode("--mode", "all", "--input_path", "./Text/gpt4v.csv", "--model_name", architecture, "--model_dir", folder)
+    ready.decode(
+        "--mode", "all", "--input_path", "./Text/gpt4v.csv", "--model_name", architecture, "--model_dir", folder
+    )
     whole = pixels(ready.folder / "Result" / architecture)
     assert sorted({name.split("/")[0] for name in whole}) == modes and len(whole) == 3 * len(modes)
     for name, picture in whole.items():
@@ -93,7 +96,10 @@ def test_checkpoints_of_the_wrong_kind(ready, checkpoint):
 def test_another_checkpoint_is_refused(ready, checkpoint, tmp_path):
     ready.decode("--mode", "text", "--steps", 2, "--model_name", "mine", "--model_dir", checkpoint("sd15"))
     copy = shutil.copytree(checkpoint("sd15"), tmp_path / "elsewhere")
-    assert "0 images made" in ready.decode("--mode", "text", "--steps", 2, "--model_name", "mine", "--model_dir", copy).stderr
+    assert (
+        "0 images made"
+        in ready.decode("--mode", "text", "--steps", 2, "--model_name", "mine", "--model_dir", copy).stderr
+    )
     config = copy / "scheduler" / "scheduler_config.json"
     config.write_text(config.read_text().replace("0.00085", "0.00095"))
     done = ready.decode("--mode", "text", "--steps", 2, "--model_name", "mine", "--model_dir", copy, code=2)
@@ -101,7 +107,9 @@ def test_another_checkpoint_is_refused(ready, checkpoint, tmp_path):
 
 
 def test_step_3_scores(ready, weights):
-    """TOPIQ from Weight/ alone, in the published order, against pyiqa's own network called as the published script calls it."""
+    """TOPIQ from Weight/ alone, in the published order, against pyiqa's own network called as the published script
+    calls it.
+    """
     import pyiqa
 
     for mode in MODES:
@@ -109,7 +117,9 @@ def test_step_3_scores(ready, weights):
         shutil.copytree(ready.folder / "Ref" / kind, ready.folder / "Result" / "real" / mode)
     done = ready.score("--target", "real", "--model_weight", weights)
     lines = done.stdout.splitlines()
-    assert lines[0] == "------Evaluating real------" and lines[1::2][:4] == [f"-------------------{mode}-------------------" for mode in MODES]
+    assert lines[0] == "------Evaluating real------" and lines[1::2][:4] == [
+        f"-------------------{mode}-------------------" for mode in MODES
+    ]
     options = {"device": "cpu", "backbone_pretrain": False}
     fr = pyiqa.create_metric("topiq_fr", pretrained_model_path=str(weights / "topiq-fr.pth"), **options)
     nr = pyiqa.create_metric("topiq_nr", pretrained_model_path=str(weights / "topiq-nr.pth"), **options)
@@ -117,15 +127,19 @@ def test_step_3_scores(ready, weights):
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
     # pyiqa is nearer to its own network in float64, by up to 0.6e-6 where ours is up to 1.2e-6 away. The cause are 1x1
-    # convolutions over 1,024 channels and more: oneDNN's, bit-equal with and without what is fused to them and whatever the
-    # weights' layout, sum in one go and round 1.6 times as much as MKL's product, which torch takes when it has one thread,
-    # as here. With two threads pyiqa takes oneDNN's as well, and differs from itself by 1e-6. MKL's is half as fast on AMD.
+    # convolutions over 1,024 channels and more: oneDNN's, bit-equal with and without what is fused to them and whatever
+    # the weights' layout, sum in one go and round 1.6 times as much as MKL's product, which torch takes when it has one
+    # thread, as here. With two threads pyiqa takes oneDNN's as well, and differs from itself by 1e-6. MKL's is half as
+    # fast on AMD.
     bound = 3e-6
     for row in rows:
         truth, made = (str(ready.folder / folder / row["name"]) for folder in ("GT", f"Result/real/{row['mode']}"))
         assert float(row["topiq_fr"]) == pytest.approx(float(fr(truth, made)), abs=bound)
         assert float(row["topiq_nr"]) == pytest.approx(float(nr(made)), abs=bound)
-    mean = {metric: {mode: np.mean([float(row[metric]) for row in rows if row["mode"] == mode]) for mode in MODES} for metric in ("topiq_fr", "topiq_nr")}
+    mean = {
+        metric: {mode: np.mean([float(row[metric]) for row in rows if row["mode"] == mode]) for mode in MODES}
+        for metric in ("topiq_fr", "topiq_nr")
+    }
     for place, mode in enumerate(MODES):
         assert lines[2 + 2 * place] == f"FR: {mean['topiq_fr'][mode]:.4f}\tNR: {mean['topiq_nr'][mode]:.4f}"
     overall = np.mean(list(mean["topiq_fr"].values())) * 2 / 3 + np.mean(list(mean["topiq_nr"].values())) / 3
@@ -147,7 +161,9 @@ def test_broken_weights(ready, weights, tmp_path):
 
 
 def cached_target(bench, weights, name, fr, nr):
-    """A target whose cached scores are the published columns: script-evaluate.py then does what is after the networks."""
+    """A target whose cached scores are the published columns: script-evaluate.py then does what is after the
+    networks.
+    """
     from cmcbench.store import digest
 
     folder = bench.folder / "Result" / name
@@ -162,16 +178,19 @@ def cached_target(bench, weights, name, fr, nr):
     (folder / "scores.csv").write_text("\n".join([head, *rows]) + "\n")
     metrics = {
         f"topiq_{kind}": {
-            "kind": kind.upper(), "lower_is_better": False,
+            "kind": kind.upper(),
+            "lower_is_better": False,
             "identity": f"weights {digest((weights / f'topiq-{kind}.pth').read_bytes())}",
         }
         for kind in ("fr", "nr")
-    }  # fmt: skip
+    }
     (folder / "summary.json").write_text(json.dumps({"metrics": metrics}))
 
 
 def test_the_published_tables(faked, weights):
-    """script-evaluate.py on the published columns prints every published Overall, and ranks as the published table does."""
+    """script-evaluate.py on the published columns prints every published Overall, and ranks as the published table
+    does.
+    """
     write_truth(faked.folder / "GT", 1)
     for name, fr, nr, expected in published.T2I:
         cached_target(faked, weights, name, fr, nr)
@@ -184,7 +203,9 @@ def test_the_published_tables(faked, weights):
     for name, fr, nr, expected in published.I2T:
         cached_target(faked, weights, f"real+{name}", fr, nr)
         done = faked.score("--target", f"real+{name}", "--model_weight", weights, "--i2t_table")
-        assert float(done.stdout.splitlines()[-1].removeprefix("Overall (I2T table): ")) == pytest.approx(expected, abs=1.01e-4)
+        assert float(done.stdout.splitlines()[-1].removeprefix("Overall (I2T table): ")) == pytest.approx(
+            expected, abs=1.01e-4
+        )
     with open(faked.folder / "Result/leaderboard.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["mode"] == "overall-i2t" and row["status"] != "published"]
     ranks = {row["target"]: row["overall_rank"] for row in rows}

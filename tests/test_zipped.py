@@ -147,14 +147,20 @@ HOSTILE = {
     "an extra field": (entry(extra=b"\x99\x99\x02\x00ab"), "carries a date, a comment or other fields"),
     "too large an entry": (entry("a.csv", os.urandom(1001)), "'a.csv' has 1,001 bytes, at most 1,000 are expected"),
     "a bomb": (bomb(20_000_000), "'c.csv' unpacks to more than 100 times its size"),
-    "too much together": (zipped.pack({"c.csv": bytes(30_000_000), "d.csv": bytes(30_000_000)}), "its entries have more than 48 MiB together"),
+    "too much together": (
+        zipped.pack({"c.csv": bytes(30_000_000), "d.csv": bytes(30_000_000)}),
+        "its entries have more than 48 MiB together",
+    ),
     "a comment": (WHOLE[:-2] + b"\5\0hello", "does not end as a zip file ends"),
     "something behind": (WHOLE + b"more", "does not end as a zip file ends"),
     "something before": (with_prefix(), "overlaps another entry, or bytes stand before it"),
     "a gap": (with_gap(), "its entries do not end where its directory begins"),
     "overlapping": (overlapping(), "overlaps another entry"),
     "zip64": (zip64(), "is in the zip64 format"),
-    "more entries than it says": (patched(len(WHOLE) - 14, "<2H", 1, 1), "its directory has 2 entries and its last record tells of 1"),
+    "more entries than it says": (
+        patched(len(WHOLE) - 14, "<2H", 1, 1),
+        "its directory has 2 entries and its last record tells of 1",
+    ),
     "two numbers of entries": (patched(len(WHOLE) - 14, "<H", 1), "its last record contradicts the file"),
     "a directory elsewhere": (patched(len(WHOLE) - 6, "<L", 5), "its last record contradicts the file"),
     "another disk": (patched(len(WHOLE) - 18, "<H", 1), "its last record contradicts the file"),
@@ -166,7 +172,10 @@ HOSTILE = {
     "encrypted in its own header": (patched(LOCAL + 6, "<H", 1), "'b.json' has a header that says otherwise"),
     "no header": (patched(LOCAL, "<L", 0), "'b.json' has no header where the directory says"),
     "a header far away": (patched(SECOND + 42, "<L", 0x7FFFFFFF), "'b.json' has no header where the directory says"),
-    "a wrong checksum": (patched(LOCAL + 14, "<L", 1, data=patched(SECOND + 16, "<L", 1)), "b.json is damaged: its size or checksum"),
+    "a wrong checksum": (
+        patched(LOCAL + 14, "<L", 1, data=patched(SECOND + 16, "<L", 1)),
+        "b.json is damaged: its size or checksum",
+    ),
     "larger than it says": (understated(), "b.json is damaged: its size or checksum"),
     "damaged": (patched(35, "<L", 0xFFFFFFFF), "a.csv is damaged"),
     "a later version": (patched(CENTRAL + 6, "<H", 99), "is no readable zip file"),
@@ -175,7 +184,7 @@ HOSTILE = {
     "cut off": (WHOLE[:-1], "does not end as a zip file ends"),
     "empty": (b"", "does not end as a zip file ends"),
     "no zip": (b"hello" * 100, "does not end as a zip file ends"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("data, expected", HOSTILE.values(), ids=HOSTILE)
@@ -213,7 +222,9 @@ def test_every_flipped_bit_is_noticed_or_harmless(tmp_path):
         data[place // 8] ^= 1 << place % 8
         file.write_bytes(data)
         try:
-            found = zipped.read(file, {**LIMITS, **dict.fromkeys((chr(code) + ".csv" for code in range(97, 123)), 1000)})
+            found = zipped.read(
+                file, {**LIMITS, **dict.fromkeys((chr(code) + ".csv" for code in range(97, 123)), 1000)}
+            )
         except BadInput:
             refused += 1
             continue
@@ -269,24 +280,36 @@ SUMMARY = json.dumps({"metrics": {f"m{number}": {} for number in range(40)}}).en
 COSTLY = {
     "a bomb of 256 MB": lambda: bomb(1 << 28, "scores.csv"),
     "600,000 entries": millions_of_entries,
-    "8 MB of empty objects": lambda: submission(manifest_json=b'{"modes": [' + noisy("[],{{}},[],{{}},{:8d},", 8_000_000) + b"0]}"),
-    "1 MB of keys": lambda: submission(summary_json=b'{"over_modes": {' + noisy('"{:06x}":1,', 1_000_000) + b'"x": 1}}'),
+    "8 MB of empty objects": lambda: submission(
+        manifest_json=b'{"modes": [' + noisy("[],{{}},[],{{}},{:8d},", 8_000_000) + b"0]}"
+    ),
+    "1 MB of keys": lambda: submission(
+        summary_json=b'{"over_modes": {' + noisy('"{:06x}":1,', 1_000_000) + b'"x": 1}}'
+    ),
     "a million rows": lambda: submission(scores_csv=b"name,mode\n" + noisy("{:06x},f\n", 9_000_000)),
     "12 MB of cells": lambda: submission(
-        scores_csv=",".join(["name,type,source,mode,kind,bpp,ground_truth,reconstruction", *(f"m{number}" for number in range(40))]).encode()
-        + b"\n" + noisy("{:06x}.png,other,,full,,,0123456789abcdef,0123456789abcdef" + ",1" * 40 + "\n", 2_900_000), summary_json=SUMMARY,
+        scores_csv=",".join(
+            ["name,type,source,mode,kind,bpp,ground_truth,reconstruction", *(f"m{number}" for number in range(40))]
+        ).encode()
+        + b"\n"
+        + noisy("{:06x}.png,other,,full,,,0123456789abcdef,0123456789abcdef" + ",1" * 40 + "\n", 2_900_000),
+        summary_json=SUMMARY,
     ),
     "one line of 8 MB": lambda: submission(rates_csv=noisy("{:06x},", 8_000_000)),
     "checksums without end": lambda: submission(reconstructions_sha256=noisy("{:06x}\n", 4_000_000)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the peak is read from Linux's /proc")
 @pytest.mark.parametrize("make", COSTLY.values(), ids=COSTLY)
 def test_time_and_memory_are_bounded(tmp_path, make):
-    """A process of its own for each, since a peak is never taken back. Python and the libraries alone take about 40 MB."""
+    """A process of its own for each, since a peak is never taken back. Python and the libraries alone take about 40
+    MB.
+    """
     (tmp_path / "x.zip").write_bytes(make())
-    done = subprocess.run([sys.executable, "-c", MEASURE, tmp_path / "x.zip"], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, tmp_path / "x.zip"], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     code, seconds, kilobytes = map(float, done.stdout.splitlines()[-1].split())
     assert code in (1, 2) and seconds < 60 and kilobytes < 700_000, (done.stdout[-500:], seconds, kilobytes)

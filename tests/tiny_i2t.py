@@ -35,13 +35,22 @@ SPECIAL += ["<start_of_image>", "<end_of_image>", "<image_soft_token>", "<start_
 SPECIAL += [f"<row_{row}_col_{column}>" for row in range(1, 5) for column in range(1, 5)]
 WIDTH = 64  # of every hidden state
 TEXT = {
-    "vocab_size": 512, "hidden_size": WIDTH, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "max_position_embeddings": 4096, "initializer_range": 0.2,
-}  # fmt: skip
-LAYERS = {
-    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "vocab_size": 512,
+    "hidden_size": WIDTH,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 4096,
     "initializer_range": 0.2,
-}  # fmt: skip
+}
+LAYERS = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "initializer_range": 0.2,
+}
 VISION = {"image_size": 56, "patch_size": 14, **LAYERS}  # 16 patches
 BART = {"layers": 2, "attention_heads": 4, "ffn_dim": 96}
 SIDE = {"height": 56, "width": 56}
@@ -52,9 +61,9 @@ LLAVA_TEMPLATE = (
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 GEMMA_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}<start_of_turn>{{ message['role'] }}\n"
-    "{% for part in message['content'] %}{{ '<start_of_image>' if part['type'] == 'image' else part['text'] }}{% endfor %}"
-    "<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>{{ message['role'] }}\n{% for part in"
+    " message['content'] %}{{ '<start_of_image>' if part['type'] == 'image' else part['text'] }}{% endfor"
+    " %}<end_of_turn>\n{% endfor %}{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
 )
 QWEN_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
@@ -85,9 +94,13 @@ def _tokenizer(begin: bool = True, **named: str) -> hf.PreTrainedTokenizerFast:
         first = [("<s>", core.token_to_id("<s>"))]
         core.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=first)
     return hf.PreTrainedTokenizerFast(
-        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>",
-        model_input_names=["input_ids", "attention_mask"], extra_special_tokens=named,
-    )  # fmt: skip
+        tokenizer_object=core,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        model_input_names=["input_ids", "attention_mask"],
+        extra_special_tokens=named,
+    )
 
 
 def _teach(model: Any, tokenizer: hf.PreTrainedTokenizerFast) -> None:
@@ -142,9 +155,13 @@ def llava(folder: Path) -> Path:
     """LLaVA 1.5: CLIP with 16 patches of an image of 56x56, two projecting layers, Llama."""
     tokenizer = _tokenizer()
     processor = hf.LlavaProcessor(
-        hf.CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=SIDE), tokenizer, patch_size=14,
-        vision_feature_select_strategy="default", num_additional_image_tokens=1, chat_template=LLAVA_TEMPLATE,
-    )  # fmt: skip
+        hf.CLIPImageProcessor(size={"shortest_edge": 56}, crop_size=SIDE),
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=LLAVA_TEMPLATE,
+    )
     config = hf.LlavaConfig(
         vision_config={"model_type": "clip_vision_model", "projection_dim": 32, **VISION},
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},
@@ -159,9 +176,12 @@ def llava_next(folder: Path) -> Path:
     tokenizer, grid = _tokenizer(), [[56, 112], [112, 56], [112, 112]]
     processor = hf.LlavaNextProcessor(
         hf.LlavaNextImageProcessor(size={"shortest_edge": 56}, crop_size=SIDE, image_grid_pinpoints=grid),
-        tokenizer, patch_size=14, vision_feature_select_strategy="default", num_additional_image_tokens=1,
+        tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
         chat_template=LLAVA_TEMPLATE,
-    )  # fmt: skip
+    )
     config = hf.LlavaNextConfig(
         vision_config={"model_type": "clip_vision_model", "projection_dim": 32, **VISION},
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},
@@ -182,13 +202,20 @@ def qwen2_5_vl(folder: Path) -> Path:
     rope = {"rope_type": "default", "mrope_section": [2, 3, 3], "rope_theta": 1e6}
     config = hf.Qwen2_5_VLConfig(
         vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": WIDTH,
-            "fullatt_block_indexes": [1], "initializer_range": 0.2,
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_heads": 2,
+            "out_hidden_size": WIDTH,
+            "fullatt_block_indexes": [1],
+            "initializer_range": 0.2,
         },
         text_config={**TEXT, **_ids(tokenizer), "rope_parameters": rope},
-        image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
-        vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"),
-    )  # fmt: skip
+        image_token_id=token("<|image_pad|>"),
+        video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"),
+        vision_end_token_id=token("<|vision_end|>"),
+    )
     return _save(folder, lambda: hf.Qwen2_5_VLForConditionalGeneration(config), processor)
 
 
@@ -197,20 +224,30 @@ def qwen3_vl(folder: Path) -> Path:
     tokenizer = _tokenizer(begin=False)
     size = {"shortest_edge": 4 * 32 * 32, "longest_edge": 36 * 32 * 32}
     processor = hf.Qwen3VLProcessor(
-        hf.Qwen2VLImageProcessor(size=size, patch_size=16), tokenizer, hf.Qwen3VLVideoProcessor(size=size),
+        hf.Qwen2VLImageProcessor(size=size, patch_size=16),
+        tokenizer,
+        hf.Qwen3VLVideoProcessor(size=size),
         chat_template=QWEN_TEMPLATE,
-    )  # fmt: skip
+    )
     token = tokenizer.convert_tokens_to_ids
     rope = {"rope_type": "default", "mrope_section": [4, 2, 2], "mrope_interleaved": True, "rope_theta": 1e6}
     config = hf.Qwen3VLConfig(
         vision_config={
-            "depth": 2, "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "out_hidden_size": WIDTH,
-            "deepstack_visual_indexes": [0], "num_position_embeddings": 64, "initializer_range": 0.2,
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_heads": 2,
+            "out_hidden_size": WIDTH,
+            "deepstack_visual_indexes": [0],
+            "num_position_embeddings": 64,
+            "initializer_range": 0.2,
         },
         text_config={**TEXT, **_ids(tokenizer), "head_dim": 16, "rope_parameters": rope},
-        image_token_id=token("<|image_pad|>"), video_token_id=token("<|video_pad|>"),
-        vision_start_token_id=token("<|vision_start|>"), vision_end_token_id=token("<|vision_end|>"),
-    )  # fmt: skip
+        image_token_id=token("<|image_pad|>"),
+        video_token_id=token("<|video_pad|>"),
+        vision_start_token_id=token("<|vision_start|>"),
+        vision_end_token_id=token("<|vision_end|>"),
+    )
     return _save(folder, lambda: hf.Qwen3VLForConditionalGeneration(config), processor)
 
 
@@ -237,16 +274,21 @@ def llava_onevision(folder: Path) -> Path:
     tokenizer, grid = _tokenizer(begin=False), [[56, 112], [112, 56], [112, 112]]
     template = QWEN_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<image>")
     processor = hf.LlavaOnevisionProcessor(
-        hf.LlavaOnevisionImageProcessor(size=SIDE, image_grid_pinpoints=grid), tokenizer,
-        hf.LlavaOnevisionVideoProcessor(size=SIDE), num_image_tokens=16, vision_feature_select_strategy="full",
+        hf.LlavaOnevisionImageProcessor(size=SIDE, image_grid_pinpoints=grid),
+        tokenizer,
+        hf.LlavaOnevisionVideoProcessor(size=SIDE),
+        num_image_tokens=16,
+        vision_feature_select_strategy="full",
         chat_template=template,
-    )  # fmt: skip
+    )
     token = tokenizer.convert_tokens_to_ids
     config = hf.LlavaOnevisionConfig(
         vision_config={"model_type": "siglip_vision_model", "vision_use_head": False, **VISION},
         text_config={"model_type": "qwen2", **TEXT, **_ids(tokenizer)},
-        image_token_index=token("<image>"), video_token_index=token("<video>"), image_grid_pinpoints=grid,
-    )  # fmt: skip
+        image_token_index=token("<image>"),
+        video_token_index=token("<video>"),
+        image_grid_pinpoints=grid,
+    )
     return _save(folder, lambda: hf.LlavaOnevisionForConditionalGeneration(config), processor)
 
 
@@ -262,10 +304,20 @@ def gemma3(folder: Path) -> Path:
     kinds = ["sliding_attention", "full_attention"]
     config = hf.Gemma3Config(
         vision_config={"model_type": "siglip_vision_model", "vision_use_head": False, **VISION},
-        text_config={**TEXT, **ids, "head_dim": 16, "sliding_window": 32, "layer_types": kinds, "tie_word_embeddings": False},
-        mm_tokens_per_image=4, boi_token_index=token("<start_of_image>"), eoi_token_index=token("<end_of_image>"),
-        image_token_index=token("<image_soft_token>"), tie_word_embeddings=False,
-    )  # fmt: skip
+        text_config={
+            **TEXT,
+            **ids,
+            "head_dim": 16,
+            "sliding_window": 32,
+            "layer_types": kinds,
+            "tie_word_embeddings": False,
+        },
+        mm_tokens_per_image=4,
+        boi_token_index=token("<start_of_image>"),
+        eoi_token_index=token("<end_of_image>"),
+        image_token_index=token("<image_soft_token>"),
+        tie_word_embeddings=False,
+    )
 
     def build() -> hf.Gemma3ForConditionalGeneration:
         model = hf.Gemma3ForConditionalGeneration(config)
@@ -286,15 +338,27 @@ def florence2(folder: Path) -> Path:
     layers = {f"{side}_{what}": count for side in ("encoder", "decoder") for what, count in BART.items()}
     config = hf.Florence2Config(
         vision_config={
-            "depths": [1, 1, 1, 1], "embed_dim": [8, 16, 24, 32], "num_heads": [1, 2, 2, 2], "num_groups": [1, 2, 2, 2],
-            "window_size": 4, "projection_dim": WIDTH, "initializer_range": 0.2,
+            "depths": [1, 1, 1, 1],
+            "embed_dim": [8, 16, 24, 32],
+            "num_heads": [1, 2, 2, 2],
+            "num_groups": [1, 2, 2, 2],
+            "window_size": 4,
+            "projection_dim": WIDTH,
+            "initializer_range": 0.2,
         },
         text_config={
-            "model_type": "bart", "vocab_size": 512, "d_model": WIDTH, "max_position_embeddings": 2048, "init_std": 0.1,
-            **ids, **layers,
+            "model_type": "bart",
+            "vocab_size": 512,
+            "d_model": WIDTH,
+            "max_position_embeddings": 2048,
+            "init_std": 0.1,
+            **ids,
+            **layers,
         },
-        image_token_id=tokenizer.image_token_id, tie_word_embeddings=False, **ids,
-    )  # fmt: skip
+        image_token_id=tokenizer.image_token_id,
+        tie_word_embeddings=False,
+        **ids,
+    )
 
     def build() -> hf.Florence2ForConditionalGeneration:
         model = hf.Florence2ForConditionalGeneration(config)
@@ -322,10 +386,12 @@ def smolvlm(folder: Path) -> Path:
     """SmolVLM: the image and its tiles of 56x56, four tokens each."""
     tokenizer = _tokenizer(begin=False)
     processor = hf.SmolVLMProcessor(
-        hf.SmolVLMImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}), tokenizer,
+        hf.SmolVLMImageProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
+        tokenizer,
         hf.SmolVLMVideoProcessor(size={"longest_edge": 112}, max_image_size={"longest_edge": 56}),
-        image_seq_len=4, chat_template=SMOL_TEMPLATE,
-    )  # fmt: skip
+        image_seq_len=4,
+        chat_template=SMOL_TEMPLATE,
+    )
     config = hf.SmolVLMConfig(
         vision_config=VISION,
         text_config={"model_type": "llama", **TEXT, **_ids(tokenizer)},

@@ -452,11 +452,18 @@ def _flux2_dev_parts():
     tokenizer = tiny_i2t._tokenizer(image_token="<image>")
     vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     config = transformers.Mistral3Config(
-        text_config={"model_type": "mistral", "num_key_value_heads": 2, "head_dim": 8, **_language(tokenizer, layers=31)},
+        text_config={
+            "model_type": "mistral",
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            **_language(tokenizer, layers=31),
+        },
         vision_config={"model_type": "pixtral", "image_size": 28, "patch_size": 14, **vision},
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
     )
-    template = "{% for message in messages %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    template = (
+        "{% for message in messages %}{% for part in message['content'] %}{{ part['text'] }}{% endfor %}{% endfor %}"
+    )
     processor = transformers.PixtralProcessor(
         transformers.PixtralImageProcessor(), tokenizer, patch_size=14, chat_template=template, image_token="<image>"
     )

@@ -60,7 +60,9 @@ def _perturb(module: torch.nn.Module) -> None:
 
 @torch.no_grad()
 def _sharpen(net: torch.nn.Module) -> None:
-    """Make scores depend on the picture as much as real ones do (differences of hundredths), not on the biases alone."""
+    """Make scores depend on the picture as much as real ones do (differences of hundredths), not on the biases
+    alone.
+    """
     net.semantic_model.conv1.weight.mul_(4)
     for part in (net.weight_pool, net.dim_reduce):
         for module in part.modules():

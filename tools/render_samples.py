@@ -7,6 +7,7 @@ give the same bytes.  All names, texts and numbers in the pictures are invented.
 
 Usage: python tools/render_samples.py --output samples/GT
 """
+
 import argparse
 import re
 from pathlib import Path
@@ -59,16 +60,33 @@ def web_page():
     c.text(28, 153, "Walking the Northern Coast in Four Days", 20, "#16262c", "Serif-Bold")
     c.text(28, 173, "By Mara Lindqvist  \u00b7  14 March  \u00b7  8 minute read", 11, "#6b7078")
     c.image.paste(landscape(476, 196, 4), (28, 186))
-    c.text(28, 398, "The lake at Greyfell on the second evening, looking east.", 11, "#6b7078",
-           "Sans-Oblique")
-    y = c.paragraph(28, 424, 476, "The path leaves the harbour behind the old rope works and "
-                    "climbs at once. For the first hour there is nothing to see but heather and "
-                    "the backs of sheep. Then the ground falls away, the wind arrives, and the whole "
-                    "bay lies open below you.", 13, 20, name="Serif", fill="#24292e")
+    c.text(28, 398, "The lake at Greyfell on the second evening, looking east.", 11, "#6b7078", "Sans-Oblique")
+    y = c.paragraph(
+        28,
+        424,
+        476,
+        "The path leaves the harbour behind the old rope works and "
+        "climbs at once. For the first hour there is nothing to see but heather and "
+        "the backs of sheep. Then the ground falls away, the wind arrives, and the whole "
+        "bay lies open below you.",
+        13,
+        20,
+        name="Serif",
+        fill="#24292e",
+    )
     c.text(28, y + 14, "What to carry", 16, "#16262c", "Serif-Bold")
-    c.paragraph(28, y + 38, 476, "Pack a warm layer even in June, two litres of water and a paper "
-                "map. There is no signal beyond the second headland, and the last bus leaves at "
-                "18:40.", 13, 20, name="Serif", fill="#24292e")
+    c.paragraph(
+        28,
+        y + 38,
+        476,
+        "Pack a warm layer even in June, two litres of water and a paper "
+        "map. There is no signal beyond the second headland, and the last bus leaves at "
+        "18:40.",
+        13,
+        20,
+        name="Serif",
+        fill="#24292e",
+    )
 
     c.box(530, 140, 208, 186, "#ffffff", radius=8, border="#d9dee5", shadow=5)
     c.text(546, 164, "Greyfell today", 13, "#16262c", "Sans-Bold")
@@ -85,8 +103,12 @@ def web_page():
         c.text(724, 266 + 20 * i, f"{degrees}\u00b0", 11, "#16262c", "Sans-Bold", "rs")
     c.text(530, 360, "MOST READ", 11, "#1f7a8c", "Sans-Bold")
     c.box(530, 367, 208, 2, "#1f7a8c")
-    links = ("Five huts you can still book", "How to read a tide table",
-             "Boots or trail shoes?", "A winter night on the ridge")
+    links = (
+        "Five huts you can still book",
+        "How to read a tide table",
+        "Boots or trail shoes?",
+        "A winter night on the ridge",
+    )
     for i, title in enumerate(links):
         c.text(530, 390 + 26 * i, str(i + 1), 13, "#c47a1e", "Serif-Bold")
         end = c.text(550, 390 + 26 * i, title, 12, "#15588a")
@@ -131,8 +153,15 @@ TERMINAL = TERMINAL.replace("FULL", "\u2588" * 21).replace("EMPTY", "\u2591" * 1
 
 def terminal():
     """A dark terminal window with coloured output on a desktop background."""
-    colors = {"w": "#d8dee9", "g": "#8fd17a", "b": "#7aa8f0", "y": "#e8c46a", "r": "#f0717a",
-              "c": "#5fd0d0", "d": "#4b5568"}
+    colors = {
+        "w": "#d8dee9",
+        "g": "#8fd17a",
+        "b": "#7aa8f0",
+        "y": "#e8c46a",
+        "r": "#f0717a",
+        "c": "#5fd0d0",
+        "d": "#4b5568",
+    }
     c = Canvas(720, 512)
     c.vertical_gradient("#35506e", "#7d5a7c")
     for i, color in enumerate(("#43668a", "#5b6f98", "#77709d")):
@@ -176,10 +205,16 @@ def settings_window():
     c.circle(62.5, 80.5, 3.1, "#ffffff")
     c.shape("line", [(66, 84), (70, 88)], "#7a828d", width=1.6)
     c.text(76, 86, "Search settings", 11, "#8a919b")
-    pages = (("Network", "\u21c5", "#2f9e6e"), ("Display", "\u2600", "#e8912d"),
-             ("Sound", "\u266b", "#d65a8a"), ("Keyboard", "\u2328", "#6b7280"),
-             ("Accounts", "\u2709", "#3a86d6"), ("Privacy", "\u2691", "#7b5cd6"),
-             ("Power", "\u26a1", "#c9a21a"), ("About", "\u2139", "#4b8f9c"))
+    pages = (
+        ("Network", "\u21c5", "#2f9e6e"),
+        ("Display", "\u2600", "#e8912d"),
+        ("Sound", "\u266b", "#d65a8a"),
+        ("Keyboard", "\u2328", "#6b7280"),
+        ("Accounts", "\u2709", "#3a86d6"),
+        ("Privacy", "\u2691", "#7b5cd6"),
+        ("Power", "\u26a1", "#c9a21a"),
+        ("About", "\u2139", "#4b8f9c"),
+    )
     for i, (label, glyph, color) in enumerate(pages):
         y = 126 + 38 * i
         chosen = label == "Display"
@@ -218,16 +253,17 @@ def settings_window():
         c.circle(x, 319, 8, "#2f7de1" if i == 1 else "#aab1bb")
         c.circle(x, 319, 3.5 if i == 1 else 6.8, "#ffffff")
         c.text(x + 13, 324, label, 12)
-    for i, (label, ticked) in enumerate((("Smooth the edges of fonts", True),
-                                         ("Use the same scale on every screen", False))):
+    for i, (label, ticked) in enumerate(
+        (("Smooth the edges of fonts", True), ("Use the same scale on every screen", False))
+    ):
         y = 348 + 28 * i
-        c.box(264, y - 8, 16, 16, "#2f7de1" if ticked else "#ffffff", radius=4,
-              border="#2f7de1" if ticked else "#aab1bb")
+        c.box(
+            264, y - 8, 16, 16, "#2f7de1" if ticked else "#ffffff", radius=4, border="#2f7de1" if ticked else "#aab1bb"
+        )
         if ticked:
             c.shape("line", [(267.5, y), (270.5, y + 3.5), (276.5, y - 4)], "#ffffff", width=1.8)
         c.text(290, y + 5, label, 12)
-    for x, label, fill, ink in ((446, "Cancel", "#ffffff", "#2b3038"),
-                                (548, "Apply", "#2f7de1", "#ffffff")):
+    for x, label, fill, ink in ((446, "Cancel", "#ffffff", "#2b3038"), (548, "Apply", "#2f7de1", "#ffffff")):
         c.box(x, 428, 94, 30, fill, radius=6, border="#2765b8" if x > 500 else "#c3cad3")
         c.text(x + 47, 443, label, 12, ink, "Sans-Bold", "mm")
     return c.image
@@ -237,29 +273,52 @@ def plot():
     """A line plot with error bands beside a bar chart, as in a paper."""
     rng = np.random.RandomState(3)
     days = np.arange(1, 366, 7)
-    style = {"font.family": "DejaVu Sans", "font.size": 8.5, "axes.spines.top": False,
-             "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.35}
-    stations = (("Harbour", 9.5, 6.0, "#1f77b4", "o"), ("Greyfell", 5.5, 8.5, "#d9541e", "s"),
-                ("Upper valley", 2.0, 10.5, "#2a9d5c", "^"))
+    style = {
+        "font.family": "DejaVu Sans",
+        "font.size": 8.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.alpha": 0.35,
+    }
+    stations = (
+        ("Harbour", 9.5, 6.0, "#1f77b4", "o"),
+        ("Greyfell", 5.5, 8.5, "#d9541e", "s"),
+        ("Upper valley", 2.0, 10.5, "#2a9d5c", "^"),
+    )
     with plt.rc_context(style):
-        figure, (left, right) = plt.subplots(1, 2, figsize=(7.68, 4.48), dpi=100,
-                                             width_ratios=(1.75, 1), layout="constrained")
+        figure, (left, right) = plt.subplots(
+            1, 2, figsize=(7.68, 4.48), dpi=100, width_ratios=(1.75, 1), layout="constrained"
+        )
         for name, mean, swing, color, marker in stations:
             curve = mean - swing * np.cos(2 * np.pi * (days - 25) / 365)
             curve += rng.normal(0, 0.7, days.size)
             left.fill_between(days, curve - 1.6, curve + 1.6, color=color, alpha=0.16, lw=0)
             left.plot(days, curve, color=color, marker=marker, ms=3.2, lw=1.3, label=name)
         left.axhline(0, color="#555555", lw=0.9, ls="--")
-        left.annotate("first frost", xy=(316, 0), xytext=(262, -7.5),
-                      arrowprops={"arrowstyle": "->", "color": "#333333"})
-        left.set(xlim=(0, 370), ylim=(-12, 22), xlabel="Day of the year",
-                 ylabel="Mean temperature (\u00b0C)", title="(a) Weekly mean with one std. dev.")
+        left.annotate(
+            "first frost", xy=(316, 0), xytext=(262, -7.5), arrowprops={"arrowstyle": "->", "color": "#333333"}
+        )
+        left.set(
+            xlim=(0, 370),
+            ylim=(-12, 22),
+            xlabel="Day of the year",
+            ylabel="Mean temperature (\u00b0C)",
+            title="(a) Weekly mean with one std. dev.",
+        )
         left.legend(loc="upper left", title="Station", framealpha=0.9)
         seasons, places = ("Winter", "Spring", "Summer", "Autumn"), np.arange(4)
         for i, (name, _, _, color, _) in enumerate(stations):
             rain = rng.uniform(90, 260, 4) * (1 + 0.35 * i)
-            right.bar(places + 0.27 * (i - 1), rain, 0.25, yerr=rain * 0.08, color=color,
-                      error_kw={"lw": 0.8, "capsize": 2}, label=name)
+            right.bar(
+                places + 0.27 * (i - 1),
+                rain,
+                0.25,
+                yerr=rain * 0.08,
+                color=color,
+                error_kw={"lw": 0.8, "capsize": 2},
+                label=name,
+            )
         right.set_xticks(places, seasons, size=7.5)
         right.set(ylabel="Rainfall (mm)", title="(b) Rain by season", ylim=(0, 480))
         right.grid(axis="x", visible=False)
@@ -284,15 +343,15 @@ PICTURES = {
 def main():
     """Parse the command line and write the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR",
-                        help="folder that receives the PNG files (made if missing)")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="DIR", help="folder that receives the PNG files (made if missing)"
+    )
     folder = parser.parse_args().output
     folder.mkdir(parents=True, exist_ok=True)
     for name, render in PICTURES.items():
         picture = render()
         picture.save(folder / name, optimize=True)
-        print(f"{folder / name}: {picture.width}x{picture.height}, "
-              f"{(folder / name).stat().st_size} bytes")
+        print(f"{folder / name}: {picture.width}x{picture.height}, {(folder / name).stat().st_size} bytes")
 
 
 if __name__ == "__main__":

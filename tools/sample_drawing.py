@@ -1,4 +1,5 @@
 """Drawing helpers of render_samples.py: an anti-aliased canvas and a landscape renderer."""
+
 from functools import cache
 from pathlib import Path
 
@@ -43,13 +44,11 @@ class Canvas:
             rect = (x, y + shadow // 2, x + w, y + h + shadow // 2)
             ImageDraw.Draw(mask).rounded_rectangle(rect, radius, fill=40 + 4 * shadow)
             self.image.paste("#101418", mask=mask.filter(ImageFilter.GaussianBlur(shadow)))
-        edge = SUPERSAMPLE ** -1  # ImageDraw includes the last row and column
+        edge = SUPERSAMPLE**-1  # ImageDraw includes the last row and column
         if border:
-            self.shape("rounded_rectangle", [(x, y), (x + w - edge, y + h - edge)], border,
-                       radius=radius)
+            self.shape("rounded_rectangle", [(x, y), (x + w - edge, y + h - edge)], border, radius=radius)
             x, y, w, h, radius = x + 1, y + 1, w - 2, h - 2, max(radius - 1, 0)
-        self.shape("rounded_rectangle", [(x, y), (x + w - edge, y + h - edge)], fill,
-                   radius=radius)
+        self.shape("rounded_rectangle", [(x, y), (x + w - edge, y + h - edge)], fill, radius=radius)
 
     def circle(self, x, y, r, fill, **options):
         """Draw a filled circle around (x, y)."""
@@ -76,8 +75,7 @@ class Canvas:
         """Fill the whole picture with a vertical gradient."""
         ends = [np.array(ImageColor.getrgb(c), float) for c in (top, bottom)]
         t = np.linspace(0, 1, self.image.height)[:, None, None]
-        rows = np.broadcast_to(ends[0] + (ends[1] - ends[0]) * t,
-                               (self.image.height, self.image.width, 3))
+        rows = np.broadcast_to(ends[0] + (ends[1] - ends[0]) * t, (self.image.height, self.image.width, 3))
         self.image = Image.fromarray((rows + 0.5).astype(np.uint8))
 
 
@@ -86,15 +84,15 @@ def fbm(x, y, octaves, seed, ridged=False):
     table = np.random.RandomState(seed).rand(256, 256)
     total, weight = np.zeros(np.broadcast(x, y).shape), 0.0
     for octave in range(octaves):
-        xf, yf = x * 2.03 ** octave + 17.3 * octave, y * 2.03 ** octave + 9.1 * octave
+        xf, yf = x * 2.03**octave + 17.3 * octave, y * 2.03**octave + 9.1 * octave
         xi, yi = np.floor(xf).astype(int), np.floor(yf).astype(int)
         u, v = xf - xi, yf - yi
         u, v = u * u * u * (u * (u * 6 - 15) + 10), v * v * v * (v * (v * 6 - 15) + 10)
         a, b = table[yi & 255, xi & 255], table[yi & 255, (xi + 1) & 255]
         c, d = table[(yi + 1) & 255, xi & 255], table[(yi + 1) & 255, (xi + 1) & 255]
         value = a + (b - a) * u + (c - a) * v + (a - b - c + d) * u * v
-        total += (1 - abs(2 * value - 1) if ridged else value) * 0.5 ** octave
-        weight += 0.5 ** octave
+        total += (1 - abs(2 * value - 1) if ridged else value) * 0.5**octave
+        weight += 0.5**octave
     return total / weight
 
 
@@ -124,8 +122,7 @@ def landscape(width, height, seed, sun=(-0.72, 0.36, 0.35), scale=2):
     z = depth[k - 1] * (1 - part) + depth[k] * part
     x = column * z
     y, step = terrain(x, z, seed), 0.004 * z
-    normal = np.stack([y - terrain(x + step, z, seed), step,
-                       y - terrain(x, z + step, seed)], -1)
+    normal = np.stack([y - terrain(x + step, z, seed), step, y - terrain(x, z + step, seed)], -1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     light = np.clip(normal @ sun, 0, 1)
     for t in np.geomspace(0.08, 5, 14):  # soft cast shadows
@@ -138,19 +135,22 @@ def landscape(width, height, seed, sun=(-0.72, 0.36, 0.35), scale=2):
     rough = fbm(x * 9, z * 9, 4, seed + 1)
     slope = normal[..., 1]
     albedo = mix((0.30, 0.25, 0.22), (0.46, 0.40, 0.36), rough)  # rock
-    albedo = mix(albedo, (0.16, 0.20, 0.08), np.clip((slope - 0.62) * 5, 0, 1)
-                 * np.clip((0.9 - y + rough) * 1.6, 0, 1))  # grass and forest
+    albedo = mix(
+        albedo, (0.16, 0.20, 0.08), np.clip((slope - 0.62) * 5, 0, 1) * np.clip((0.9 - y + rough) * 1.6, 0, 1)
+    )  # grass and forest
     snow = np.clip((y - 1.5 + (rough - 0.5) * 1.4) * 2.5, 0, 1) * np.clip((slope - 0.45) * 6, 0, 1)
     albedo = mix(albedo, (0.93, 0.94, 0.98), snow)
     color = albedo * (light[..., None] * (3.0, 2.1, 1.35) + (0.34, 0.40, 0.52))
     up = np.clip((horizon - rows) / h, 0, 1)[:, None] + np.zeros(w)
-    glow = np.exp(-((column + 0.34) / 0.36) ** 2 - (up / 0.26) ** 2)
-    air = mix(mix((0.86, 0.62, 0.45), (0.24, 0.38, 0.60), np.clip(up * 2.1, 0, 1) ** 0.7),
-              (1.0, 0.80, 0.52), glow * 0.9)
+    glow = np.exp(-(((column + 0.34) / 0.36) ** 2) - (up / 0.26) ** 2)
+    air = mix(
+        mix((0.86, 0.62, 0.45), (0.24, 0.38, 0.60), np.clip(up * 2.1, 0, 1) ** 0.7), (1.0, 0.80, 0.52), glow * 0.9
+    )
     cx, cz = column / (up + 0.09), 1 / (up + 0.09)
     cloud = np.clip((fbm(cx * 0.8 + 3, cz * 0.9, 7, seed + 2) - 0.46) * 3.6, 0, 1)
-    air = mix(air, mix((0.98, 0.66, 0.46), (0.86, 0.82, 0.84), np.clip(up * 2.5, 0, 1)),
-              cloud * np.clip(up * 9, 0, 1) * 0.85)
+    air = mix(
+        air, mix((0.98, 0.66, 0.46), (0.86, 0.82, 0.84), np.clip(up * 2.5, 0, 1)), cloud * np.clip(up * 9, 0, 1) * 0.85
+    )
     color = mix(color, air * (0.80, 0.88, 1.0), 1 - np.exp(-np.maximum(z - 1, 0) / 26))
     color = np.where(sky[..., None], air, color)
     # The lake mirrors what stands above its far shore, broken up by ripples.

@@ -20,12 +20,20 @@ def main() -> None:
     options.add_argument("output", type=Path, help="the PNG to write")
     options.add_argument("--dark", action="store_true")
     options.add_argument("--size", default="1280x860", help="of the window, in pixels")
-    options.add_argument("--section", default="start", help="leaderboard, dimensions, rate, distributions, images or runs")
+    options.add_argument(
+        "--section", default="start", help="leaderboard, dimensions, rate, distributions, images or runs"
+    )
     chosen = options.parse_args()
     width, height = (int(side) for side in chosen.size.split("x"))
     with tempfile.TemporaryDirectory() as profile:
         shoot(
-            (chosen.report / "index.html").resolve().as_uri(), chosen.output, width, height, chosen.dark, chosen.section, profile
+            (chosen.report / "index.html").resolve().as_uri(),
+            chosen.output,
+            width,
+            height,
+            chosen.dark,
+            chosen.section,
+            profile,
         )
 
 

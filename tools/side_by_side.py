@@ -1,6 +1,6 @@
 """Put the pictures of several folders side by side, one row an image, with the folders' names above.
 
-    python tools/side_by_side.py --output sheet.png ground_truth=samples/GT reference=demo/Ref/image ...
+python tools/side_by_side.py --output sheet.png ground_truth=samples/GT reference=demo/Ref/image ...
 """
 
 from __future__ import annotations

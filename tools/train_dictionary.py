@@ -1,14 +1,16 @@
 """Train the dictionaries that captions are deflated with, or measure them.
 
     python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv --output cmcbench/dictionary     # trains and measures
-    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv                                  # measures those that are there
+    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv                                  # measures those that
+    are there
 
 The images are parted into two folds by their names. The dictionary for the captions of a fold is trained on captions of
 the other fold's images alone, so that it has never seen a caption of the image that it codes, of any captioner.
 
-A dictionary is a chain of phrases, pieces of captions. A run of RUN bytes is worth the number of captions that it occurs in,
-if these are two or more, and a phrase what its runs are worth together. The best phrase is taken again and again; its runs
-are worth nothing from then on. The best stand at the end, nearest to the data, where a reference to them takes fewest bits.
+A dictionary is a chain of phrases, pieces of captions. A run of RUN bytes is worth the number of captions that it
+occurs in, if these are two or more, and a phrase what its runs are worth together. The best phrase is taken again and
+again; its runs are worth nothing from then on. The best stand at the end, nearest to the data, where a reference to
+them takes fewest bits.
 """
 
 from __future__ import annotations
@@ -17,12 +19,12 @@ import argparse
 import heapq
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cmcbench import captions, dictionary  # noqa: E402
+from cmcbench import captions, dictionary
 
 RUN, PHRASE = 7, 48  # bytes; of those tried (5 to 8, 16 to 64) about the best for both captioners
 LIMIT = 32_000  # bytes; deflate reaches back 32,768 bytes, its own data included
@@ -88,9 +90,13 @@ def measure(table: Captions, dictionaries: dict[int, bytes]) -> float:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("captions", nargs="+", type=Path, help="caption files, CSV with the columns name and text")
-    options.add_argument("--output", type=Path, help="folder for fold0.dict and fold1.dict (none: measure the shipped ones)")
+    options.add_argument(
+        "--output", type=Path, help="folder for fold0.dict and fold1.dict (none: measure the shipped ones)"
+    )
     arguments = options.parse_args()
-    tables = [{Path(name).stem: text for name, text in captions.read(path).texts.items()} for path in arguments.captions]
+    tables = [
+        {Path(name).stem: text for name, text in captions.read(path).texts.items()} for path in arguments.captions
+    ]
     if arguments.output:
         dictionaries = {fold: train(training_set(tables, fold)) for fold in (0, 1)}
         for fold, data in dictionaries.items():

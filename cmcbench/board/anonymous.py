@@ -6,12 +6,15 @@ import getpass
 import os
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Any, Iterator
+from typing import Any
 
 FREE = ("model_dir", "command")  # what a user wrote in full, and where the names of user and machine may stand anywhere
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+")
-PATH = re.compile(r"(?:(?<![\w.~/\\])|(?<=\s-[A-Za-z]))(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|\\\\[\w.-]+)?[/\\](?:[^/\\\s'\"=,;]+[/\\]*)+")
+PATH = re.compile(
+    r"(?:(?<![\w.~/\\])|(?<=\s-[A-Za-z]))(?:~[\w.-]*|\.{1,2}|[A-Za-z]:|\\\\[\w.-]+)?[/\\](?:[^/\\\s'\"=,;]+[/\\]*)+"
+)
 SECRET_NAME = r"[\w-]*(?:api[_-]?key|token|secret|password|passwd|credential)[\w-]*"
 SECRET = re.compile(
     rf"(?P<name>(?:--?)?{SECRET_NAME}(?:\s*[=:]\s*|\s+)|Bearer\s+)[^\s'\"]+"
@@ -56,7 +59,9 @@ def _names() -> list[str]:
         user = ""
     host = socket.gethostname()
     names = {user, host, host.split(".")[0], Path.home().name}
-    return sorted((name for name in names if len(name) > 2 and name.lower() not in COMMON), key=lambda name: (-len(name), name))
+    return sorted(
+        (name for name in names if len(name) > 2 and name.lower() not in COMMON), key=lambda name: (-len(name), name)
+    )
 
 
 def leaks(content: bytes) -> Iterator[str]:

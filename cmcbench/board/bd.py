@@ -9,8 +9,9 @@ Bjontegaard: limits of video compression performance comparisons, ICIP 2022 (int
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +31,9 @@ class Delta:
     overlap: the part of the range of both curves together on which both are there, 0 to 1.
     """
 
-    value: Optional[float]
-    low: Optional[float] = None
-    high: Optional[float] = None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
     refused: str = ""
     doubt: str = ""
     failed: int = 0
@@ -64,7 +65,7 @@ class _Figures:
     values: np.ndarray
     sign: float
 
-    def sorted(self) -> "_Figures":
+    def sorted(self) -> _Figures:
         order = np.argsort(self.rates, axis=1, kind="stable")
         return _Figures(*(np.take_along_axis(each, order, 1) for each in (self.rates, self.values)), self.sign)
 
@@ -83,10 +84,12 @@ def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed
             pair = exact[anchor.label], exact[curve.label]
             again = (drawn[anchor.label], drawn[curve.label]) if drawn else None
             rate = _delta(*pair, again, _rate_delta, _why_no_rate, percent)
-            quality = _delta(*pair, again, _quality_delta, _why_no_quality, lambda value: sign * value)
+            quality = _delta(*pair, again, _quality_delta, _why_no_quality, lambda value, sign=sign: sign * value)
             numbers = len(members[anchor.label]), len(members[curve.label])
             n = members[curve.label][0].n if members[curve.label] else 0
-            found.append(Comparison(anchor.label, curve.label, metric, measure.lower_is_better, numbers, n, rate, quality))
+            found.append(
+                Comparison(anchor.label, curve.label, metric, measure.lower_is_better, numbers, n, rate, quality)
+            )
     return found
 
 
@@ -110,7 +113,9 @@ def _drawn(members: dict[str, list[Point]], metric: str, sign: float, resamples:
     rates, values = means[:, : len(points)], means[:, len(points) :]
     found, start = {}, 0
     for label, each in members.items():
-        found[label] = _Figures(rates[:, start : start + len(each)], values[:, start : start + len(each)], sign).sorted()
+        found[label] = _Figures(
+            rates[:, start : start + len(each)], values[:, start : start + len(each)], sign
+        ).sorted()
         start += len(each)
     return found
 
@@ -119,15 +124,23 @@ Function = Callable[[_Figures, _Figures], tuple[np.ndarray, np.ndarray]]
 
 
 def _delta(
-    anchor: _Figures, test: _Figures, drawn: Optional[tuple[_Figures, _Figures]], function: Function,
-    why: Callable[[_Figures, _Figures], str], unit: Callable[[Any], Any],
-) -> Delta:  # fmt: skip
+    anchor: _Figures,
+    test: _Figures,
+    drawn: tuple[_Figures, _Figures] | None,
+    function: Function,
+    why: Callable[[_Figures, _Figures], str],
+    unit: Callable[[Any], Any],
+) -> Delta:
     refused = why(anchor, test)
     if refused:
         return Delta(None, refused=refused)
     value, overlap = (float(each[0]) for each in function(anchor, test))
     if drawn is None:
-        return Delta(unit(value), doubt="no interval: the images have no scores of their own, or there is one image", overlap=overlap)
+        return Delta(
+            unit(value),
+            doubt="no interval: the images have no scores of their own, or there is one image",
+            overlap=overlap,
+        )
     values, _ = function(*drawn)
     failed = int(np.isnan(values).sum())
     if failed > MOST_FAILED * len(values):
@@ -138,7 +151,9 @@ def _delta(
 
 
 def _rate_delta(anchor: _Figures, test: _Figures) -> tuple[np.ndarray, np.ndarray]:
-    """Mean difference of log10(rate) over the common qualities, and their part of all: (rows,), NaN where there is none."""
+    """Mean difference of log10(rate) over the common qualities, and their part of all: (rows,), NaN where there is
+    none.
+    """
     usable = _rising(anchor.rates) & _rising(test.rates) & _rising(anchor.values) & _rising(test.values)
     return _mean_difference(anchor.values, np.log10(_positive(anchor)), test.values, np.log10(_positive(test)), usable)
 

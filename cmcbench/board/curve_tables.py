@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any
 
 from ..rates import MEASURED, NOMINAL
 from .bd import Comparison, Delta
@@ -17,18 +17,43 @@ def points_csv(curves: list[Curve]) -> str:
     """One row a point: where it stands, its rate, every metric's mean, and what it costs."""
     metrics = list(curves[0].measures) if curves else []
     head = [
-        "curve", "target", "mode", "n", "of", "kind", "bpp", "ratio", *metrics,
-        "encode_seconds", "decode_seconds", "peak_memory", "downscaled", "over_budget",
-    ]  # fmt: skip
+        "curve",
+        "target",
+        "mode",
+        "n",
+        "of",
+        "kind",
+        "bpp",
+        "ratio",
+        *metrics,
+        "encode_seconds",
+        "decode_seconds",
+        "peak_memory",
+        "downscaled",
+        "over_budget",
+    ]
     rows: list[list[Any]] = [head]
     for curve in curves:
         for point in curve.points:
             values = [_digits(point.values.get(metric), 6) for metric in metrics]
             seconds = [_digits(value, 4) for value in (point.encode_seconds, point.decode_seconds)]
-            rows.append([
-                curve.label, point.target, point.mode, point.n, point.of, NOMINAL if point.nominal else MEASURED, f"{point.bpp:.6f}",
-                _digits(point.ratio if point.bpp else None, 1), *values, *seconds, point.peak_memory, point.downscaled, point.over_budget,
-            ])  # fmt: skip
+            rows.append(
+                [
+                    curve.label,
+                    point.target,
+                    point.mode,
+                    point.n,
+                    point.of,
+                    NOMINAL if point.nominal else MEASURED,
+                    f"{point.bpp:.6f}",
+                    _digits(point.ratio if point.bpp else None, 1),
+                    *values,
+                    *seconds,
+                    point.peak_memory,
+                    point.downscaled,
+                    point.over_budget,
+                ]
+            )
     return csv_text(rows)
 
 
@@ -41,10 +66,14 @@ def cost_markdown(curves: list[Curve]) -> str:
             names = [markdown_text(name) for name in (curve.label, point.target, point.mode)]
             bpp = f"{point.bpp:.4f}" + (" *nominal*" if point.nominal else "")
             seconds = [_seconds(value) for value in (point.encode_seconds, point.decode_seconds)]
-            rows.append([*names, bpp, number(point.ratio if point.bpp else None, 0), *seconds, _memory(point.peak_memory)])
+            rows.append(
+                [*names, bpp, number(point.ratio if point.bpp else None, 0), *seconds, _memory(point.peak_memory)]
+            )
     return (
-        "# Cost\n\n" + markdown_table(head, rows) + "\nWall-clock seconds are means over the images that tell, on the machine that made "
-        f"them: compare them only where the machine is the same. Peak memory is the largest of an image.\n{_images(curves)}"
+        "# Cost\n\n"
+        + markdown_table(head, rows)
+        + "\nWall-clock seconds are means over the images that tell, on the machine that made them: compare them only"
+        f" where the machine is the same. Peak memory is the largest of an image.\n{_images(curves)}"
     )
 
 
@@ -70,11 +99,16 @@ def bd_markdown(comparisons: list[Comparison], curves: list[Curve], anchor: str,
         f"# Bjontegaard deltas against {markdown_text(anchor)}\n",
         "## BD-rate, percent\n\nLess than 0: fewer bits for the same quality.\n",
         _table(comparisons, notes, lambda each: each.rate, 1),
-        "## BD-metric, in the metric's unit\n\nThe mean difference at the same rate; ↑ above 0 is better, ↓ below 0 is better.\n",
+        (
+            "## BD-metric, in the metric's unit\n\nThe mean difference at the same rate; ↑ above 0 is better, ↓ below 0"
+            " is better.\n"
+        ),
         _table(comparisons, notes, lambda each: each.quality, 4),
         "".join(f"[{place}] {note}.  \n" for place, note in enumerate(notes, 1)),
-        f"In brackets: 95 % bootstrap interval over images, {resamples:,} resamples, the same images drawn for both curves. "
-        f"Interpolated by PCHIP over log10(rate).\n{_images(curves)}",
+        (
+            f"In brackets: 95 % bootstrap interval over images, {resamples:,} resamples, the same images drawn for both"
+            f" curves. Interpolated by PCHIP over log10(rate).\n{_images(curves)}"
+        ),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -84,7 +118,9 @@ def _table(comparisons: list[Comparison], notes: list[str], which: Any, digits: 
     curves = list(dict.fromkeys(each.curve for each in comparisons))
     cells = {(each.curve, each.metric): _cell(each, which(each), notes, digits) for each in comparisons}
     head = ["curve", *(f"{markdown_text(name)} {'↓' if lower else '↑'}" for name, lower in metrics.items())]
-    return markdown_table(head, [[markdown_text(curve), *(cells[curve, metric] for metric in metrics)] for curve in curves])
+    return markdown_table(
+        head, [[markdown_text(curve), *(cells[curve, metric] for metric in metrics)] for curve in curves]
+    )
 
 
 def _cell(each: Comparison, delta: Delta, notes: list[str], digits: int) -> str:
@@ -99,7 +135,9 @@ def _cell(each: Comparison, delta: Delta, notes: list[str], digits: int) -> str:
     if delta.overlap < LEAST_OVERLAP:
         doubts.append(f"the curves overlap on {delta.overlap:.0%} of their range only")
     if min(each.points) < USUAL_POINTS:
-        doubts.append(f"made of curves of {each.points[0]} (anchor) and {each.points[1]} points, where {USUAL_POINTS} are usual")
+        doubts.append(
+            f"made of curves of {each.points[0]} (anchor) and {each.points[1]} points, where {USUAL_POINTS} are usual"
+        )
     return " ".join([text, *(_noted(notes, doubt) for doubt in doubts)])
 
 
@@ -118,13 +156,13 @@ def _images(curves: list[Curve]) -> str:
     return f"All figures are of the same {n} images, of {of} in the ground truth.{partial}\n"
 
 
-def _digits(value: Optional[float], digits: int) -> Optional[str]:
+def _digits(value: float | None, digits: int) -> str | None:
     return None if value is None else f"{value:.{digits}f}"
 
 
-def _seconds(value: Optional[float]) -> str:
+def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
-def _memory(value: Optional[int]) -> str:
+def _memory(value: int | None) -> str:
     return "" if value is None else f"{value / 1e6:,.0f} MB"

@@ -1,7 +1,8 @@
-"""Rate-distortion curves from the files of scored targets: which points belong together, over which images they are means.
+"""Rate-distortion curves from the files of scored targets: which points belong together, over which images they are
+means.
 
-Groups: `vvc@0.02` and `vvc@0.04` are one curve `vvc`; a target without `@` is a curve through its modes. A group with several
-modes has one curve for each mode, one with several swept settings (strength, bpp) one for each setting.
+Groups: `vvc@0.02` and `vvc@0.04` are one curve `vvc`; a target without `@` is a curve through its modes. A group with
+several modes has one curve for each mode, one with several swept settings (strength, bpp) one for each setting.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import fnmatch
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Iterable, Optional
+from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..report import printable, say
@@ -21,7 +23,16 @@ from .points import Image, Measure, Raw, read_target
 if TYPE_CHECKING:
     import numpy as np
 
-PUBLISHED_ORDER = ("topiq_fr", "clipsim", "lpips", "ssim", "topiq_nr", "clipiqa", "liqe", "fid")  # of the paper's figure
+PUBLISHED_ORDER = (
+    "topiq_fr",
+    "clipsim",
+    "lpips",
+    "ssim",
+    "topiq_nr",
+    "clipiqa",
+    "liqe",
+    "fid",
+)  # of the paper's figure
 LEAST_SHARE = 0.5  # a point with fewer of the fullest point's images would take the others' images from all points
 ROUNDED = 1e-6  # bpp in scores.csv has six decimals
 
@@ -30,8 +41,8 @@ ROUNDED = 1e-6  # bpp in scores.csv has six decimals
 class Point:
     """A target in one mode. All means are over the same n images, those that every point of the comparison has.
 
-    bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of the
-    ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
+    bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
+    the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
     decode_seconds: means over the images that tell; peak_memory: bytes, the largest; None where no image tells.
     downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
     rates, scores: of each image, shape (n,), in the order of names.
@@ -44,13 +55,13 @@ class Point:
     n: int
     of: int
     nominal: bool
-    encode_seconds: Optional[float]
-    decode_seconds: Optional[float]
-    peak_memory: Optional[int]
+    encode_seconds: float | None
+    decode_seconds: float | None
+    peak_memory: int | None
     downscaled: int
     over_budget: int
-    rates: "np.ndarray" = field(repr=False, compare=False)
-    scores: "dict[str, np.ndarray]" = field(repr=False, compare=False)
+    rates: np.ndarray = field(repr=False, compare=False)
+    scores: dict[str, np.ndarray] = field(repr=False, compare=False)
 
     @property
     def ratio(self) -> float:
@@ -60,7 +71,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points in the order of their rate. measures: every metric of the comparison, in the order of the paper's figure."""
+    """Points in the order of their rate. measures: every metric of the comparison, in the order of the paper's
+    figure.
+    """
 
     group: str
     label: str
@@ -74,7 +87,7 @@ class Curve:
         return len({point.mode for point in self.points}) > 1
 
 
-def collect(results: Path, targets: Optional[list[str]] = None, metrics: Optional[list[str]] = None) -> list[Curve]:
+def collect(results: Path, targets: list[str] | None = None, metrics: list[str] | None = None) -> list[Curve]:
     """The curves of the targets in `results`, in the order of their labels; [] where no target has rates and scores.
 
     targets: names, patterns such as 'real*', or groups (vvc for vvc@0.02, vvc@0.04); None: all. metrics: only these.
@@ -91,10 +104,12 @@ def collect(results: Path, targets: Optional[list[str]] = None, metrics: Optiona
     return _curves(raws, measures, found)
 
 
-def _folders(results: Path, targets: Optional[list[str]]) -> list[Path]:
+def _folders(results: Path, targets: list[str] | None) -> list[Path]:
     """The targets' folders, each once, sorted by name. Raises BadInput."""
     if not results.is_dir():
-        raise BadInput(f"there is no folder {results}. Score targets with script-evaluate.py, or name their folder with --results.")
+        raise BadInput(
+            f"there is no folder {results}. Score targets with script-evaluate.py, or name their folder with --results."
+        )
     there = sorted(file.parent.name for file in results.glob("*/summary.json") if not file.parent.name.startswith("."))
     if targets is None:
         return [results / name for name in there]
@@ -102,7 +117,10 @@ def _folders(results: Path, targets: Optional[list[str]]) -> list[Path]:
     for asked in targets:
         named = [name for name in there if asked in (name, group_of(name)) or fnmatch.fnmatchcase(name, asked)]
         if not named:
-            raise BadInput(f"{ascii(asked)}: no scored target in {results} is meant. It has: {', '.join(map(printable, there)) or 'none'}.")
+            raise BadInput(
+                f"{ascii(asked)}: no scored target in {results} is meant. It has:"
+                f" {', '.join(map(printable, there)) or 'none'}."
+            )
         chosen.update(named)
     return [results / name for name in sorted(chosen)]
 
@@ -113,12 +131,16 @@ def group_of(target: str) -> str:
 
 
 def swept(target: str) -> str:
-    """The settings after the `@` of a target's name without their values: "strength" for real@strength=0.3, "" for vvc@0.02."""
+    """The settings after the `@` of a target's name without their values: "strength" for real@strength=0.3, "" for
+    vvc@0.02.
+    """
     return re.sub(r"[=:]?[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", "", target.partition("@")[2])
 
 
-def _comparable(found: dict[str, dict[str, Measure]], wanted: Optional[list[str]]) -> dict[str, Measure]:
-    """The metrics, each as most targets have it (the same weights); in the order of the paper's figure, then by name."""
+def _comparable(found: dict[str, dict[str, Measure]], wanted: list[str] | None) -> dict[str, Measure]:
+    """The metrics, each as most targets have it (the same weights); in the order of the paper's figure, then by
+    name.
+    """
     names = {name for measures in found.values() for name in measures}
     if wanted is not None:
         unknown = [name for name in wanted if name not in names]
@@ -133,18 +155,26 @@ def _comparable(found: dict[str, dict[str, Measure]], wanted: Optional[list[str]
         chosen[name], _ = Counter(having.values()).most_common(1)[0]
         for target, measure in having.items():
             if measure != chosen[name]:
-                say(f"note: {name} of {target} was made with other weights or another version; it is left out of the curves.")
+                say(
+                    f"note: {name} of {target} was made with other weights or another version; it is left out of the"
+                    " curves."
+                )
     return chosen
 
 
 def _has_scores(raw: Raw, measures: dict[str, Measure], own: dict[str, Measure]) -> bool:
-    """Take away what cannot be compared, and metrics that fewer than half of the images have; whether anything is left."""
+    """Take away what cannot be compared, and metrics that fewer than half of the images have; whether anything is
+    left.
+    """
     comparable = {name for name, measure in measures.items() if own.get(name) == measure}
     counts = Counter(name for sample in raw.samples.values() for name in sample.scores if name in comparable)
     fullest = max(counts.values(), default=0)
     kept = {name for name, count in counts.items() if count >= LEAST_SHARE * fullest}
     for name in sorted(set(counts) - kept):
-        say(f"note: {raw.target}: {raw.mode}: only {counts[name]} of {len(raw.samples)} images have {name}; it is left out of the curves.")
+        say(
+            f"note: {raw.target}: {raw.mode}: only {counts[name]} of {len(raw.samples)} images have {name}; it is left"
+            " out of the curves."
+        )
     raw.samples = {image: sample for image, sample in raw.samples.items() if kept <= set(sample.scores)}
     for sample in raw.samples.values():
         for name in set(sample.scores) - kept:
@@ -172,7 +202,9 @@ def _common(raws: list[Raw]) -> list[Image]:
         if shared:
             return sorted(shared)
         # Another ground truth under the same names, or other images: the point whose images the fewest others have
-        odd = min(raws, key=lambda raw: (sum(votes[image] for image in raw.samples) / len(raw.samples), raw.target, raw.mode))
+        odd = min(
+            raws, key=lambda raw: (sum(votes[image] for image in raw.samples) / len(raw.samples), raw.target, raw.mode)
+        )
         reason = "no image, scored against the same ground truth, is common to it and the others"
         say(f"note: {odd.target}: {odd.mode} is left out: {reason}.")
         raws.remove(odd)
@@ -191,8 +223,12 @@ def _curves(raws: list[Raw], measures: dict[str, Measure], found: dict[str, dict
     shown = {name: measure for name, measure in measures.items() if any(name in _names(raw) for raw in raws)}
     curves = []
     for key, members in grouped.items():
-        points = sorted((_point(raw, images) for raw in members), key=lambda point: (point.bpp, point.target, point.mode))
-        curves.append(Curve(key[0], _label(key, list(grouped)), tuple(points), shown, all(raw.codec for raw in members)))
+        points = sorted(
+            (_point(raw, images) for raw in members), key=lambda point: (point.bpp, point.target, point.mode)
+        )
+        curves.append(
+            Curve(key[0], _label(key, list(grouped)), tuple(points), shown, all(raw.codec for raw in members))
+        )
     return sorted(curves, key=lambda curve: curve.label)
 
 
@@ -214,7 +250,10 @@ def _same_size(raws: list[Raw], measures: dict[str, Measure]) -> None:
         largest = max((raw.sets[name][1] for raw in raws if name in raw.sets), default=0)
         for raw in raws:
             if name in raw.sets and raw.sets[name][1] != largest:
-                say(f"note: {raw.target}: {raw.mode}: {name} is of {raw.sets[name][1]} images, others' of {largest}; it is left out.")
+                say(
+                    f"note: {raw.target}: {raw.mode}: {name} is of {raw.sets[name][1]} images, others' of {largest}; it"
+                    " is left out."
+                )
                 del raw.sets[name]
 
 
@@ -229,12 +268,21 @@ def _point(raw: Raw, images: list[Image]) -> Point:
     memory = [sample.peak_memory for sample in samples if sample.peak_memory is not None]
     budget = _budget(raw)
     return Point(
-        raw.target, raw.mode, math.fsum(rates) / len(rates), values, len(images), raw.of,
+        raw.target,
+        raw.mode,
+        math.fsum(rates) / len(rates),
+        values,
+        len(images),
+        raw.of,
         any(sample.nominal for sample in samples),
-        _mean(sample.encode_seconds for sample in samples), _mean(sample.decode_seconds for sample in samples),
+        _mean(sample.encode_seconds for sample in samples),
+        _mean(sample.decode_seconds for sample in samples),
         max(memory, default=None),
-        sum(sample.scale > 1 for sample in samples), int(np.count_nonzero(rates > budget + ROUNDED)), rates, scores,
-    )  # fmt: skip
+        sum(sample.scale > 1 for sample in samples),
+        int(np.count_nonzero(rates > budget + ROUNDED)),
+        rates,
+        scores,
+    )
 
 
 def _budget(raw: Raw) -> float:
@@ -243,6 +291,6 @@ def _budget(raw: Raw) -> float:
     return float(text) if raw.codec and re.fullmatch(r"\d+(\.\d+)?", text) else math.inf
 
 
-def _mean(values: Iterable[Optional[float]]) -> Optional[float]:
+def _mean(values: Iterable[float | None]) -> float | None:
     present = [value for value in values if value is not None]
     return math.fsum(present) / len(present) if present else None

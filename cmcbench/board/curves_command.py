@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Optional
 
 from ..errors import BadInput
 from ..options import parser, positive
@@ -27,18 +26,23 @@ def main(argv: list[str]) -> int:
     if not any(curve.measures for curve in curves):
         raise BadInput(
             f"{results}: no target has both scores and a known rate. Make some with python -m cmcbench codec, "
-            f"or script-t2i.py, and score them with script-evaluate.py."
+            "or script-t2i.py, and score them with script-evaluate.py."
         )
     anchor = _anchor(curves, options.anchor)
     _tell(curves)
     with only_writer(output / ".curves.lock", f"curves of {output}", wait=60):
         _write(output, curves, anchor, options.resamples)
-    say(f"The figures are rate-*.png and .svg, the tables points.csv, cost.md{' and bd.md' if anchor else ''} in {output}.")
+    say(
+        f"The figures are rate-*.png and .svg, the tables points.csv, cost.md{' and bd.md' if anchor else ''} in"
+        f" {output}."
+    )
     return 0
 
 
-def _anchor(curves: list, asked: Optional[str]) -> Optional[object]:
-    """The curve that others are held against, None where there is none. Raises BadInput for one asked for that is not there."""
+def _anchor(curves: list, asked: str | None) -> object | None:
+    """The curve that others are held against, None where there is none. Raises BadInput for one asked for that is not
+    there.
+    """
     found = [curve for curve in curves if curve.label == (asked or ANCHOR)]
     if found:
         return found[0]
@@ -53,10 +57,13 @@ def _tell(curves: list) -> None:
     points = [point for curve in curves for point in curve.points]
     partial = "" if points[0].n == max(point.of for point in points) else " The result is partial."
     of = max(point.of for point in points)
-    say(f"{len(curves)} curve(s) with {len(points)} point(s), over the {points[0].n} of {of} images that all of them have.{partial}")
+    say(
+        f"{len(curves)} curve(s) with {len(points)} point(s), over the {points[0].n} of {of} images that all of them"
+        f" have.{partial}"
+    )
 
 
-def _write(output: Path, curves: list, anchor: Optional[object], resamples: int) -> None:
+def _write(output: Path, curves: list, anchor: object | None, resamples: int) -> None:
     from . import curve_tables as tables
     from .bd import compare
     from .figures import draw
@@ -79,9 +86,13 @@ def _write(output: Path, curves: list, anchor: Optional[object], resamples: int)
 
 def _parser() -> argparse.ArgumentParser:
     options = parser("Rate-distortion curves, BD-rates and costs of scored targets.", "curves")
-    options.add_argument("targets", metavar="TARGET", nargs="*", help="names, patterns such as 'vvc@*', or groups (vvc); none: all")
+    options.add_argument(
+        "targets", metavar="TARGET", nargs="*", help="names, patterns such as 'vvc@*', or groups (vvc); none: all"
+    )
     options.add_argument("--results", default="./Result/", help="folder that holds the scored targets")
-    options.add_argument("--anchor", default=None, help=f"the curve that BD-rates are taken against (None: {ANCHOR}, where there is one)")
+    options.add_argument(
+        "--anchor", default=None, help=f"the curve that BD-rates are taken against (None: {ANCHOR}, where there is one)"
+    )
     options.add_argument("--metrics", default="", help="only these, separated by commas (empty: all that are scored)")
     options.add_argument("--output", default="", help="folder of the figures and tables (empty: curves in --results)")
     options.add_argument("--resamples", metavar="N", type=positive, default=10_000, help="of the bootstrap over images")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import textwrap
 import warnings
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ..report import printable
 from .curves import Curve, Point
@@ -15,10 +16,20 @@ COLUMNS = 4
 PANEL = (3.3, 2.7)  # inches
 LONGEST = 44  # characters of a name in the legend
 NAMES = {
-    "topiq_fr": "TOPIQ-FR", "clipsim": "CLIPSIM", "lpips": "LPIPS", "ssim": "SSIM", "ms_ssim": "MS-SSIM", "psnr": "PSNR",
-    "topiq_nr": "TOPIQ-NR", "clipiqa": "CLIPIQA", "liqe": "LIQE", "fid": "FID", "piqe": "PIQE",
-}  # fmt: skip
-# Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in print
+    "topiq_fr": "TOPIQ-FR",
+    "clipsim": "CLIPSIM",
+    "lpips": "LPIPS",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "psnr": "PSNR",
+    "topiq_nr": "TOPIQ-NR",
+    "clipiqa": "CLIPIQA",
+    "liqe": "LIQE",
+    "fid": "FID",
+    "piqe": "PIQE",
+}
+# Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in
+# print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p")
 LINE, FOOT = 0.18, 7  # inches that a line below the panels takes; size of the caption's letters in points
@@ -28,11 +39,22 @@ BESIDE = {
     "linear": {"text": (7, 0, "left"), "pixel": (7, -1, "left"), "image": (-6, 4, "right"), "full": (6, -2, "left")},
 }
 STYLE = {
-    "font.size": 8, "axes.titlesize": 9, "axes.labelsize": 8, "legend.fontsize": 8, "axes.spines.top": False,
-    "axes.spines.right": False, "axes.grid": True, "grid.color": "#e4e4e4", "grid.linewidth": 0.6, "axes.axisbelow": True,
-    "lines.linewidth": 1.3, "lines.markersize": 4.5, "legend.frameon": False, "svg.hashsalt": "cmcbench",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "cmcbench",
     "text.parse_math": False,  # a target's name may hold a $
-}  # fmt: skip
+}
 
 
 def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
@@ -72,7 +94,9 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
 
 
 def _fix_layout(figure: Any) -> None:
-    """Lay the panels out once, and round: the solver's last digits differ from run to run, and an SVG's names are made of them."""
+    """Lay the panels out once, and round: the solver's last digits differ from run to run, and an SVG's names are made
+    of them.
+    """
     figure.draw_without_rendering()
     places = [panel.get_position().bounds for panel in figure.axes]
     figure.set_layout_engine("none")
@@ -88,7 +112,9 @@ def _rows(measures: list[Measure]) -> list[list[Measure]]:
 
 def _panel(panel: Any, curves: list[Curve], measure: Measure, scale: str) -> None:
     for number, curve in enumerate(curves):
-        points = [point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")]
+        points = [
+            point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
+        ]
         if points:
             _curve(panel, curve, points, measure.name, number, BESIDE[scale])
     arrow = "↓" if measure.lower_is_better else "↑"
@@ -120,7 +146,15 @@ def _curve(
     panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
     for point, rate, value in zip(points, rates, values):
         face = "white" if point.nominal else style["color"]
-        panel.plot([rate], [value], marker=style["marker"], color=style["color"], markerfacecolor=face, linestyle="none", zorder=3)
+        panel.plot(
+            [rate],
+            [value],
+            marker=style["marker"],
+            color=style["color"],
+            markerfacecolor=face,
+            linestyle="none",
+            zorder=3,
+        )
         if curve.through_modes:
             _beside(panel, rate, value, point.mode, style["color"], *beside.get(point.mode, beside["text"]))
         if point.downscaled:
@@ -133,7 +167,14 @@ def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right
     from matplotlib.patheffects import withStroke
 
     panel.annotate(
-        text, (rate, value), xytext=(right, up), textcoords="offset points", color=colour, fontsize=6.5, ha=side, zorder=4,
+        text,
+        (rate, value),
+        xytext=(right, up),
+        textcoords="offset points",
+        color=colour,
+        fontsize=6.5,
+        ha=side,
+        zorder=4,
         path_effects=[withStroke(linewidth=1.8, foreground="white")],
     )
 
@@ -149,7 +190,9 @@ def _legend(figure: Any, curves: list[Curve], per_row: int, top: float) -> None:
 
     handles = [Line2D([], [], **_style(number, curve)) for number, curve in enumerate(curves)]
     # Names are set afterwards: a label that begins with _ would be left out
-    legend = figure.legend(handles, ["-"] * len(curves), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0)
+    legend = figure.legend(
+        handles, ["-"] * len(curves), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
+    )
     for text, curve in zip(legend.get_texts(), curves):
         text.set_text(_short(curve.label))
 

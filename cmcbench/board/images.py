@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Iterable, Optional
 
 import numpy as np
 
@@ -23,7 +23,9 @@ LARGEST_SCORE = 1e12  # nothing that is a score comes near, and squares of it ca
 
 @dataclass
 class Images:
-    """names: of the images, sorted. truths: name -> digest of its ground truth. scores: (mode, metric) -> (n,), NaN: missing."""
+    """names: of the images, sorted. truths: name -> digest of its ground truth. scores: (mode, metric) -> (n,), NaN:
+    missing.
+    """
 
     names: list[str]
     truths: dict[str, str]
@@ -34,13 +36,15 @@ class Images:
         """mode -> the metric's scores, of the modes that have any."""
         return {mode: self.scores[mode, metric] for mode in modes if (mode, metric) in self.scores}
 
-    def over_modes(self, metric: str, modes: Iterable[str]) -> Optional[np.ndarray]:
+    def over_modes(self, metric: str, modes: Iterable[str]) -> np.ndarray | None:
         """The mean of the metric over the modes that have it, of each image; NaN where one of them lacks the image."""
         found = self.of(metric, modes)
         return sum(found.values()) / len(found) if found else None
 
-    def overall(self, formula: str, modes: Iterable[str]) -> Optional[np.ndarray]:
-        """Overall of each image by the formula of a table, "t2i" or "i2t"; over all images its mean is the table's figure."""
+    def overall(self, formula: str, modes: Iterable[str]) -> np.ndarray | None:
+        """Overall of each image by the formula of a table, "t2i" or "i2t"; over all images its mean is the table's
+        figure.
+        """
         modes = list(modes)
         make: Callable = overall_i2t if formula == I2T else overall_t2i
         return make(*(self.of(metric, modes) for metric in PAIR))
@@ -59,7 +63,9 @@ class Images:
 
 
 def read(path: Path, metrics: Iterable[str]) -> Images:
-    """The scores of these metrics in a scores.csv. Raises BadInput where it is missing, broken, or holds what is no score."""
+    """The scores of these metrics in a scores.csv. Raises BadInput where it is missing, broken, or holds what is no
+    score.
+    """
     metrics = list(metrics)
     try:
         if path.stat().st_size > LARGEST_FILE:
@@ -67,9 +73,13 @@ def read(path: Path, metrics: Iterable[str]) -> Images:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True))
         return _images(rows, metrics)
     except FileNotFoundError:
-        raise BadInput(f"there is no {path}. Make it with: python script-evaluate.py --target {path.parent.name}") from None
+        raise BadInput(
+            f"there is no {path}. Make it with: python script-evaluate.py --target {path.parent.name}"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise BadInput(f"{path} is no score table of this program ({error}). Move it away, then score the target anew.") from None
+        raise BadInput(
+            f"{path} is no score table of this program ({error}). Move it away, then score the target anew."
+        ) from None
 
 
 def _images(rows: list[dict[str, str]], metrics: list[str]) -> Images:

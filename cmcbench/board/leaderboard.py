@@ -1,9 +1,11 @@
-"""The leaderboard of a results folder, made anew from every target's summary.json: tables as CSV, Markdown and LaTeX."""
+"""The leaderboard of a results folder, made anew from every target's summary.json: tables as CSV, Markdown and
+LaTeX.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Sequence
 
 from ..errors import BadInput
 from ..options import parser
@@ -24,19 +26,25 @@ def main(argv: list[str]) -> int:
     """python -m cmcbench leaderboard."""
     options = parser("Make the leaderboard of a results folder anew, and print it.", "leaderboard")
     options.add_argument("--results", metavar="FOLDER", default="Result", help="folder of the targets")
-    options.add_argument("--i2t", action="store_true", help="with the encoders' table, of all targets that have full, pixel and text")
+    options.add_argument(
+        "--i2t", action="store_true", help="with the encoders' table, of all targets that have full, pixel and text"
+    )
     chosen = options.parse_args(argv)
     folder = Path(chosen.results)
     if not any(folder.glob("*/summary.json")):
-        raise BadInput(f"--results {folder} holds no scored target. Score one with: python script-evaluate.py --target NAME")
+        raise BadInput(
+            f"--results {folder} holds no scored target. Score one with: python script-evaluate.py --target NAME"
+        )
     print(update(folder, chosen.i2t), end="")
     return 0
 
 
 def collect(folder: Path, view: str = "", i2t: bool = False) -> tuple[list[Line], dict[str, bool]]:
-    """All rows of a results folder, ranked, the best target first, and metric -> whether lower is better, in order of columns.
+    """All rows of a results folder, ranked, the best target first, and metric -> whether lower is better, in order of
+    columns.
 
-    view: "" for rows over all images, "types" or "sources" for a row of each content type or source. i2t: the row of the
+    view: "" for rows over all images, "types" or "sources" for a row of each content type or source. i2t: the row of
+    the
     I2T table of every target that has one, not only where scoring asked for it. The published rows come last, and only
     where some target has scores of the published metrics. A summary that is none of ours is left out, aloud.
     """
@@ -56,7 +64,8 @@ def collect(folder: Path, view: str = "", i2t: bool = False) -> tuple[list[Line]
 
 
 def update(folder: Path, i2t: bool = False) -> str:
-    """Write leaderboard.csv, .md and .tex into `folder`, and its views by mode, content type, source and pair of models.
+    """Write leaderboard.csv, .md and .tex into `folder`, and its views by mode, content type, source and pair of
+    models.
 
     i2t: as of `collect`. Returns leaderboard.md. A view that has nothing to show has no file.
     """
@@ -72,7 +81,9 @@ def update(folder: Path, i2t: bool = False) -> str:
         _write(folder, "leaderboard-modes.csv", long_csv([line for found in modes.values() for line in found], names))
         for view, title in VIEWS.items():
             sections = by_content(collect(folder, view, i2t)[0])
-            _write(folder, f"leaderboard-{view}.md", section_markdown(title, sections, names, metrics) if sections else "")
+            _write(
+                folder, f"leaderboard-{view}.md", section_markdown(title, sections, names, metrics) if sections else ""
+            )
             found = [line for each in sections.values() for line in each]
             _write(folder, f"leaderboard-{view}.csv", long_csv(found, names) if found else "")
         for ending, text in zip(("md", "csv"), pairs.files(lines)):
@@ -156,8 +167,9 @@ def _latex(lines: list[Line], names: Sequence[str], metrics: dict[str, bool]) ->
             name = latex_text(line.target + status + (f" (baseline {line.baseline})" if line.baseline else ""))
             rate = number(line.bpp, 4) + ("$^*$" if line.nominal and line.bpp is not None else "")
             groups.setdefault(line.folder, []).append([name, line.mode, rate, *cells])
-        caption = r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode among what can be compared." + (
-            r" $^*$: nominal rate." if any(line.nominal for line in own) else ""
+        caption = (
+            r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode among what can be compared."
+            + (r" $^*$: nominal rate." if any(line.nominal for line in own) else "")
         )
         head = ["target", "mode", "bpp", *heads]
         tables.append(latex_table(caption, "tab:cmcbench-all", f"llr{'r' * len(columns)}", head, list(groups.values())))

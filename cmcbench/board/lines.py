@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any
 
 from ..protocol import MODES, SOURCES, overall_i2t, overall_t2i
 from ..rates import NOMINAL
@@ -24,21 +25,26 @@ LONGEST_NAME, MOST_METRICS = 200, 64  # what a table can still be read with
 
 @dataclass
 class Line:
-    """One row of the leaderboard: a target in a mode, or one of its overall rows; of all images, or of one kind of them.
+    """One row of the leaderboard: a target in a mode, or one of its overall rows; of all images, or of one kind of
+    them.
 
     target, encoder, decoder: names from files of strangers; escape them. baseline: which parts are no generative model.
     folder: where scores.csv is; None of a published row. truth: digest of the ground truth. mode: of ORDER.
     table: "i2t" for the published rows of that table, else "t2i".
-    content: "" for all images, else a content type ("NSI") or source ("NSI_pgc"). modes: what an overall row is made of.
+    content: "" for all images, else a content type ("NSI") or source ("NSI_pgc"). modes: what an overall row is made
+    of.
     n: images that have every score of the row; of: images of the ground truth.
     status: WHOLE, PARTIAL, SINGLE (one mode, while a submission has two) or PUBLISHED.
     cells: metric -> mean. overall: Overall, of overall rows. low, high: metric, or OVERALL -> end of the 95 % interval;
     what has none (a measure of the whole set, as FID; a single image) is not in it.
-    bpp: mean bits per pixel; nominal: at the protocol's rate, since no bitstream is there; ratio: 24 / bpp; bpp_deflate:
-    with the captions deflated. encode_seconds, decode_seconds: means an image; peak_memory: bytes. None: not known.
+    bpp: mean bits per pixel; nominal: at the protocol's rate, since no bitstream is there; ratio: 24 / bpp;
+    bpp_deflate: with the captions deflated. encode_seconds, decode_seconds: means an image; peak_memory: bytes. None:
+    not known.
     peers: metric (and OVERALL) -> what must be equal for two rows to be compared: ground truth and weights.
-    ranks: metric (and OVERALL) -> place among the whole rows that can be compared; places: its 95 % interval (best, worst).
-    among_published: (place, of how many) were the row in the published table; only where the ground truth looks like it.
+    ranks: metric (and OVERALL) -> place among the whole rows that can be compared; places: its 95 % interval (best,
+    worst).
+    among_published: (place, of how many) were the row in the published table; only where the ground truth looks like
+    it.
     """
 
     target: str
@@ -47,11 +53,11 @@ class Line:
     n: int
     of: int
     status: str
-    bpp: Optional[float]
+    bpp: float | None
     cells: dict[str, float]
     peers: dict[str, tuple[str, ...]]
-    overall: Optional[float] = None
-    folder: Optional[Path] = None
+    overall: float | None = None
+    folder: Path | None = None
     truth: str = ""
     table: str = published.T2I
     content: str = ""
@@ -59,18 +65,18 @@ class Line:
     encoder: str = ""
     decoder: str = ""
     nominal: bool = False
-    ratio: Optional[float] = None
-    bpp_deflate: Optional[float] = None
-    encode_seconds: Optional[float] = None
-    decode_seconds: Optional[float] = None
-    peak_memory: Optional[float] = None
+    ratio: float | None = None
+    bpp_deflate: float | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    peak_memory: float | None = None
     low: dict[str, float] = field(default_factory=dict)
     high: dict[str, float] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    among_published: Optional[tuple[int, int]] = None
+    among_published: tuple[int, int] | None = None
 
-    def value(self, column: str) -> Optional[float]:
+    def value(self, column: str) -> float | None:
         return self.overall if column == OVERALL else self.cells.get(column)
 
     @property
@@ -131,7 +137,9 @@ class _Reader:
 
     def kind(self, view: str, kind: str) -> Iterator[Line]:
         """The rows of one content type or source. Overall is made of their means by the same formulas."""
-        lines = [self._mode(mode, view, kind) for mode in self.modes if self.summary["modes"][mode].get(view, {}).get(kind)]
+        lines = [
+            self._mode(mode, view, kind) for mode in self.modes if self.summary["modes"][mode].get(view, {}).get(kind)
+        ]
         yield from lines
         metrics = dict.fromkeys(name for line in lines for name in line.cells)
         by_metric = {name: {line.mode: line.cells[name] for line in lines if name in line.cells} for name in metrics}
@@ -154,12 +162,26 @@ class _Reader:
         status = WHOLE if everything == self.of else PARTIAL
         bpp = _finite(found["bpp"]["mean"]) if found["bpp"] else None
         line = Line(
-            self.target, self.baseline, mode, n, self.of, status, bpp, cells, self.peers, modes=(mode,), content=kind,
-            low=low, high=high, **self.about,
-        )  # fmt: skip
+            self.target,
+            self.baseline,
+            mode,
+            n,
+            self.of,
+            status,
+            bpp,
+            cells,
+            self.peers,
+            modes=(mode,),
+            content=kind,
+            low=low,
+            high=high,
+            **self.about,
+        )
         self._costs(line, found)
         if view:  # costs are those of all images
-            line.bpp = line.ratio = line.bpp_deflate = line.encode_seconds = line.decode_seconds = line.peak_memory = None
+            line.bpp = line.ratio = line.bpp_deflate = line.encode_seconds = line.decode_seconds = line.peak_memory = (
+                None
+            )
             line.nominal = False
         return line
 
@@ -169,10 +191,13 @@ class _Reader:
         caption, deflate = _maybe(rate.get("caption")), _maybe(rate.get("deflate"))
         if line.bpp is not None and caption is not None and deflate is not None:
             line.bpp_deflate = line.bpp - caption + deflate
-        line.encode_seconds, line.decode_seconds = _maybe(cost.get("encode_seconds")), _maybe(cost.get("decode_seconds"))
+        line.encode_seconds, line.decode_seconds = (
+            _maybe(cost.get("encode_seconds")),
+            _maybe(cost.get("decode_seconds")),
+        )
         line.peak_memory = _maybe(cost.get("peak_memory"))
 
-    def _overall(self, lines: list[Line], cells: dict[str, float], overall: Optional[float]) -> Line:
+    def _overall(self, lines: list[Line], cells: dict[str, float], overall: float | None) -> Line:
         n = min((line.n for line in lines), default=0)
         if overall is not None and any(metric not in line.cells for line in lines for metric in PAIR):
             n = 0  # a mode lacks a score that Overall is made of: it would stand among those of more modes
@@ -181,18 +206,31 @@ class _Reader:
         if overall is not None and OVERALL not in self.peers:
             raise ValueError("an Overall without TOPIQ's metrics")
         return Line(
-            self.target, self.baseline, OVERALL, n, self.of, status, None, cells, self.peers, overall,
-            modes=tuple(self.modes), **self.about,
-        )  # fmt: skip
+            self.target,
+            self.baseline,
+            OVERALL,
+            n,
+            self.of,
+            status,
+            None,
+            cells,
+            self.peers,
+            overall,
+            modes=tuple(self.modes),
+            **self.about,
+        )
 
     def _interval(self, line: Line, formula: str) -> None:
         low, high = _ends({OVERALL: (self.summary.get("overall_interval") or {}).get(formula)})
         line.low, line.high = {**line.low, **low}, {**line.high, **high}
 
-    def _among_published(self, line: Line) -> Optional[tuple[int, int]]:
+    def _among_published(self, line: Line) -> tuple[int, int] | None:
         """Where Overall would stand among the published ones, if the ground truth is the published one by its names."""
         sources = (self.summary["modes"][mode].get("sources", {}) for mode in self.modes)
-        same = all({name: each.get(PAIR[0], {}).get("n") for name, each in found.items()} == published.IMAGES for found in sources)
+        same = all(
+            {name: each.get(PAIR[0], {}).get("n") for name, each in found.items()} == published.IMAGES
+            for found in sources
+        )
         if line.status != WHOLE or line.overall is None or self.of != sum(published.IMAGES.values()) or not same:
             return None
         rivals = published.rows(published.I2T if line.mode == OVERALL_I2T else published.T2I)
@@ -201,7 +239,9 @@ class _Reader:
 
 def _encoders_row(line: Line, overall: float) -> Line:
     """The row of the I2T table beside that of the T2I table."""
-    return replace(line, mode=OVERALL_I2T, overall=overall, cells={}, low={}, high={}, ranks={}, places={}, among_published=None)
+    return replace(
+        line, mode=OVERALL_I2T, overall=overall, cells={}, low={}, high={}, ranks={}, places={}, among_published=None
+    )
 
 
 def published_lines(table: str) -> Iterator[Line]:
@@ -216,7 +256,9 @@ def published_lines(table: str) -> Iterator[Line]:
             yield Line(row.model, "", mode, images, images, PUBLISHED, None, cells, {}, modes=(mode,), **about)
         means = {PAIR[0]: sum(row.fr.values()) / len(row.fr), PAIR[1]: sum(row.nr.values()) / len(row.nr)}
         mode, cells = (OVERALL, means) if table == published.T2I else (OVERALL_I2T, {})
-        yield Line(row.model, "", mode, images, images, PUBLISHED, None, cells, {}, row.overall, modes=tuple(row.fr), **about)
+        yield Line(
+            row.model, "", mode, images, images, PUBLISHED, None, cells, {}, row.overall, modes=tuple(row.fr), **about
+        )
 
 
 def _baseline(made_by: dict[str, Any], captions: dict[str, Any]) -> str:
@@ -237,7 +279,7 @@ def _name(value: Any) -> str:
     return str(value)
 
 
-def _maybe(value: Any) -> Optional[float]:
+def _maybe(value: Any) -> float | None:
     return None if value is None else _finite(value)
 
 

@@ -1,11 +1,14 @@
-"""Writes the report: one folder that opens from disk, with no network. Only files that this program made are ever removed."""
+"""Writes the report: one folder that opens from disk, with no network. Only files that this program made are ever
+removed.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Iterable, Iterator, Mapping, Optional
+from typing import Any
 
 from .. import __version__
 from ..dataset import content, list_images
@@ -28,7 +31,8 @@ OURS = ("index.html", "page", "data", "pictures")
 
 @dataclass
 class Request:
-    """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES, LINKS, THUMBS.
+    """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES,
+    LINKS, THUMBS.
 
     most: no thumbnails are made where more than that are missing; None for any number.
     """
@@ -40,13 +44,15 @@ class Request:
     output: Path
     wanted: list[str] = field(default_factory=list)
     pictures: str = AUTO
-    most: Optional[int] = None
+    most: int | None = None
     report: Report = field(default_factory=Report)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """index: the page. images: how many it shows. pictures: COPIES, LINKS or THUMBS. skipped: thumbnails that were not made."""
+    """index: the page. images: how many it shows. pictures: COPIES, LINKS or THUMBS. skipped: thumbnails that were not
+    made.
+    """
 
     index: Path
     images: int
@@ -55,10 +61,14 @@ class Outcome:
 
 
 def build(request: Request) -> Outcome:
-    """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not ours."""
+    """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
+    ours.
+    """
     targets = page_tables.order(read_targets(request.results, request.wanted, request.texts))
     if not targets:
-        raise BadInput(f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME")
+        raise BadInput(
+            f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
+        )
     truth = list_images(request.truth, "--ground_truth")
     references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
     gallery = Gallery.of(targets, truth, references)
@@ -67,10 +77,14 @@ def build(request: Request) -> Outcome:
     with only_writer(output / ".report.lock", str(output / "index.html")):
         record = read_json(output / RECORD) or {}
         listed = gallery.pictures()
-        for folder in {(output / path).parent for each in listed for path in (RECORD, "data/x", "page/x", each.thumb, each.copy)}:
+        for folder in {
+            (output / path).parent for each in listed for path in (RECORD, "data/x", "page/x", each.thumb, each.copy)
+        }:
             sweep(folder)
         how = _how(request.pictures, listed)
-        album = Album(output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report)
+        album = Album(
+            output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report
+        )
         missing = album.missing(listed)
         skip = request.most is not None and missing > request.most
         before = set(_safe(record.get("files"))) | set(_safe(list(album.known)))
@@ -120,7 +134,9 @@ def _files(request: Request, gallery: Gallery, made: Mapping[Picture, Made], how
 
 
 def script(name: str, value: Any) -> bytes:
-    """JSON as a script that a page from disk can load (it may not fetch files), nothing in it that ends a script or a string."""
+    """JSON as a script that a page from disk can load (it may not fetch files), nothing in it that ends a script or a
+    string.
+    """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for mark in "<>&":  # they stand in strings only
         text = text.replace(mark, f"\\u{ord(mark):04x}")
@@ -137,7 +153,9 @@ def _how(asked: str, pictures: Iterable[Any]) -> str:
 
 def _assets() -> dict[str, bytes]:
     files = {
-        f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes() for path in sorted(ASSETS.rglob("*")) if path.is_file()
+        f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes()
+        for path in sorted(ASSETS.rglob("*"))
+        if path.is_file()
     }
     files["index.html"] = files.pop("page/index.html")
     return files
@@ -154,7 +172,8 @@ def _check_ours(output: Path) -> None:
     )
     if there and RECORD not in there:
         raise BadInput(
-            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another folder."
+            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another"
+            " folder."
         )
 
 

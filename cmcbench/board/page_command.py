@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional
 
 from ..errors import BadInput
 from ..options import parser
@@ -11,16 +10,21 @@ from ..report import Report, say
 from .page_pictures import COPIES, LINKS, THUMBS
 
 AUTO = "auto"
-QUICK = 500  # thumbnails that a scoring run makes on its way out, some seconds; with more to make it links to the pictures
+QUICK = (
+    500  # thumbnails that a scoring run makes on its way out, some seconds; with more to make it links to the pictures
+)
 
 
 def main(argv: list[str]) -> int:
-    """Write the report. Returns the exit code: 1 where a picture could not be read, and the page is there all the same."""
+    """Write the report. Returns the exit code: 1 where a picture could not be read, and the page is there all the
+    same.
+    """
     options = _parser().parse_args(argv)
     results = Path(options.results)
     if not results.is_dir():
         raise BadInput(
-            f"--results {results}: there is no such folder. Score a target with: python script-evaluate.py --target NAME"
+            f"--results {results}: there is no such folder. Score a target with: python script-evaluate.py --target"
+            " NAME"
         )
     truth = Path(options.ground_truth)
     if not truth.is_dir():
@@ -37,17 +41,32 @@ def after_scoring(results: Path, truth: Path) -> None:
 
 
 def _write(
-    results: Path, truth: Path, output: str = "", targets: Optional[list[str]] = None, pictures: str = AUTO,
-    text: str = "", ref_dir: str = "", most: Optional[int] = None,
-) -> int:  # fmt: skip
+    results: Path,
+    truth: Path,
+    output: str = "",
+    targets: list[str] | None = None,
+    pictures: str = AUTO,
+    text: str = "",
+    ref_dir: str = "",
+    most: int | None = None,
+) -> int:
     from .page_build import Request, build  # Pillow and numpy, which --help need not wait for
 
     beside = results.resolve().parent
     report = Report()
-    done = build(Request(
-        results, truth, Path(ref_dir) if ref_dir else beside / "Ref", Path(text) if text else beside / "Text",
-        Path(output) if output else results / "report", targets or [], pictures, most, report,
-    ))  # fmt: skip
+    done = build(
+        Request(
+            results,
+            truth,
+            Path(ref_dir) if ref_dir else beside / "Ref",
+            Path(text) if text else beside / "Text",
+            Path(output) if output else results / "report",
+            targets or [],
+            pictures,
+            most,
+            report,
+        )
+    )
     if done.skipped:
         say(
             f"note: {done.skipped} thumbnails are not made yet, the report is slower so. "
@@ -65,7 +84,11 @@ def _parser():
     options = parser("The report page of scored targets: one folder that opens from disk with no network.", "report")
     options.add_argument("--results", default="./Result/", help="folder that holds the targets")
     options.add_argument(
-        "--targets", nargs="+", default=[], metavar="NAME", help="only these; patterns such as 'real*' (empty: all scored ones)"
+        "--targets",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these; patterns such as 'real*' (empty: all scored ones)",
     )
     options.add_argument("--ground_truth", default="./GT/", help="folder of the ground truth")
     options.add_argument("--ref_dir", default="", help="folder of the references (empty: Ref beside --results)")
@@ -75,7 +98,9 @@ def _parser():
         "--pictures",
         choices=(AUTO, COPIES, LINKS, THUMBS),
         default=AUTO,
-        help="in full size: copies go with the folder, links need the pictures where they lie, thumbs shows small ones only; "
-        "auto copies up to 1 GiB and links beyond it",
+        help=(
+            "in full size: copies go with the folder, links need the pictures where they lie, thumbs shows small ones"
+            " only; auto copies up to 1 GiB and links beyond it"
+        ),
     )
     return options

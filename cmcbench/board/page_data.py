@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any
 
 from .. import captions as caption_files
 from ..dataset import list_images
@@ -21,7 +22,15 @@ from .strict import Unusable
 PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
 METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,59}")
 # Names that every object of JavaScript has: a metric of that name would be found where there is none
-TAKEN = {"constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"}
+TAKEN = {
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +42,8 @@ class Scored:
 
     name: str
     scores: dict[str, float]
-    bits: Optional[int]
-    bpp: Optional[float]
+    bits: int | None
+    bpp: float | None
     reconstruction: str
 
 
@@ -61,7 +70,8 @@ class Target:
 def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Target]:
     """The targets in `results` whose names match a pattern of `wanted` (none: all), sorted by name.
 
-    texts: the folder of captions. One that cannot be read is left out, aloud. Raises BadInput where a wanted one is missing.
+    texts: the folder of captions. One that cannot be read is left out, aloud. Raises BadInput where a wanted one is
+    missing.
     """
     wanted = list(wanted)
     files = sorted(results.glob("*/summary.json"))
@@ -85,7 +95,7 @@ def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Targ
     return targets
 
 
-def _read(folder: Path, texts: Path) -> Optional[Target]:
+def _read(folder: Path, texts: Path) -> Target | None:
     summary = strict.json_object((folder / "summary.json").read_bytes())
     if summary.get("unfinished"):
         return None
@@ -110,7 +120,9 @@ def _object(file: Path, target: Target) -> dict[str, Any]:
 
 
 def check(summary: Mapping[str, Any]) -> None:
-    """Whether a summary has the parts that the page shows, and finite means. Raises KeyError, TypeError or ValueError."""
+    """Whether a summary has the parts that the page shows, and finite means. Raises KeyError, TypeError or
+    ValueError.
+    """
     for name, about in summary["metrics"].items():
         if not METRIC.fullmatch(name) or name in TAKEN:
             raise ValueError(f"{ascii(name)} is no name of a metric")
@@ -133,7 +145,9 @@ def number(value: Any) -> float:
 
 
 def read_scores(path: Path, metrics: list[str]) -> dict[tuple[str, str], Scored]:
-    """The rows of a scores.csv, {} where there is none. Raises Unusable, KeyError or ValueError for one that is not ours."""
+    """The rows of a scores.csv, {} where there is none. Raises Unusable, KeyError or ValueError for one that is not
+    ours.
+    """
     try:
         columns, table = strict.table(path.read_bytes())
     except FileNotFoundError:
@@ -144,7 +158,9 @@ def read_scores(path: Path, metrics: list[str]) -> dict[tuple[str, str], Scored]
         scores = {metric: strict.number(cells[metric]) for metric in there if cells[metric]}
         bits = strict.whole(cells["bits"]) if cells.get("bits") else None
         bpp = strict.number(cells["bpp"]) if cells["bpp"] else None
-        rows[Path(cells["name"]).stem, cells["mode"]] = Scored(cells["name"], scores, bits, bpp, cells["reconstruction"])
+        rows[Path(cells["name"]).stem, cells["mode"]] = Scored(
+            cells["name"], scores, bits, bpp, cells["reconstruction"]
+        )
     return rows
 
 
@@ -190,7 +206,9 @@ def _add_captions(target: Target, folder: Path) -> None:
             continue
         target.texts[stem] = text
     if changed:
-        target.notes.append(f"{changed} captions in {file} have changed since these pictures were made; they are not shown.")
+        target.notes.append(
+            f"{changed} captions in {file} have changed since these pictures were made; they are not shown."
+        )
 
 
 def _prompts(manifest: Mapping[str, Any]) -> dict[str, set[str]]:

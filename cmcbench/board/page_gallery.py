@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from ..dataset import content
 from .page_data import Target
@@ -28,15 +29,21 @@ class Gallery:
     names: dict[str, str]
 
     @classmethod
-    def of(cls, targets: list[Target], truth: dict[str, Path], references: dict[str, dict[str, Path]]) -> "Gallery":
+    def of(cls, targets: list[Target], truth: dict[str, Path], references: dict[str, dict[str, Path]]) -> Gallery:
         names = {stem: path.name for stem, path in truth.items()}
         for target in targets:
             for (stem, _), row in target.rows.items():
                 names.setdefault(stem, row.name)
         stems = sorted(names)
-        known = {kind: {stem: path for stem, path in files.items() if stem in names} for kind, files in references.items()}
+        known = {
+            kind: {stem: path for stem, path in files.items() if stem in names} for kind, files in references.items()
+        }
         return cls(
-            targets, {stem: truth[stem] for stem in stems if stem in truth}, {k: v for k, v in known.items() if v}, stems, names
+            targets,
+            {stem: truth[stem] for stem in stems if stem in truth},
+            {k: v for k, v in known.items() if v},
+            stems,
+            names,
         )
 
     def folders(self) -> dict[tuple[str, ...], dict[str, Path]]:
@@ -54,7 +61,9 @@ class Gallery:
 
 def images_data(gallery: Gallery, made: Mapping[Picture, Made]) -> dict[str, Any]:
     """The images themselves: names, content, sizes, ground truth and references."""
-    sides = [made.get(Picture(gallery.truth[stem], ("truth",))) if stem in gallery.truth else None for stem in gallery.stems]
+    sides = [
+        made.get(Picture(gallery.truth[stem], ("truth",))) if stem in gallery.truth else None for stem in gallery.stems
+    ]
     kinds = [content(gallery.names[stem]) for stem in gallery.stems]
     return {
         "names": [gallery.names[stem] for stem in gallery.stems],
@@ -62,7 +71,9 @@ def images_data(gallery: Gallery, made: Mapping[Picture, Made]) -> dict[str, Any
         "sources": [source for _, source in kinds],
         "sizes": [[side.width, side.height] if side and side.width else None for side in sides],
         "truth": _paths(gallery, gallery.truth, ("truth",), made),
-        "references": {kind: _paths(gallery, files, ("references", kind), made) for kind, files in gallery.references.items()},
+        "references": {
+            kind: _paths(gallery, files, ("references", kind), made) for kind, files in gallery.references.items()
+        },
         "groups": content_groups(gallery.names.values(), content),
     }
 
@@ -92,13 +103,17 @@ def target_data(gallery: Gallery, target: Target, made: Mapping[Picture, Made]) 
     return {"modes": modes, "captions": [target.texts.get(stem, "") for stem in gallery.stems]}
 
 
-def _changed(file: Optional[Path], row: Any, made: Mapping[Picture, Made], place: tuple[str, ...]) -> bool:
+def _changed(file: Path | None, row: Any, made: Mapping[Picture, Made], place: tuple[str, ...]) -> bool:
     seen = made.get(Picture(file, place)) if file and row else None
     return bool(seen and seen.seen and row.reconstruction and seen.seen != row.reconstruction)
 
 
-def _paths(gallery: Gallery, files: Mapping[str, Path], place: tuple[str, ...], made: Mapping[Picture, Made]) -> list[Any]:
-    """[thumbnail, full picture] of every image; 0 where there is no picture, 1 where there is one that cannot be read."""
+def _paths(
+    gallery: Gallery, files: Mapping[str, Path], place: tuple[str, ...], made: Mapping[Picture, Made]
+) -> list[Any]:
+    """[thumbnail, full picture] of every image; 0 where there is no picture, 1 where there is one that cannot be
+    read.
+    """
     listed: list[Any] = []
     for stem in gallery.stems:
         file = files.get(stem)
@@ -107,12 +122,13 @@ def _paths(gallery: Gallery, files: Mapping[str, Path], place: tuple[str, ...], 
     return listed
 
 
-def _rounded(value: Optional[float]) -> Optional[float]:
+def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.10g}")
 
 
 def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The picture that greets: of the first target with pictures, the image of median score, then the best and the worst.
+    """The picture that greets: of the first target with pictures, the image of median score, then the best and the
+    worst.
 
     Baselines and codecs, which are what the others are compared with, come after them.
     """
@@ -136,7 +152,9 @@ def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[
     return []
 
 
-def _by_score(gallery: Gallery, target: Target, mode: str, metric: str, made: Mapping[Picture, Made]) -> list[dict[str, Any]]:
+def _by_score(
+    gallery: Gallery, target: Target, mode: str, metric: str, made: Mapping[Picture, Made]
+) -> list[dict[str, Any]]:
     """The images that can be shown beside their ground truth, from the lowest score to the highest."""
     found = []
     for stem, file in target.pictures.get(mode, {}).items():
@@ -144,9 +162,16 @@ def _by_score(gallery: Gallery, target: Target, mode: str, metric: str, made: Ma
         truth = made.get(Picture(gallery.truth[stem], ("truth",))) if stem in gallery.truth else None
         picture = made.get(Picture(file, ("targets", target.key, mode)))
         if row and metric in row.scores and truth and picture:
-            found.append({
-                "name": row.name, "score": row.scores[metric], "bits": row.bits, "bpp": row.bpp,
-                "caption": target.texts.get(stem, ""), "truth": [truth.thumb, truth.full], "picture": [picture.thumb, picture.full],
-                "size": [truth.width, truth.height] if truth.width else None,
-            })  # fmt: skip
+            found.append(
+                {
+                    "name": row.name,
+                    "score": row.scores[metric],
+                    "bits": row.bits,
+                    "bpp": row.bpp,
+                    "caption": target.texts.get(stem, ""),
+                    "truth": [truth.thumb, truth.full],
+                    "picture": [picture.thumb, picture.full],
+                    "size": [truth.width, truth.height] if truth.width else None,
+                }
+            )
     return sorted(found, key=lambda each: (each["score"], each["name"]))

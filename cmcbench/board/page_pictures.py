@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 from ..dataset import read_rgb
 from ..errors import ImageProblem
@@ -23,7 +24,9 @@ RECIPE = f"webp 80, {SIDE}"  # changes when thumbnails are made in another way
 
 @dataclass(frozen=True)
 class Picture:
-    """source: the file. place: its folder below the report's pictures, parts that are plain names: ("targets", "real", "full")."""
+    """source: the file. place: its folder below the report's pictures, parts that are plain names: ("targets", "real",
+    "full").
+    """
 
     source: Path
     place: tuple[str, ...]
@@ -40,7 +43,9 @@ class Picture:
 
 @dataclass(frozen=True)
 class Made:
-    """thumb, full: paths from the report's folder, "" where there is none. seen: digest of the file, width, height in pixels."""
+    """thumb, full: paths from the report's folder, "" where there is none. seen: digest of the file, width, height in
+    pixels.
+    """
 
     thumb: str
     full: str
@@ -50,7 +55,9 @@ class Made:
 
 
 class Album:
-    """Makes what is missing. `known` is what an earlier run recorded: thumbnail's path -> [recipe, size, mtime, digest, w, h]."""
+    """Makes what is missing. `known` is what an earlier run recorded: thumbnail's path -> [recipe, size, mtime, digest,
+    w, h].
+    """
 
     def __init__(self, output: Path, how: str, known: dict[str, Any], report: Report) -> None:
         self.output, self.how, self.report = output, how, report
@@ -63,9 +70,11 @@ class Album:
         return sum(self._kept(picture) is None for picture in pictures)
 
     def make(self, pictures: list[Picture], skip_missing: bool, save: Callable[[], None]) -> dict[Picture, Made]:
-        """Thumbnails and copies of all pictures, in threads. A picture that cannot be read is recorded as failed and left out.
+        """Thumbnails and copies of all pictures, in threads. A picture that cannot be read is recorded as failed and
+        left out.
 
-        skip_missing: make nothing; a picture without a thumbnail is shown by a link to itself. save: called now and then.
+        skip_missing: make nothing; a picture without a thumbnail is shown by a link to itself. save: called now and
+        then.
         """
         made: dict[Picture, Made] = {}
         todo = []
@@ -95,11 +104,13 @@ class Album:
                     if isinstance(result, Made):
                         made[picture] = result
                     else:
-                        self.report.fail("/".join((*picture.place, picture.source.name)), f"{'/'.join(picture.place)}/{result}")
+                        self.report.fail(
+                            "/".join((*picture.place, picture.source.name)), f"{'/'.join(picture.place)}/{result}"
+                        )
         finally:
             pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the pictures in work, not for the queue
 
-    def _try(self, picture: Picture) -> "Made | str":
+    def _try(self, picture: Picture) -> Made | str:
         try:
             return self._make(picture)
         except (ImageProblem, OSError) as error:
@@ -107,7 +118,7 @@ class Album:
                 raise  # not the picture's fault: a full disk, no permission to write
             return str(error)
 
-    def _kept(self, picture: Picture) -> Optional[Made]:
+    def _kept(self, picture: Picture) -> Made | None:
         """What an earlier run made of the same file, by its size and time; None where something is missing."""
         record = self.known.get(picture.thumb)
         try:
@@ -118,8 +129,10 @@ class Album:
             return None
         return self._whole(picture, record)
 
-    def _whole(self, picture: Picture, record: list[Any]) -> Optional[Made]:
-        if not (self.output / picture.thumb).is_file() or (self._copies(picture) and not (self.output / picture.copy).is_file()):
+    def _whole(self, picture: Picture, record: list[Any]) -> Made | None:
+        if not (self.output / picture.thumb).is_file() or (
+            self._copies(picture) and not (self.output / picture.copy).is_file()
+        ):
             return None
         return self._enter(picture, record)
 
@@ -154,7 +167,9 @@ class Album:
         return self.how == COPIES or (self.how == LINKS and not self._link(picture))
 
     def _link(self, picture: Picture) -> str:
-        """The way from the report to the file itself, "" where there is none (another drive, a format no browser shows)."""
+        """The way from the report to the file itself, "" where there is none (another drive, a format no browser
+        shows).
+        """
         if picture.source.suffix.lower() not in SHOWN:
             return ""
         try:
@@ -164,6 +179,9 @@ class Album:
 
 
 def _is_record(record: Any) -> bool:
-    return isinstance(record, list) and len(record) == 6 and isinstance(record[3], str) and all(
-        isinstance(value, int) for value in (*record[1:3], *record[4:])
-    )  # fmt: skip
+    return (
+        isinstance(record, list)
+        and len(record) == 6
+        and isinstance(record[3], str)
+        and all(isinstance(value, int) for value in (*record[1:3], *record[4:]))
+    )

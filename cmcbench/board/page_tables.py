@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Callable, Iterable, Mapping, Optional
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from ..protocol import MODES, SOURCES
 from .page_data import PLAIN, Target, number
@@ -11,11 +12,26 @@ from .page_data import PLAIN, Target, number
 PAIR = ("topiq_fr", "topiq_nr")
 ORDER = [*MODES, PLAIN]
 LABELS = {
-    "topiq_fr": "TOPIQ FR", "topiq_nr": "TOPIQ NR", "ms_ssim": "MS-SSIM", "ssim": "SSIM", "psnr": "PSNR",
-    "piqe": "PIQE", "lpips": "LPIPS", "clipsim": "CLIPSIM", "clipiqa": "CLIP-IQA", "liqe": "LIQE", "fid": "FID",
-    "vif": "VIF", "fsim": "FSIM", "gmsd": "GMSD", "vsi": "VSI", "niqe": "NIQE", "brisque": "BRISQUE", "dists": "DISTS",
+    "topiq_fr": "TOPIQ FR",
+    "topiq_nr": "TOPIQ NR",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
+    "piqe": "PIQE",
+    "lpips": "LPIPS",
+    "clipsim": "CLIPSIM",
+    "clipiqa": "CLIP-IQA",
+    "liqe": "LIQE",
+    "fid": "FID",
+    "vif": "VIF",
+    "fsim": "FSIM",
+    "gmsd": "GMSD",
+    "vsi": "VSI",
+    "niqe": "NIQE",
+    "brisque": "BRISQUE",
+    "dists": "DISTS",
     "cw_ssim": "CW-SSIM",
-}  # fmt: skip
+}
 BINS = 24
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -93,12 +109,15 @@ def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _caption_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: len(value) if key in ("images", "usage") and isinstance(value, dict) else value for key, value in manifest.items()
+        key: len(value) if key in ("images", "usage") and isinstance(value, dict) else value
+        for key, value in manifest.items()
     }
 
 
 def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]:
-    """metric -> {"edges": BINS + 1 borders, "rows": [{"target", "mode", "n", "quantiles", "counts"}]}, of single images' scores."""
+    """metric -> {"edges": BINS + 1 borders, "rows": [{"target", "mode", "n", "quantiles", "counts"}]}, of single
+    images' scores.
+    """
     import numpy as np
 
     found = {}
@@ -106,7 +125,9 @@ def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]
         rows = []
         for place, target in enumerate(targets):
             for mode in ORDER:
-                values = [row.scores[name] for (_, its), row in target.rows.items() if its == mode and name in row.scores]
+                values = [
+                    row.scores[name] for (_, its), row in target.rows.items() if its == mode and name in row.scores
+                ]
                 if values:
                     rows.append((place, mode, np.array(sorted(values))))
         if not rows:
@@ -117,29 +138,35 @@ def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]
             "edges": [short(edge) for edge in edges],
             "rows": [
                 {
-                    "target": place, "mode": mode, "n": len(values),
+                    "target": place,
+                    "mode": mode,
+                    "n": len(values),
                     "quantiles": [short(value) for value in np.quantile(values, QUANTILES)],
                     "counts": np.histogram(values, edges)[0].tolist(),
                 }
                 for place, mode, values in rows
             ],
-        }  # fmt: skip
+        }
     return found
 
 
 def order(targets: list[Target]) -> list[Target]:
-    """The targets as the page lists them: whole before partial, by Overall, else by the first metric's mean over modes."""
+    """The targets as the page lists them: whole before partial, by Overall, else by the first metric's mean over
+    modes.
+    """
     listed = metrics(targets)
 
     def place(target: Target) -> tuple:
         overall, means = target.summary["overall"]["t2i"], target.summary["over_modes"]
-        first: Optional[float] = None
+        first: float | None = None
         for each in listed:
             if means.get(each["name"]) is not None:
                 first = number(means[each["name"]]) * (1 if each["lower"] else -1)
                 break
         of = int(target.summary["ground_truth"]["images"])
-        partial = any(int(mean["n"]) < of for mode in target.summary["modes"].values() for mean in mode["metrics"].values())
+        partial = any(
+            int(mean["n"]) < of for mode in target.summary["modes"].values() for mean in mode["metrics"].values()
+        )
         return partial, overall is None, -number(overall or 0), first is None, first or 0.0, target.name, target.key
 
     return sorted(targets, key=place)

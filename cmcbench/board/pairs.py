@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from .lines import OVERALL, OVERALL_I2T, WHOLE, Line
 from .published import PAIR
@@ -11,7 +11,8 @@ from .tables import csv_text, half_width, markdown_table, markdown_text, number
 
 TITLES = {OVERALL: "Overall of the T2I table", OVERALL_I2T: "Overall of the I2T table"}
 NOTES = """
-Rows are encoders (by the name of their captions' file), columns decoders; ±: half the 95 % interval. A *partial* pair lacks
+Rows are encoders (by the name of their captions' file), columns decoders; ±: half the 95 % interval. A *partial* \
+pair lacks
 images. A target whose name holds an `@` is another setting of a pair and is not shown, nor is one without captions.
 """
 
@@ -44,7 +45,10 @@ def files(lines: Sequence[Line]) -> tuple[str, str]:
         tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
         # In a CSV no mark can stand beside a number: what cannot be compared has rows of its own
         sets = sorted({(marks.of(line), encoder) for (encoder, _), line in found.items()})
-        rows += [[mode, name, encoder, *(_figure(found.get((encoder, each)), name, marks) for each in every)] for name, encoder in sets]
+        rows += [
+            [mode, name, encoder, *(_figure(found.get((encoder, each)), name, marks) for each in every)]
+            for name, encoder in sets
+        ]
     return "\n".join(tables) + NOTES, csv_text(rows)
 
 

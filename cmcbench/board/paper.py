@@ -1,9 +1,11 @@
-"""The benchmark's two tables, decoders and encoders, as published: a row a model, the published ones beside the user's."""
+"""The benchmark's two tables, decoders and encoders, as published: a row a model, the published ones beside the
+user's.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Callable, Iterable, Sequence
 
 from . import published
 from .lines import OVERALL, OVERALL_I2T, PARTIAL, SINGLE, Line
@@ -19,8 +21,10 @@ MODES = {published.T2I: ("full", "image", "pixel", "text"), published.I2T: ("ful
 LATEX = (r"\textbf{{{}}}".format, r"{} {{\tiny $\pm${}}}".format)  # of the best, and of a mean with its interval
 CAPTION = r"$\pm$: half the 95\,\% interval over images; bold: the best own result."
 NOTES = """
-Rows marked *published* are those of arXiv 2406.09356; the place of the others is among themselves, with its 95 % interval in
-brackets. Published and own rows can be compared only where Weight/ holds the published TOPIQ weights and GT/ the published
+Rows marked *published* are those of arXiv 2406.09356; the place of the others is among themselves, with its 95 % \
+interval in
+brackets. Published and own rows can be compared only where Weight/ holds the published TOPIQ weights and GT/ the \
+published
 1,000 images: the files' digests were never published, so that this program cannot tell. Where the ground truth has the
 published images' names, the last column says where a row would stand among the published ones.
 """
@@ -89,9 +93,13 @@ def _head(table: str) -> list[str]:
 
 
 def _row(
-    entry: Entry, table: str, marks: Marks, escape: Callable[[str], str], bold: Callable[[str], str] = str,
+    entry: Entry,
+    table: str,
+    marks: Marks,
+    escape: Callable[[str], str],
+    bold: Callable[[str], str] = str,
     half: Callable[[str, str], str] = "{} ±{}".format,
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     line = entry.line
     sides = [line.decoder, line.encoder] if table == published.T2I else [line.encoder, line.decoder]
     scores = [_score(entry.modes.get(mode), metric, bold) for mode in MODES[table] for metric in PAIR]

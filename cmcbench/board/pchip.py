@@ -24,7 +24,9 @@ def integrals(x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray) -
 
 
 def _antiderivative(t: np.ndarray, y0: np.ndarray, y1: np.ndarray, d0: np.ndarray, d1: np.ndarray) -> np.ndarray:
-    """The integral from 0 to t of the cubic Hermite polynomial on [0, 1] with these values and derivatives at its ends."""
+    """The integral from 0 to t of the cubic Hermite polynomial on [0, 1] with these values and derivatives at its
+    ends.
+    """
     t2, t3, t4 = t**2, t**3, t**4
     return y0 * (t - t3 + t4 / 2) + y1 * (t3 - t4 / 2) + d0 * (t2 / 2 - 2 * t3 / 3 + t4 / 4) + d1 * (t4 / 4 - t3 / 3)
 

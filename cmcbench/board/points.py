@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .. import rates
 from ..errors import BadInput
@@ -25,7 +25,9 @@ Image = tuple[str, str]  # (file name, digest of the ground truth that it was sc
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric as a summary describes it. consistency: full reference. of_set: of the whole set, without images' scores."""
+    """A metric as a summary describes it. consistency: full reference. of_set: of the whole set, without images'
+    scores.
+    """
 
     name: str
     consistency: bool
@@ -36,20 +38,24 @@ class Measure:
 
 @dataclass(frozen=True)
 class Sample:
-    """One reconstruction: bits per pixel of the ground truth, scores, and cost. None: not known. scale: 1, not downscaled."""
+    """One reconstruction: bits per pixel of the ground truth, scores, and cost. None: not known. scale: 1, not
+    downscaled.
+    """
 
     bpp: float
     nominal: bool
     scores: dict[str, float]
-    encode_seconds: Optional[float]
-    decode_seconds: Optional[float]
-    peak_memory: Optional[int]
+    encode_seconds: float | None
+    decode_seconds: float | None
+    peak_memory: int | None
     scale: int
 
 
 @dataclass
 class Raw:
-    """A target in one mode. sets: measures of the whole set -> (value, number of images). of: images of the ground truth."""
+    """A target in one mode. sets: measures of the whole set -> (value, number of images). of: images of the ground
+    truth.
+    """
 
     target: str
     mode: str
@@ -76,7 +82,9 @@ def read_target(folder: Path) -> tuple[list[Raw], dict[str, Measure]]:
         return [], {}
     try:
         columns, rows = strict.table(_bytes(folder / "scores.csv"))
-        missing = [name for name in ("name", "mode", "bpp", "kind", "ground_truth", "reconstruction") if name not in columns]
+        missing = [
+            name for name in ("name", "mode", "bpp", "kind", "ground_truth", "reconstruction") if name not in columns
+        ]
         if missing:
             raise Unusable(f"has no column {', '.join(missing)}")
         scales = _scales(folder)
@@ -105,7 +113,12 @@ def _bytes(file: Path) -> bytes:
 
 def _measures(summary: dict[str, Any]) -> dict[str, Measure]:
     modes = [_object({"mode": mode}, "mode").get("metrics", {}) for mode in _object(summary, "modes").values()]
-    of_sets = {name for metrics in modes for name, each in metrics.items() if isinstance(each, dict) and each.get("set") is True}
+    of_sets = {
+        name
+        for metrics in modes
+        for name, each in metrics.items()
+        if isinstance(each, dict) and each.get("set") is True
+    }
     found = {}
     for name, each in _object(summary, "metrics").items():
         if not isinstance(each, dict) or not isinstance(each.get("lower_is_better"), bool) or len(name) > LONGEST_NAME:
@@ -156,7 +169,9 @@ def _enter(
     try:
         bpp = strict.number(cells["bpp"])
         scores = {name: strict.number(cells[name]) for name in metrics if cells[name]}
-        seconds = [strict.number(cells[name]) if cells.get(name) else None for name in ("encode_seconds", "decode_seconds")]
+        seconds = [
+            strict.number(cells[name]) if cells.get(name) else None for name in ("encode_seconds", "decode_seconds")
+        ]
         memory = strict.whole(cells["peak_memory"]) if cells.get("peak_memory") else None
     except Unusable as error:
         raise Unusable(f"line {line}: {error}") from None
@@ -167,7 +182,9 @@ def _enter(
 
 
 def _scales(folder: Path) -> dict[tuple[str, str, str], int]:
-    """(stem, mode, digest of the reconstruction) -> what its sides were divided by before coding; of those that were."""
+    """(stem, mode, digest of the reconstruction) -> what its sides were divided by before coding; of those that
+    were.
+    """
     try:
         spent = rates.read(folder / rates.FILE)
     except BadInput as error:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Mapping
 
 from ..protocol import MODES
 
@@ -16,9 +16,18 @@ PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are mad
 # What the other side was: all decoders were compared with one encoder's captions, all encoders with one decoder
 PARTNERS = {T2I: "GPT-4o", I2T: "RealVis"}
 IMAGES = {  # of each source in the published ground truth, 1,000 together
-    "NSI_pgc": 200, "NSI_ugc": 200, "SCI_game": 100, "SCI_movie": 100, "SCI_screen": 100,
-    "AIGI_DALLE3": 50, "AIGI_MJ": 50, "AIGI_PG": 50, "AIGI_Pixart": 50, "AIGI_SDXL": 50, "AIGI_SSD": 50,
-}  # fmt: skip
+    "NSI_pgc": 200,
+    "NSI_ugc": 200,
+    "SCI_game": 100,
+    "SCI_movie": 100,
+    "SCI_screen": 100,
+    "AIGI_DALLE3": 50,
+    "AIGI_MJ": 50,
+    "AIGI_PG": 50,
+    "AIGI_Pixart": 50,
+    "AIGI_SDXL": 50,
+    "AIGI_SSD": 50,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Row:
     overall: float
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def rows(table: str) -> tuple[Row, ...]:
     """The rows of a table, in the published order: the best first."""
     with open(FILE, encoding="utf-8", newline="") as file:
@@ -40,5 +49,7 @@ def rows(table: str) -> tuple[Row, ...]:
 
 
 def _row(cells: Mapping[str, str]) -> Row:
-    fr, nr = ({mode: float(cells[f"{mode}_{kind}"]) for mode in MODES if cells[f"{mode}_{kind}"]} for kind in ("fr", "nr"))
+    fr, nr = (
+        {mode: float(cells[f"{mode}_{kind}"]) for mode in MODES if cells[f"{mode}_{kind}"]} for kind in ("fr", "nr")
+    )
     return Row(cells["table"], cells["model"], fr, nr, float(cells["overall"]))

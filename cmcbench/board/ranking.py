@@ -1,11 +1,13 @@
-"""Places on the leaderboard, and how sure they are: the bootstrap over images of the places of all that can be compared."""
+"""Places on the leaderboard, and how sure they are: the bootstrap over images of the places of all that can be
+compared.
+"""
 
 from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Iterable, Iterator, Optional
 
 import numpy as np
 
@@ -19,7 +21,9 @@ Entry = tuple[Line, str]  # a row, and a column of it
 
 
 def rank(lines: list[Line], metrics: dict[str, bool]) -> None:
-    """Give every whole row its places: 1 for the best, equal values share one. metrics: name -> whether lower is better."""
+    """Give every whole row its places: 1 for the best, equal values share one. metrics: name -> whether lower is
+    better.
+    """
     for column, peers in _contests(lines, metrics):
         values = [line.value(column) for line in peers]
         for line, mine in zip(peers, values):
@@ -28,8 +32,8 @@ def rank(lines: list[Line], metrics: dict[str, bool]) -> None:
 
 
 def _contests(lines: list[Line], metrics: dict[str, bool]) -> Iterator[tuple[str, list[Line]]]:
-    """(column, the whole rows that may be compared in it): same mode, content, ground truth and weights. Published rows are
-    in none: what they were made with is not known here by its digest."""
+    """(column, the whole rows that may be compared in it): same mode, content, ground truth and weights. Published rows
+    are in none: what they were made with is not known here by its digest."""
     groups: dict[tuple, list[Line]] = {}
     for column in (*metrics, OVERALL):
         for line in lines:
@@ -57,7 +61,10 @@ def add_places(lines: list[Line], metrics: dict[str, bool], quiet: bool = False)
         if found is not None:
             groups.setdefault(found[0], []).append((line, column, found[1]))
     for folder in () if quiet else sorted(stale):
-        say(f"note: {folder / 'scores.csv'} is not what its summary.json was made of: no intervals of places. Score it anew.")
+        say(
+            f"note: {folder / 'scores.csv'} is not what its summary.json was made of: no intervals of places. Score it"
+            " anew."
+        )
     means: dict[tuple[int, str], np.ndarray] = {}
     for entries in groups.values():  # of the same images, so that the same are drawn for all
         if len(entries[0][2]) > 1:
@@ -92,8 +99,8 @@ def _read_once(file: Path, metrics: tuple[str, ...], state: object) -> Images:
     return read(file, metrics)
 
 
-def _all_images(lines: Iterable[Line], metrics: Iterable[str], quiet: bool) -> dict[Optional[Path], Images]:
-    found: dict[Optional[Path], Images] = {}
+def _all_images(lines: Iterable[Line], metrics: Iterable[str], quiet: bool) -> dict[Path | None, Images]:
+    found: dict[Path | None, Images] = {}
     for folder in dict.fromkeys(line.folder for line in lines if line.folder is not None):
         try:
             found[folder] = _read(folder / "scores.csv", tuple(metrics))
@@ -107,7 +114,7 @@ class _Stale(Exception):
     """The scores are not those that the mean was made of."""
 
 
-def _scores(line: Line, column: str, images: Optional[Images]) -> Optional[tuple[tuple[str, ...], np.ndarray]]:
+def _scores(line: Line, column: str, images: Images | None) -> tuple[tuple[str, ...], np.ndarray] | None:
     """(names, values) of a row's images; None of a measure of a whole set. Raises _Stale."""
     if images is None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ..rates import MEASURED, NOMINAL
 from .lines import ORDER, OVERALL, PUBLISHED, SINGLE, WHOLE, Line
@@ -13,11 +13,16 @@ from .tables import csv_text, half_width, markdown_table, markdown_text, number
 LABELS = dict(zip(PAIR, ("FR", "NR")))
 ENDS = ("low", "high", "rank", "rank_best", "rank_worst")
 NOTES = """
-↑ higher is better, ↓ lower is better. ±: half the 95 % interval of a mean, by the bootstrap over images. In brackets: the
-place among whole results of the same mode, metric, weights and ground truth, then the 95 % interval of the place where it
-is wider; `python -m cmcbench compare` tells which differences are significant. `n`: images that have every score, of those
-in the ground truth; a *partial* result has fewer and is not ranked, nor is the overall row of a *single mode* (a submission
-needs two). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the modes
+↑ higher is better, ↓ lower is better. ±: half the 95 % interval of a mean, by the bootstrap over images. In \
+brackets: the
+place among whole results of the same mode, metric, weights and ground truth, then the 95 % interval of the place \
+where it
+is wider; `python -m cmcbench compare` tells which differences are significant. `n`: images that have every score, \
+of those
+in the ground truth; a *partial* result has fewer and is not ranked, nor is the overall row of a *single mode* (a \
+submission
+needs two). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the \
+modes
 present, or the mean of six columns in an `overall-i2t` row. Baselines (no generative model) are the floor that every
 system must beat.
 """
@@ -27,11 +32,15 @@ NOMINAL_NOTE = "\\* nominal: the protocol's rate, since the references have no b
 
 
 class Marks:
-    """Letters for rows that cannot be compared, where there are such: other ground truths, or other weights of a metric."""
+    """Letters for rows that cannot be compared, where there are such: other ground truths, or other weights of a
+    metric.
+    """
 
     def __init__(self, lines: Iterable[Line], columns: Iterable[str]) -> None:
         lines = [line for line in lines if not line.published]
-        peers = {column: {line.peers.get(column) for line in lines if line.value(column) is not None} for column in columns}
+        peers = {
+            column: {line.peers.get(column) for line in lines if line.value(column) is not None} for column in columns
+        }
         self.columns = [column for column, keys in peers.items() if len(keys) > 1 and column != OVERALL]
         sets = sorted({found for found in map(self._set, lines) if found})
         self.letters = {found: _letter(place) for place, found in enumerate(sets)} if len(sets) > 1 else {}
@@ -59,9 +68,28 @@ def long_csv(lines: Sequence[Line], names: Sequence[str]) -> str:
     """Every row with every figure; empty where not known."""
     scores = [f"{name}{end}" for name in (*names, OVERALL) for end in ("", *(f"_{end}" for end in ENDS))]
     head = [
-        "target", "encoder", "decoder", "baseline", "mode", "content", "n", "of", "status", "bpp", "rate", "ratio", "bpp_deflate",
-        "encode_seconds", "decode_seconds", "peak_memory", *scores, "among_published", "table", "ground_truth", "identities",
-    ]  # fmt: skip
+        "target",
+        "encoder",
+        "decoder",
+        "baseline",
+        "mode",
+        "content",
+        "n",
+        "of",
+        "status",
+        "bpp",
+        "rate",
+        "ratio",
+        "bpp_deflate",
+        "encode_seconds",
+        "decode_seconds",
+        "peak_memory",
+        *scores,
+        "among_published",
+        "table",
+        "ground_truth",
+        "identities",
+    ]
     return csv_text([head, *(_csv_row(line, names) for line in lines)])
 
 
@@ -69,12 +97,31 @@ def _csv_row(line: Line, names: Sequence[str]) -> list[object]:
     scores = [cell for name in (*names, OVERALL) for cell in _csv_score(line, name)]
     rate = "" if line.bpp is None else NOMINAL if line.nominal else MEASURED
     costs = [number(value, 3) for value in (line.encode_seconds, line.decode_seconds)]
-    identities = "; ".join(f"{name}: {line.peers[name][1]}" for name in names if name in line.peers and name in line.cells)
+    identities = "; ".join(
+        f"{name}: {line.peers[name][1]}" for name in names if name in line.peers and name in line.cells
+    )
     return [
-        line.target, line.encoder, line.decoder, line.baseline, line.mode, line.content, line.n, line.of, line.status,
-        number(line.bpp, 6), rate, number(line.ratio, 1), number(line.bpp_deflate, 6), *costs, number(line.peak_memory, 0), *scores,
-        "{}/{}".format(*line.among_published) if line.among_published else "", line.table, line.truth, identities,
-    ]  # fmt: skip
+        line.target,
+        line.encoder,
+        line.decoder,
+        line.baseline,
+        line.mode,
+        line.content,
+        line.n,
+        line.of,
+        line.status,
+        number(line.bpp, 6),
+        rate,
+        number(line.ratio, 1),
+        number(line.bpp_deflate, 6),
+        *costs,
+        number(line.peak_memory, 0),
+        *scores,
+        "{}/{}".format(*line.among_published) if line.among_published else "",
+        line.table,
+        line.truth,
+        identities,
+    ]
 
 
 def _csv_score(line: Line, column: str) -> list[object]:
@@ -131,7 +178,7 @@ def _bpp(line: Line) -> str:
 
 
 def score_cell(line: Line, column: str) -> str:
-    """"2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval."""
+    """ "2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval."""
     cell = number(line.value(column), 4)
     if not cell:
         return ""
@@ -162,7 +209,9 @@ def _best_first(line: Line) -> tuple[int, bool, int, str]:
     return ORDER.index(line.mode), not ranks, ranks[0] if ranks else 0, line.target
 
 
-def section_markdown(title: str, sections: dict[str, list[Line]], names: Sequence[str], metrics: dict[str, bool]) -> str:
+def section_markdown(
+    title: str, sections: dict[str, list[Line]], names: Sequence[str], metrics: dict[str, bool]
+) -> str:
     """A heading and a table for each section, then the notes."""
     tables = [f"## {markdown_text(name)}\n\n{long_markdown(lines, names, metrics)}" for name, lines in sections.items()]
     every = [line for lines in sections.values() for line in lines]

@@ -42,7 +42,9 @@ def json_object(data: bytes) -> dict[str, Any]:
     if HALF.search(found):
         raise Unusable("holds half a character (a surrogate)")
     try:
-        value = json.loads(found, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=_integer)
+        value = json.loads(
+            found, object_pairs_hook=_object, parse_constant=_constant, parse_float=number, parse_int=_integer
+        )
     except RecursionError:
         raise Unusable("is nested too deeply") from None
     except ValueError as error:
@@ -56,7 +58,9 @@ def json_object(data: bytes) -> dict[str, Any]:
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MOST_LEVELS):
-        containers = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list)))
+        containers = (
+            each.values() if isinstance(each, dict) else each for each in level if isinstance(each, (dict, list))
+        )
         level = [child for children in containers for child in children]
         if not level:
             return
@@ -102,7 +106,9 @@ def table(data: bytes, bom: bool = False) -> tuple[list[str], list[dict[str, str
     try:
         columns = next(lines, [])
         if not columns or len(columns) > MOST_COLUMNS or len(set(columns)) != len(columns):
-            raise Unusable(f"has {len(columns)} columns or one twice; from 1 to {MOST_COLUMNS} different ones are expected")
+            raise Unusable(
+                f"has {len(columns)} columns or one twice; from 1 to {MOST_COLUMNS} different ones are expected"
+            )
         for cells in lines:
             if len(cells) != len(columns):
                 raise Unusable(f"line {lines.line_num} has {len(cells)} cells, and there are {len(columns)} columns")

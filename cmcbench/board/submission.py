@@ -7,7 +7,7 @@ import json
 import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .. import __version__
 from .. import manifest as versions
@@ -27,23 +27,27 @@ from .verify_tables import Faults
 from .zipped import pack
 
 
-def submit(folder: Path, weights: Path, to: Optional[Path] = None) -> Path:
+def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
     """Write the submission of a scored target; returns its path (`to`, or submission.zip in the folder).
 
-    folder: Result/NAME. weights: the folder of the TOPIQ weights that it was scored with. Raises BadInput where the result
-    cannot be submitted, after every reason was said; nothing is written then.
+    folder: Result/NAME. weights: the folder of the TOPIQ weights that it was scored with. Raises BadInput where the
+    result cannot be submitted, after every reason was said; nothing is written then.
     """
     path = to or folder / "submission.zip"
     if path.is_dir():
         raise BadInput(f"--submit_path {path} is a folder; name a file in it.")
     name = folder.resolve().name
     summary = _document(folder / "summary.json", f"python script-evaluate.py --target {name}")
-    record = _document(folder / "manifest.json", "python script-t2i.py (of foreign pictures: python -m cmcbench import)")
+    record = _document(
+        folder / "manifest.json", "python script-t2i.py (of foreign pictures: python -m cmcbench import)"
+    )
     broken = [f"summary.json: {problem}" for problem in schema_problems("summary.json", summary)]
     if not (folder / "scores.csv").is_file():
         broken.append("scores.csv is missing")
     if broken:
-        raise BadInput(f"{folder}: {'; '.join(broken)}. Score anew with: python script-evaluate.py --target {name} --overwrite")
+        raise BadInput(
+            f"{folder}: {'; '.join(broken)}. Score anew with: python script-evaluate.py --target {name} --overwrite"
+        )
     problems = list(rules.missing(summary))
     contents: dict[str, bytes] = {}
     if not problems:
@@ -56,7 +60,10 @@ def submit(folder: Path, weights: Path, to: Optional[Path] = None) -> Path:
     write_bytes(path, pack(contents))
     for deviation in json.loads(contents["submission.json"])["deviations"]:
         say(f"note: deviation from the published settings, listed in the submission: {deviation}")
-    say(f"The submission is {path}. Its mail.txt is the mail to send it with; python -m cmcbench verify {path} checks it again.")
+    say(
+        f"The submission is {path}. Its mail.txt is the mail to send it with; python -m cmcbench verify {path} checks"
+        " it again."
+    )
     return path
 
 
@@ -162,7 +169,8 @@ def _weights(folder: Path, summary: dict[str, Any]) -> dict[str, dict[str, Any]]
         path = folder / known["file"]
         if not path.is_file():
             raise BadInput(
-                f"{path} is missing; a submission tells the SHA-256 of the weights. Name their folder with --model_weight."
+                f"{path} is missing; a submission tells the SHA-256 of the weights. Name their folder with"
+                " --model_weight."
             )
         seen = hashlib.sha256(path.read_bytes()).hexdigest()
         if summary["metrics"][metric]["identity"] != f"weights {seen[:16]}":
@@ -172,7 +180,9 @@ def _weights(folder: Path, summary: dict[str, Any]) -> dict[str, dict[str, Any]]
 
 
 def _checksums(folder: Path, modes: list[str], stems: set[str]) -> bytes:
-    """One line of SHA-256 for every reconstruction that was scored, as sha256sum writes it; paths below the target's folder."""
+    """One line of SHA-256 for every reconstruction that was scored, as sha256sum writes it; paths below the target's
+    folder.
+    """
     images = [list_images(folder / mode, "reconstructions") for mode in modes]
     files = [path for found in images for stem, path in found.items() if stem in stems]
     lines = []

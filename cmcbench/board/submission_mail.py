@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ..protocol import MODES
-from .submission_rules import PAIR, settings
 from .strict import shown
+from .submission_rules import PAIR, settings
 
 SUMS = "SHA256SUMS"
 
@@ -22,10 +23,11 @@ def mail(
     submission: Mapping[str, Any],
     summary: Mapping[str, Any],
     manifest: Mapping[str, Any],
-    captions: Optional[Mapping[str, Any]],
+    captions: Mapping[str, Any] | None,
     listed: bytes,
 ) -> bytes:
-    """The text of the mail. captions: the captions' manifest where there is one. listed: SHA256SUMS, whose own hash stands
+    """The text of the mail. captions: the captions' manifest where there is one. listed: SHA256SUMS, whose own hash
+    stands
     for all contents."""
     overall = summary["overall"]
     lines = [
@@ -60,11 +62,12 @@ def _mode(mode: str, found: Mapping[str, Any]) -> str:
     fr, nr = (found["metrics"][metric]["mean"] for metric in PAIR)
     bpp, rate = found["bpp"], found.get("rate")
     return (
-        f"{mode:<6}   {fr:<6.4f}   {nr:<6.4f}   {_number(bpp and bpp['mean'])}   {_plain(rate['kind']) if rate else 'not known'}"
+        f"{mode:<6}   {fr:<6.4f}   {nr:<6.4f}   {_number(bpp and bpp['mean'])}  "
+        f" {_plain(rate['kind']) if rate else 'not known'}"
     )
 
 
-def _encoder(made_of: Any, record: Optional[Mapping[str, Any]]) -> str:
+def _encoder(made_of: Any, record: Mapping[str, Any] | None) -> str:
     if not isinstance(made_of, dict):
         return "none"
     model = f"{_plain(record['settings'].get('model'))}, " if record else ""
@@ -75,12 +78,16 @@ def _settings(mode: str, told: Mapping[str, Any]) -> str:
     return f"{mode} " + ", ".join(f"{key} {_plain(told.get(key))}" for key in ("strength", "steps", "seed", "dtype"))
 
 
-def _number(value: Optional[float]) -> str:
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
 def _plain(value: Any) -> str:
     """A value from a file in one line: text as it is where it is printable, everything else as ascii() shows it."""
     return (
-        value if isinstance(value, str) and value.isprintable() and len(value) <= 200 else "-" if value is None else shown(value)
+        value
+        if isinstance(value, str) and value.isprintable() and len(value) <= 200
+        else "-"
+        if value is None
+        else shown(value)
     )

@@ -6,8 +6,9 @@ The one who makes a submission and the one who receives it ask the same function
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any
 
 from .. import published_data
 from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, SEED, STEPS, WORDS, i2t_prompt
@@ -16,17 +17,33 @@ from ..store import digest
 FORMAT = 1
 MIB = 1 << 20
 FILES = {  # entry -> its largest size in bytes; OPTIONAL ones may be absent, and submission.json then says why
-    "submission.json": MIB // 4, "mail.txt": MIB // 16, "SHA256SUMS": MIB // 16, "environment.json": MIB // 16,
-    "scores.csv": 12 * MIB, "summary.json": MIB, "manifest.json": 8 * MIB, "reconstructions.sha256": 4 * MIB,
-    "rates.csv": 8 * MIB, "captions.csv": 8 * MIB, "captions.json": 8 * MIB,
-}  # fmt: skip
+    "submission.json": MIB // 4,
+    "mail.txt": MIB // 16,
+    "SHA256SUMS": MIB // 16,
+    "environment.json": MIB // 16,
+    "scores.csv": 12 * MIB,
+    "summary.json": MIB,
+    "manifest.json": 8 * MIB,
+    "reconstructions.sha256": 4 * MIB,
+    "rates.csv": 8 * MIB,
+    "captions.csv": 8 * MIB,
+    "captions.json": 8 * MIB,
+}
 OPTIONAL = ("rates.csv", "captions.csv", "captions.json")
-PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for: fp32, published order of FR's arguments
+PAIR = (
+    "topiq_fr",
+    "topiq_nr",
+)  # the metrics that the Overall formulas are made for: fp32, published order of FR's arguments
 FEWEST_MODES = 2
-ALMOST = 1.25  # factor by which the rate of image references may differ from the published one; VVC's levels leave up to 16 %
+# factor by which the rate of image references may differ from the published one; VVC's levels leave up to 16 %
+ALMOST = 1.25
 PLAIN_SETTINGS = {  # setting of decoding -> its published value
-    "guidance": "own", "negative_prompt": "", "lora": "", "long_prompts": False, "vae_tiling": False,
-}  # fmt: skip
+    "guidance": "own",
+    "negative_prompt": "",
+    "lora": "",
+    "long_prompts": False,
+    "vae_tiling": False,
+}
 
 
 def missing(summary: Mapping[str, Any]) -> Iterator[str]:
@@ -58,19 +75,23 @@ def missing(summary: Mapping[str, Any]) -> Iterator[str]:
 def deviations(
     summary: Mapping[str, Any],
     manifest: Mapping[str, Any],
-    captions: Optional[Mapping[str, Any]],
+    captions: Mapping[str, Any] | None,
     names: list[str],
     weights: Mapping[str, Any],
 ) -> list[str]:
-    """Where a result differs from the published settings, a phrase each: listed in the submission, no reason to refuse it.
+    """Where a result differs from the published settings, a phrase each: listed in the submission, no reason to refuse
+    it.
 
-    captions: the captions' manifest, None where there is none. names: file names of the ground truth. weights: metric ->
+    captions: the captions' manifest, None where there is none. names: file names of the ground truth. weights: metric
+    ->
     {"file", "bytes", "sha256"}. All have passed their schemas, and what the manifests hold may still be anything.
     """
     modes = [mode for mode in MODES if mode in summary["modes"]]
     found = [*_ground_truth(names), *_weights(weights), *_models(manifest, modes)]
     for mode in modes:
-        found += [f"mode {mode}: {problem}" for problem in (*_decoding(manifest, mode), *_rate(summary["modes"][mode], mode))]
+        found += [
+            f"mode {mode}: {problem}" for problem in (*_decoding(manifest, mode), *_rate(summary["modes"][mode], mode))
+        ]
     if any(MODES[mode].captioned for mode in modes):
         found += [f"captions: {problem}" for problem in _captions(manifest.get("captions"), captions)]
     return found
@@ -143,7 +164,9 @@ def _decoding(manifest: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 
 def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:
-    """Bits that are not known, and image references of another size; captions have the length that their model gives them."""
+    """Bits that are not known, and image references of another size; captions have the length that their model gives
+    them.
+    """
     known = found["bpp"]["n"] if found["bpp"] else 0
     if known < found["images"]:
         yield f"the bits of {found['images'] - known} images are not known"
@@ -152,7 +175,7 @@ def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:
         yield f"references of {bpp:.4f} bpp, published about {NOMINAL_IMAGE_BPP:.3f}"
 
 
-def _captions(made_of: Any, record: Optional[Mapping[str, Any]]) -> Iterator[str]:
+def _captions(made_of: Any, record: Mapping[str, Any] | None) -> Iterator[str]:
     """made_of: what the result's manifest tells of its captions. record: the captions' own manifest."""
     seen = _dict(made_of).get("sha256")
     known = [each.sha256 for each in published_data.FILES if each.sha256]

@@ -5,8 +5,9 @@ Further keys are allowed, so that a newer version's summary can still be checked
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Iterator
+from typing import Any
 
 from ..protocol import MODES
 from .strict import LARGEST
@@ -15,8 +16,8 @@ from .submission_rules import FILES, FORMAT, published_weights
 MOST_PROBLEMS = 20
 
 
-def _object(required: dict[str, Any], optional: dict[str, Any] = {}, **more: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": {**required, **optional}, **more}
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}, **more}
 
 
 def _every(value: dict[str, Any], most: int = 64) -> dict[str, Any]:
@@ -105,7 +106,11 @@ SCHEMAS = {
         },
     ),
     "environment.json": _object(
-        {"versions": _every(TEXT), "platform": _every(TEXT), "gpus": {"type": "array", "items": TEXT, "maxItems": 1024}},
+        {
+            "versions": _every(TEXT),
+            "platform": _every(TEXT),
+            "gpus": {"type": "array", "items": TEXT, "maxItems": 1024},
+        },
         additionalProperties=False,
     ),
     "captions.json": _object({"settings": {"type": "object"}}),
@@ -117,4 +122,7 @@ def schema_problems(name: str, document: dict[str, Any]) -> Iterator[str]:
     from jsonschema import Draft202012Validator
 
     for error in islice(Draft202012Validator(SCHEMAS[name]).iter_errors(document), MOST_PROBLEMS):
-        yield f"{ascii(error.json_path)[1:-1][:120]}: {error.validator} {ascii(error.validator_value)[:120]} does not hold"
+        yield (
+            f"{ascii(error.json_path)[1:-1][:120]}: {error.validator} {ascii(error.validator_value)[:120]} does not"
+            " hold"
+        )

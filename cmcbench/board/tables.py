@@ -5,17 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import Iterable, Optional, Sequence
+from collections.abc import Iterable, Sequence
 
 MARKDOWN = {  # where a renderer may also take HTML
-    "&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "[": "&#91;", "`": "&#96;", "*": "&#42;", "\\": "&#92;", "$": "&#36;",
-}  # fmt: skip
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    "|": "&#124;",
+    "[": "&#91;",
+    "`": "&#96;",
+    "*": "&#42;",
+    "\\": "&#92;",
+    "$": "&#36;",
+}
 LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
-    "`": r"\textasciigrave{}", '"': "''",
-    "[": "{[}", "*": "{*}",  # after the end of a row, LaTeX takes them for an argument
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
+    '"': "''",
+    "[": "{[}",
+    "*": "{*}",  # after the end of a row, LaTeX takes them for an argument
+}
 NOT_IN_T1 = "ĦħĸĿŀŉŦŧſ"  # of Latin Extended-A, what pdflatex stops at
 
 
@@ -67,7 +88,9 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |\n" for row in lines)
 
 
-def latex_table(caption: str, label: str, columns: str, head: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> str:
+def latex_table(
+    caption: str, label: str, columns: str, head: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]
+) -> str:
     r"""A small table over both columns of a page; the cells are already escaped. groups: rows, a \midrule between them.
 
     It needs the package booktabs.
@@ -76,15 +99,18 @@ def latex_table(caption: str, label: str, columns: str, head: Sequence[str], gro
     return (
         "\\begin{table*}[t]\n\\centering\\scriptsize\\setlength{\\tabcolsep}{3pt}\n"
         f"\\caption{{{caption}}}\n\\label{{{label}}}\n\\begin{{tabular}}{{{columns}}}\n\\toprule\n"
-        + " & ".join(head) + " \\\\\n\\midrule\n" + body + "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
-    )  # fmt: skip
+        + " & ".join(head)
+        + " \\\\\n\\midrule\n"
+        + body
+        + "\\bottomrule\n\\end{tabular}\n\\end{table*}\n"
+    )
 
 
-def number(value: Optional[float], digits: int) -> str:
+def number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def half_width(low: Optional[float], high: Optional[float]) -> str:
+def half_width(low: float | None, high: float | None) -> str:
     """Half the width of an interval, with two digits that count ("0.041", "8.1", "12"); "" where there is none."""
     if low is None or high is None:
         return ""
@@ -93,8 +119,8 @@ def half_width(low: Optional[float], high: Optional[float]) -> str:
     return f"{half:.{min(max(digits, 0), 6)}f}"
 
 
-def place(rank: Optional[int], interval: Optional[tuple[int, int]]) -> str:
-    """"1", or "1 (1-2)" where its interval is known and says more."""
+def place(rank: int | None, interval: tuple[int, int] | None) -> str:
+    """ "1", or "1 (1-2)" where its interval is known and says more."""
     if rank is None:
         return ""
     return str(rank) if interval is None or interval == (rank, rank) else f"{rank} ({interval[0]}-{interval[1]})"

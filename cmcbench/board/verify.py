@@ -1,4 +1,6 @@
-"""python -m cmcbench verify: whether a submission can be believed, as far as its file and the pictures at hand show it."""
+"""python -m cmcbench verify: whether a submission can be believed, as far as its file and the pictures at hand show
+it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from .verify_tables import Faults
 
 
 def main(argv: list[str]) -> int:
-    """Verify a submission. Returns 0 where it is accepted and 1 where faults were found. Raises BadInput for no submission."""
+    """Verify a submission. Returns 0 where it is accepted and 1 where faults were found. Raises BadInput for no
+    submission.
+    """
     options = _parser().parse_args(argv)
     _check_flags(options)
     faults, failed = Faults(), None
@@ -48,7 +52,9 @@ def _check_flags(options: argparse.Namespace) -> None:
     if options.model_weight and not (options.results and options.ground_truth):
         raise BadInput("--model_weight is for scoring a sample again, which needs --results and --ground_truth too.")
     if not options.model_weight and (options.sample is not None or options.seed is not None):
-        raise BadInput("--sample and --seed choose what is scored again; give --results, --ground_truth and --model_weight too.")
+        raise BadInput(
+            "--sample and --seed choose what is scored again; give --results, --ground_truth and --model_weight too."
+        )
     for flag in ("results", "ground_truth", "model_weight"):
         if getattr(options, flag) and not Path(getattr(options, flag)).is_dir():
             raise BadInput(f"--{flag} {getattr(options, flag)}: there is no such folder.")
@@ -59,7 +65,8 @@ def _describe(opened: Opened) -> None:
     tables = {table: submission["overall"][table] for table in ("t2i", "i2t")}
     overall = ", ".join(f"{value:.4f} ({table})" for table, value in tables.items() if value is not None)
     _tell(
-        f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall {overall or 'none'}"
+        f"{submission['target']}: {submission['images']} images in {', '.join(submission['modes'])}; Overall"
+        f" {overall or 'none'}"
     )
     for deviation in submission["deviations"]:
         _tell(f"deviation: {deviation}")
@@ -98,18 +105,26 @@ def _pictures(opened: Opened, options: argparse.Namespace, faults: Faults) -> No
     )
     left_out = min(sample.count, len(opened.rows)) - scored
     if left_out:
-        faults.add("sample", f"{left_out} of the sample cannot be scored again: their pictures are not those of the submission")
+        faults.add(
+            "sample", f"{left_out} of the sample cannot be scored again: their pictures are not those of the submission"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Check a submission: files, checksums, arithmetic, plausibility, and with pictures at hand these.", "verify")
+    options = parser(
+        "Check a submission: files, checksums, arithmetic, plausibility, and with pictures at hand these.", "verify"
+    )
     options.add_argument("file", metavar="FILE.zip", help="what script-evaluate.py --submit wrote")
     options.add_argument(
         "--results", metavar="FOLDER", default="", help="the reconstructions, a folder with full/, image/, ... in it"
     )
     options.add_argument("--ground_truth", metavar="FOLDER", default="", help="the benchmark's ground truth")
-    options.add_argument("--model_weight", metavar="FOLDER", default="", help="TOPIQ's weights: score a random sample again")
-    options.add_argument("--sample", metavar="N", type=positive, default=None, help="pictures to score again (None: 16)")
+    options.add_argument(
+        "--model_weight", metavar="FOLDER", default="", help="TOPIQ's weights: score a random sample again"
+    )
+    options.add_argument(
+        "--sample", metavar="N", type=positive, default=None, help="pictures to score again (None: 16)"
+    )
     options.add_argument("--seed", type=int, default=None, help="of the choice (None: a new one, which is said)")
     options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
     return options

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any
 
 from ..protocol import MODES
 from ..store import plain_name
@@ -25,12 +26,12 @@ class Opened:
     manifest: dict[str, Any]
     rows: list[Scored]
     checksums: dict[tuple[str, str], tuple[str, str]]
-    captions: Optional[dict[str, Any]] = None
+    captions: dict[str, Any] | None = None
     texts: dict[str, str] = field(default_factory=dict)
     rates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
 
-def open_all(contents: Mapping[str, bytes], faults: Faults) -> Optional[Opened]:
+def open_all(contents: Mapping[str, bytes], faults: Faults) -> Opened | None:
     """Open the entries of a submission; None where one is too broken for the others to be compared with it."""
     lacking = [name for name in rules.FILES if name not in contents and name not in rules.OPTIONAL]
     for name in lacking:
@@ -41,7 +42,9 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Optional[Opened]:
     documents = {name: _document(name, contents[name], faults) for name in SCHEMAS if name in contents}
     summary = documents.get("summary.json") or {}
     tables = {
-        name: contents[name] for name in ("scores.csv", "reconstructions.sha256", "captions.csv", "rates.csv") if name in contents
+        name: contents[name]
+        for name in ("scores.csv", "reconstructions.sha256", "captions.csv", "rates.csv")
+        if name in contents
     }
     rows = read_scores(tables["scores.csv"], summary, faults) if "scores.csv" in tables else []
     checksums = read_checksums(tables["reconstructions.sha256"], faults) if "reconstructions.sha256" in tables else {}
@@ -54,9 +57,16 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Optional[Opened]:
     if any(metric not in found["metrics"] for metric in rules.PAIR for found in (summary, *summary["modes"].values())):
         return None
     opened = Opened(
-        contents, documents["submission.json"], summary, documents["manifest.json"], rows, checksums,
-        documents.get("captions.json"), texts, rates,
-    )  # fmt: skip
+        contents,
+        documents["submission.json"],
+        summary,
+        documents["manifest.json"],
+        rows,
+        checksums,
+        documents.get("captions.json"),
+        texts,
+        rates,
+    )
     for message in _disagreements(opened):
         faults.add("agreement", message)
     return opened
@@ -69,7 +79,7 @@ def _changed(contents: Mapping[str, bytes]) -> str:
     return ", ".join(changed) or "it lists more than there is"
 
 
-def _document(name: str, data: bytes, faults: Faults) -> Optional[dict[str, Any]]:
+def _document(name: str, data: bytes, faults: Faults) -> dict[str, Any] | None:
     try:
         document = strict.json_object(data)
     except Unusable as error:
@@ -101,7 +111,10 @@ def _disagreements(opened: Opened) -> Iterator[str]:
             yield f"summary.json: {metric} was scored with {used}, not with the weights of submission.json"
     absent = {name for name in rules.OPTIONAL if name not in contents}
     if set(submission["absent"]) != absent:
-        yield f"submission.json: absent names {shown(sorted(submission['absent']))}, and {shown(sorted(absent))} are not there"
+        yield (
+            f"submission.json: absent names {shown(sorted(submission['absent']))}, and {shown(sorted(absent))} are not"
+            " there"
+        )
     for key in ("t2i", "captions", "baseline"):
         mine, theirs = summary["made_by"].get(key), opened.manifest.get(key)
         if mine != theirs:

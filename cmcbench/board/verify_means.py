@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, Iterable, Iterator, Optional
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ..protocol import MODES, overall_i2t, overall_t2i
 from ..rates import MEASURED, NOMINAL
@@ -26,7 +27,9 @@ def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
     yield from _intervals(summary["modes"], "summary.json.modes")
     for key in ("over_modes", "overall"):
         told = {
-            name: ends for name, ends in summary.get(f"{key}_interval", {}).items() if ends and summary[key].get(name) is not None
+            name: ends
+            for name, ends in summary.get(f"{key}_interval", {}).items()
+            if ends and summary[key].get(name) is not None
         }
         means = {name: {"mean": summary[key][name], **dict(zip(INTERVAL, ends))} for name, ends in told.items()}
         yield from _intervals(means, f"summary.json.{key}_interval")
@@ -35,17 +38,22 @@ def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
 def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
     metrics = [name for name in summary["metrics"] if not _of_a_set(summary, rows, name)]
     modes = {
-        mode: _mode([row for row in rows if row.mode == mode], metrics) for mode in MODES if any(row.mode == mode for row in rows)
+        mode: _mode([row for row in rows if row.mode == mode], metrics)
+        for mode in MODES
+        if any(row.mode == mode for row in rows)
     }
     fr, nr = (
-        {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]} for metric in PAIR
+        {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]}
+        for metric in PAIR
     )
     truth = {row.stem: row.ground_truth for row in rows}
     listed = "".join(f"{stem}\0{truth[stem]}\n" for stem in sorted(truth))
     return {
         "ground_truth": {"images": len(truth), "digest": hashlib.sha256(listed.encode()).hexdigest()[:16]},
         "modes": modes,
-        "over_modes": {name: _over_modes(modes if name in metrics else summary["modes"], name) for name in summary["metrics"]},
+        "over_modes": {
+            name: _over_modes(modes if name in metrics else summary["modes"], name) for name in summary["metrics"]
+        },
         "overall": {"t2i": overall_t2i(fr, nr), "i2t": overall_i2t(fr, nr)},
     }
 
@@ -57,13 +65,18 @@ def _of_a_set(summary: dict[str, Any], rows: list[Scored], metric: str) -> bool:
 
 
 def _sets(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
-    """Measures of sets cannot be worked out again, but what they are the measure of must be the pictures of the mode."""
+    """Measures of sets cannot be worked out again, but what they are the measure of must be the pictures of the
+    mode.
+    """
     for mode, found in summary["modes"].items():
         pairs = sorted((row.stem, row.ground_truth, row.reconstruction) for row in rows if row.mode == mode)
         listed = hashlib.sha256("".join("\0".join(pair) + "\n" for pair in pairs).encode()).hexdigest()[:16]
         for name, value in found["metrics"].items():
             if value.get("set") is True and (value.get("digest"), value["n"]) != (listed, len(pairs)):
-                yield f"summary.json.modes.{mode}.metrics.{name}: is the measure of another set of images than scores.csv has"
+                yield (
+                    f"summary.json.modes.{mode}.metrics.{name}: is the measure of another set of images than"
+                    " scores.csv has"
+                )
 
 
 def _mode(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:
@@ -87,12 +100,12 @@ def _means(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:
     return {metric: mean for metric, mean in found.items() if mean}
 
 
-def _mean(values: Iterable[Optional[float]]) -> Optional[dict[str, Any]]:
+def _mean(values: Iterable[float | None]) -> dict[str, Any] | None:
     known = [value for value in values if value is not None]
     return {"mean": math.fsum(known) / len(known), "n": len(known)} if known else None
 
 
-def _rate(rows: list[Scored]) -> Optional[dict[str, Any]]:
+def _rate(rows: list[Scored]) -> dict[str, Any] | None:
     if not rows:
         return None
     bpp = math.fsum(row.bpp for row in rows) / len(rows)
@@ -103,7 +116,11 @@ def _rate(rows: list[Scored]) -> Optional[dict[str, Any]]:
     for part in ("caption", "deflate", "pixel", "image", "packed"):
         bits = [row.spent.get(f"{part}_bits") for row in rows]
         known = None not in bits
-        rate[part] = math.fsum(each * row.bpp / row.spent["bits"] for each, row in zip(bits, rows)) / len(rows) if known else None
+        rate[part] = (
+            math.fsum(each * row.bpp / row.spent["bits"] for each, row in zip(bits, rows)) / len(rows)
+            if known
+            else None
+        )
     return rate
 
 
@@ -113,7 +130,7 @@ def _cost(rows: list[Scored]) -> dict[str, Any]:
     return {**{key: mean and mean["mean"] for key, mean in means.items()}, "peak_memory": max(memory, default=None)}
 
 
-def _over_modes(modes: dict[str, Any], metric: str) -> Optional[float]:
+def _over_modes(modes: dict[str, Any], metric: str) -> float | None:
     mean = _mean(each["metrics"].get(metric, {}).get("mean") for each in modes.values())
     return mean and mean["mean"]
 
@@ -145,7 +162,9 @@ def _show(value: Any) -> str:
 
 
 def _intervals(found: dict[str, Any], where: str) -> Iterator[str]:
-    """Intervals that do not hold their mean. Their width is not worked out again: resampling is the board's business."""
+    """Intervals that do not hold their mean. Their width is not worked out again: resampling is the board's
+    business.
+    """
     for name, value in found.items():
         if not isinstance(value, dict):
             continue

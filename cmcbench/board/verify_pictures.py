@@ -9,10 +9,10 @@ import random
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional
 
 from ..dataset import list_images
 from ..errors import BadInput, RunFailed
@@ -38,18 +38,23 @@ class Sample:
 
 
 def check_reconstructions(opened: Opened, folder: Path, faults: Faults) -> None:
-    """Compare the pictures in `folder` (Result/NAME) with reconstructions.sha256. Raises BadInput where there is none."""
+    """Compare the pictures in `folder` (Result/NAME) with reconstructions.sha256. Raises BadInput where there is
+    none.
+    """
     there = {mode: list_images(folder / mode, "--results") for mode in opened.submission["modes"]}
     if not any(there.values()):
         raise BadInput(
-            f"--results {folder}: holds no pictures in {', '.join(there)}/. Name the folder that holds these, e.g. Result/NAME."
+            f"--results {folder}: holds no pictures in {', '.join(there)}/. Name the folder that holds these, e.g."
+            " Result/NAME."
         )
     found = {(mode, path.stem): path for mode, images in there.items() for path in images.values()}
     for key in sorted(found.keys() - opened.checksums.keys()):
         faults.add("pictures that are not listed", f"{found[key]}: is not in reconstructions.sha256")
     for (mode, stem), seen in _hashes(found, "reconstructions").items():
         if (mode, stem) in opened.checksums and opened.checksums[mode, stem][1] != seen:
-            faults.add("other pictures", f"{found[mode, stem]}: is not the picture that was scored; its SHA-256 is another")
+            faults.add(
+                "other pictures", f"{found[mode, stem]}: is not the picture that was scored; its SHA-256 is another"
+            )
     for mode, stem in sorted(opened.checksums.keys() - found.keys()):
         faults.add("no pictures", f"{folder / mode / opened.checksums[mode, stem][0]}: is missing")
 
@@ -67,7 +72,9 @@ def check_ground_truth(opened: Opened, folder: Path, faults: Faults) -> None:
     seen = _hashes({("", stem): path for stem, path in truth.items() if stem in scored}, "ground truth")
     for (_, stem), full in seen.items():
         if scored[stem].ground_truth != full[:16]:
-            faults.add("another ground truth", f"{truth[stem].name}: was scored against another file than {truth[stem]}")
+            faults.add(
+                "another ground truth", f"{truth[stem].name}: was scored against another file than {truth[stem]}"
+            )
 
 
 def _hashes(files: dict[tuple[str, str], Path], what: str) -> dict[tuple[str, str], str]:
@@ -158,11 +165,22 @@ def _copy(row: Scored, results: Path, truth: Path, work: Path) -> bool:
 def _score(work: Path, sample: Sample, pictures: int) -> str:
     """Run script-evaluate.py on the copies. Returns what it said last; where single pictures fail it goes on."""
     command = [
-        sys.executable, str(SCRIPT), "--target_path", str(work / "Result" / "sample"), "--gt_path", str(work / "GT"),
-        "--model_weight", str(sample.weights.resolve()), "--device", sample.device, "--no_report",
-    ]  # fmt: skip
+        sys.executable,
+        str(SCRIPT),
+        "--target_path",
+        str(work / "Result" / "sample"),
+        "--gt_path",
+        str(work / "GT"),
+        "--model_weight",
+        str(sample.weights.resolve()),
+        "--device",
+        sample.device,
+        "--no_report",
+    ]
     try:
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, errors="replace", timeout=PATIENCE * pictures)
+        done = subprocess.run(
+            command, cwd=work, capture_output=True, text=True, errors="replace", timeout=PATIENCE * pictures
+        )
     except subprocess.TimeoutExpired:
         raise RunFailed(f"rescoring {pictures} pictures did not end; take fewer with --sample.") from None
     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -171,6 +189,8 @@ def _score(work: Path, sample: Sample, pictures: int) -> str:
     return last
 
 
-def _read(path: Path) -> dict[tuple[str, str, str], Optional[float]]:
+def _read(path: Path) -> dict[tuple[str, str, str], float | None]:
     rows: Iterator[dict[str, str]] = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
-    return {(row["name"], row["mode"], metric): number_or_none(row.get(metric) or "") for row in rows for metric in PAIR}
+    return {
+        (row["name"], row["mode"], metric): number_or_none(row.get(metric) or "") for row in rows for metric in PAIR
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Iterator
 
 from ..protocol import MODES
 from ..rate import caption_bits
@@ -15,7 +15,10 @@ from .verify_files import Opened
 from .verify_means import arithmetic
 from .verify_tables import SPENT, Faults, Scored, number_or_none
 
-PLAUSIBLE = (-1.0, 6.0)  # of both TOPIQ scores, which were trained on opinion scores from 0 to 5; published means: 1.2 to 3.8
+PLAUSIBLE = (
+    -1.0,
+    6.0,
+)  # of both TOPIQ scores, which were trained on opinion scores from 0 to 5; published means: 1.2 to 3.8
 FEWEST = 3  # images from which on equal scores are suspicious
 SAME_SCORE = 1e-6  # two scores of the same two files differ by less, whatever computed them in one run
 SIZE = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})", re.ASCII)
@@ -47,7 +50,10 @@ def _complete(opened: Opened) -> Iterator[str]:
     for mode in opened.submission["modes"]:
         lacking = sorted(stems.keys() - {row.stem for row in opened.rows if row.mode == mode})
         if lacking:
-            yield f"scores.csv: mode {mode} lacks {len(lacking)} images that another mode has (first: {stems[lacking[0]]})"
+            yield (
+                f"scores.csv: mode {mode} lacks {len(lacking)} images that another mode has (first:"
+                f" {stems[lacking[0]]})"
+            )
     for row in opened.rows:
         for metric in PAIR:
             if metric not in row.scores:
@@ -70,7 +76,9 @@ def _checksums(opened: Opened) -> Iterator[str]:
 
 
 def _pictures(rows: list[Scored]) -> Iterator[str]:
-    """Digests of files that cannot be: one image with two originals, an original or one picture handed in for others."""
+    """Digests of files that cannot be: one image with two originals, an original or one picture handed in for
+    others.
+    """
     truth: dict[str, str] = {}
     originals: dict[str, str] = {}
     for row in rows:
@@ -136,7 +144,9 @@ def _bits(opened: Opened) -> Iterator[str]:
 
 
 def _inputs(opened: Opened) -> Iterator[str]:
-    """The manifest tells what each reconstruction was decoded from, and the captions are those that were decoded and counted."""
+    """The manifest tells what each reconstruction was decoded from, and the captions are those that were decoded and
+    counted.
+    """
     texts = {PurePath(name).stem: text for name, text in opened.texts.items()}
     made_of = opened.manifest.get("captions") or {}
     if texts and digest(opened.contents["captions.csv"]) != made_of.get("sha256"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from ..dataset import content
 from ..protocol import MODES
@@ -16,9 +16,16 @@ from .strict import Unusable, shown
 
 FIXED = ("name", "type", "source", "mode")
 SPENT = (
-    "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "encode_seconds", "decode_seconds", "peak_memory",
+    "caption_bits",
+    "deflate_bits",
+    "pixel_bits",
+    "image_bits",
+    "packed_bits",
+    "encode_seconds",
+    "decode_seconds",
+    "peak_memory",
     "bits",
-)  # fmt: skip
+)
 TOLD = ("kind", "bpp", "ground_truth", "reconstruction")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SHORT = re.compile(r"[0-9a-f]{16}")
@@ -57,7 +64,7 @@ class Scored:
     scores: dict[str, float]
     spent: dict[str, float]
     kind: str
-    bpp: Optional[float]
+    bpp: float | None
     ground_truth: str
     reconstruction: str
 
@@ -103,7 +110,9 @@ def read_scores(data: bytes, summary: dict[str, Any], faults: Faults) -> list[Sc
             faults.add("duplicates", f"scores.csv, row {line}: {row.name} stands twice in mode {row.mode}")
         elif names.setdefault(strict.same(row.stem), row.name) != row.name:
             faults.add(
-                "names", f"scores.csv, row {line}: {shown(row.name)} and {shown(names[strict.same(row.stem)])} are the same name"
+                "names",
+                f"scores.csv, row {line}: {shown(row.name)} and {shown(names[strict.same(row.stem)])} are the same"
+                " name",
             )
         scored[row.stem, row.mode] = row
     return list(scored.values())
@@ -128,13 +137,26 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> Scored:
             raise Unusable(f"{column} {shown(cells[column])} is no digest of 16 hexadecimal digits")
     scores = {metric: strict.number(cells[metric]) for metric in metrics if cells[metric]}
     seconds = ("encode_seconds", "decode_seconds")
-    spent = {column: (strict.number if column in seconds else strict.whole)(cells[column]) for column in SPENT if cells[column]}
+    spent = {
+        column: (strict.number if column in seconds else strict.whole)(cells[column])
+        for column in SPENT
+        if cells[column]
+    }
     bpp = strict.number(cells["bpp"]) if cells["bpp"] else None
     negative = [column for column in seconds if spent.get(column, 0) < 0] + ["bpp"] * (bpp is not None and bpp < 0)
     if negative:
         raise Unusable(f"{negative[0]} is below 0")
     return Scored(
-        name, cells["type"], cells["source"], mode, scores, spent, kind, bpp, cells["ground_truth"], cells["reconstruction"]
+        name,
+        cells["type"],
+        cells["source"],
+        mode,
+        scores,
+        spent,
+        kind,
+        bpp,
+        cells["ground_truth"],
+        cells["reconstruction"],
     )
 
 
@@ -153,7 +175,8 @@ def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[s
         key = mode, name.rpartition(".")[0]
         if not SHA256.fullmatch(seen) or mode not in MODES or not plain_name(name) or key in found:
             faults.add(
-                "checksums", f"reconstructions.sha256, line {number}: {shown(line)} is no SHA-256 of MODE/IMAGE, or comes twice"
+                "checksums",
+                f"reconstructions.sha256, line {number}: {shown(line)} is no SHA-256 of MODE/IMAGE, or comes twice",
             )
         found[key] = name, seen
     return found
@@ -167,7 +190,8 @@ def read_captions(data: bytes, faults: Faults) -> dict[str, str]:
         if not plain_name(name) or not caption or texts.get(name, caption) != caption:
             faults.add(
                 "captions",
-                f"captions.csv, row {line}: no plain name ({shown(name)}), no caption, or another one of the same image",
+                f"captions.csv, row {line}: no plain name ({shown(name)}), no caption, or another one of the same"
+                " image",
             )
         texts[name] = caption
     return texts
@@ -181,13 +205,14 @@ def read_rates(data: bytes, faults: Faults) -> dict[tuple[str, str], dict[str, s
         if not plain_name(row["name"]) or row["mode"] not in MODES or key in found:
             faults.add(
                 "rates",
-                f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is no image of a mode, or comes twice",
+                f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is no image of a mode, or"
+                " comes twice",
             )
         found[key] = row
     return found
 
 
-def number_or_none(cell: str) -> Optional[float]:
+def number_or_none(cell: str) -> float | None:
     """The number in a cell, None for an empty cell or one that holds no number."""
     try:
         return strict.number(cell)

@@ -1,7 +1,8 @@
 """A submission as a zip file: the same bytes for the same contents, and read as what it is, a stranger's file.
 
-Nothing is ever extracted to a disk. What is not laid out as `pack` lays it out is refused: entries one after the other from
-the first byte on, headers that agree, no dates, no links, no data that no entry owns. So there is one way to read the file.
+Nothing is ever extracted to a disk. What is not laid out as `pack` lays it out is refused: entries one after the other
+from the first byte on, headers that agree, no dates, no links, no data that no entry owns. So there is one way to read
+the file.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Iterator, Mapping
 
 from ..errors import BadInput
 from ..store import plain_name
@@ -61,7 +62,8 @@ def read(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
 def _refused(path: Path, problems: list[str]) -> BadInput:
     listed = "; ".join(problems)
     return BadInput(
-        f"{path} is refused and nothing of it was used: {listed}. A submission is the file that --submit wrote, unchanged."
+        f"{path} is refused and nothing of it was used: {listed}. A submission is the file that --submit wrote,"
+        " unchanged."
     )
 
 
@@ -79,14 +81,18 @@ def _bytes(path: Path) -> bytes:
 
 
 def _entries(path: Path, data: bytes) -> list[zipfile.ZipInfo]:
-    """The central directory, read by zipfile once its bounds are known: a directory of millions would fill the memory."""
+    """The central directory, read by zipfile once its bounds are known: a directory of millions would fill the
+    memory.
+    """
     if len(data) < END.size or data[-END.size :][:4] != b"PK\5\6":
         raise _refused(path, ["it does not end as a zip file ends"])
     _, disk, first_disk, here, total, size, offset, comment = END.unpack(data[-END.size :])
     if data[-END.size - 20 :][:4] == b"PK\6\7":
         raise _refused(path, ["it is in the zip64 format, which files of this size do not need"])
     if disk or first_disk or comment or here != total or offset + size + END.size != len(data):
-        raise _refused(path, ["its last record contradicts the file (number of entries, place of the directory, or a comment)"])
+        raise _refused(
+            path, ["its last record contradicts the file (number of entries, place of the directory, or a comment)"]
+        )
     if total > MOST_ENTRIES or size > DIRECTORY:
         raise _refused(path, [f"it has {total} entries, at most {MOST_ENTRIES} are expected"])
     try:
@@ -150,9 +156,9 @@ def _layout(entries: list[zipfile.ZipInfo], data: bytes) -> Iterator[str]:
         start = entry.header_offset + LOCAL.size
         told = (entry.flag_bits, entry.compress_type, 0, 1 << 5 | 1, entry.CRC, entry.compress_size, entry.file_size, 0)
         encoding = "utf-8" if flags & UTF8 else "cp437"
-        if (flags, method, time, date, crc, packed, size, extra) != told or data[start:][:length] != entry.orig_filename.encode(
-            encoding, "replace"
-        ):
+        if (flags, method, time, date, crc, packed, size, extra) != told or data[start:][
+            :length
+        ] != entry.orig_filename.encode(encoding, "replace"):
             yield f"{name} has a header that says otherwise than the directory"
         position = start + length + extra + entry.compress_size
     if entries and position != END.unpack(data[-END.size :])[6]:

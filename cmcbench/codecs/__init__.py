@@ -14,12 +14,36 @@ from .program import ffmpeg_program
 from .still import Avif, Jpeg, Jpeg2000, Webp
 from .video import Av1, Avc, Hevc, JpegXl, Vvc
 
-FAMILY: dict[str, type[Codec]] = {codec.name: codec for codec in (Vvc, Hevc, Avc, Av1, Jpeg, Webp, Jpeg2000, JpegXl, Avif)}
+FAMILY: dict[str, type[Codec]] = {
+    codec.name: codec for codec in (Vvc, Hevc, Avc, Av1, Jpeg, Webp, Jpeg2000, JpegXl, Avif)
+}
 
 __all__ = [
-    "FAMILY", "SCALES", "Av1", "Avc", "Avif", "Codec", "Coded", "Hevc", "Jpeg", "Jpeg2000", "JpegXl", "NoRoom", "Search", "Vvc",
-    "Webp", "create", "decode_stream", "decoded", "extension", "ffmpeg_program", "scaled", "scaled_down", "timed", "to_budget",
-]  # fmt: skip
+    "FAMILY",
+    "SCALES",
+    "Av1",
+    "Avc",
+    "Avif",
+    "Codec",
+    "Coded",
+    "Hevc",
+    "Jpeg",
+    "Jpeg2000",
+    "JpegXl",
+    "NoRoom",
+    "Search",
+    "Vvc",
+    "Webp",
+    "create",
+    "decode_stream",
+    "decoded",
+    "extension",
+    "ffmpeg_program",
+    "scaled",
+    "scaled_down",
+    "timed",
+    "to_budget",
+]
 
 
 def create(name: str) -> Codec:

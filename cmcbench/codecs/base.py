@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Optional, Sequence
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -38,7 +38,7 @@ class Codec(ABC):
         """What the codec is run with, for a manifest: a result made otherwise is not continued."""
         return self.name
 
-    def problem(self) -> Optional[str]:
+    def problem(self) -> str | None:
         """Why this machine cannot run the codec, and the remedy; None where it can."""
         return None
 

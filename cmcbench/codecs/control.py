@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, Optional
 
 from PIL import Image
 
@@ -39,7 +39,7 @@ class Search:
     def __init__(self, codec: Codec, image: Image.Image, stopped: Callable[[], bool] = lambda: False) -> None:
         """stopped: asked before each encoding; True ends the search with RunFailed."""
         self.codec, self.image, self.stopped = codec, image, stopped
-        self._tried: dict[tuple[int, int], Optional[Coded]] = {}
+        self._tried: dict[tuple[int, int], Coded | None] = {}
         self._pictures = {1: image}
 
     def within(self, budget: float, scales: tuple[int, ...] = SCALES) -> Coded:
@@ -59,7 +59,7 @@ class Search:
                 smallest = coarsest
         return smallest
 
-    def coded(self, level: int, scale: int = 1) -> Optional[Coded]:
+    def coded(self, level: int, scale: int = 1) -> Coded | None:
         """The coding at a level, None where the codec has no room for it."""
         key = (scale, level)
         if key not in self._tried:
@@ -83,7 +83,7 @@ class Search:
         instead of several far above it, which cost an encoder the most time.
         """
 
-        def fits(trial: Optional[Coded]) -> bool:
+        def fits(trial: Coded | None) -> bool:
             return trial is not None and trial.bits <= budget
 
         finest, scale = self.codec.finest, best.scale

@@ -18,7 +18,8 @@ def without_segments(stream: bytes, needless: frozenset[int]) -> bytes:
     """A JPEG or JPEG 2000 stream without the marker segments of these codes (0xE0: JFIF's header, 0x64: a comment).
 
     A marker is 0xFF and its code; but for the first (start of image) a length of two bytes and that many bytes, itself
-    among them, follow. The entropy-coded part begins after a start of scan (0xDA) or of tile part (0x90) (ITU-T T.81, T.800).
+    among them, follow. The entropy-coded part begins after a start of scan (0xDA) or of tile part (0x90) (ITU-T T.81,
+    T.800).
     """
     kept, position = [stream[:2]], 2
     while position + 4 <= len(stream) and stream[position] == 0xFF and stream[position + 1] not in (0xDA, 0x90):
@@ -30,7 +31,9 @@ def without_segments(stream: bytes, needless: frozenset[int]) -> bytes:
 
 
 def vp8_frame(file: bytes) -> bytes:
-    """The VP8 key frame of a lossy WebP file, without RIFF's 20 bytes of header and its padding byte (RFC 9649, 2.5)."""
+    """The VP8 key frame of a lossy WebP file, without RIFF's 20 bytes of header and its padding byte (RFC 9649,
+    2.5).
+    """
     if file[8:16] != b"WEBPVP8 ":
         raise RunFailed("Pillow wrote a WebP file with more than a picture in it")
     return file[20 : 20 + int.from_bytes(file[16:20], "little")]

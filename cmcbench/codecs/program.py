@@ -7,8 +7,8 @@ import functools
 import re
 import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Iterator, Optional
 
 from ..errors import RunFailed
 from .base import NoRoom
@@ -19,7 +19,7 @@ GLANCE = 0.002  # seconds between two looks at its memory
 NO_ROOM = "Error submitting video frame"  # what ffmpeg says of a picture whose stream outgrows libvvenc's buffer
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _found() -> tuple[str, frozenset[str]]:
     try:
         import imageio_ffmpeg
@@ -28,28 +28,33 @@ def _found() -> tuple[str, frozenset[str]]:
         listed = subprocess.run([program, "-v", "error", "-encoders"], capture_output=True, timeout=60).stdout
     except (ImportError, RuntimeError, OSError, subprocess.TimeoutExpired) as error:
         raise RunFailed(f"there is no ffmpeg ({error}); pip install 'imageio-ffmpeg>=0.8' brings one") from None
-    return program, frozenset(words[1] for words in map(str.split, listed.decode("utf-8", "replace").splitlines()) if len(words) > 1)
+    return program, frozenset(
+        words[1] for words in map(str.split, listed.decode("utf-8", "replace").splitlines()) if len(words) > 1
+    )
 
 
 def ffmpeg_program(encoder: str = "libvvenc", what: str = "VVC") -> str:
     """The ffmpeg that imageio-ffmpeg brings. Raises RunFailed where there is none, or none with this encoder."""
     program, encoders = _found()
     if encoder not in encoders:
-        raise RunFailed(f"{program} has no {what} encoder ({encoder}); pip install -U imageio-ffmpeg brings one that has")
+        raise RunFailed(
+            f"{program} has no {what} encoder ({encoder}); pip install -U imageio-ffmpeg brings one that has"
+        )
     return program
 
 
 class Peak(threading.local):
-    """bytes: the most memory that an ffmpeg of this thread has taken since this was set to None; None where none ran, or
+    """bytes: the most memory that an ffmpeg of this thread has taken since this was set to None; None where none ran,
+    or
     where the system does not tell (Linux does)."""
 
-    bytes: Optional[int] = None
+    bytes: int | None = None
 
 
 peak = Peak()
 
 
-def ffmpeg(arguments: str, data: bytes, seconds: Optional[float] = None) -> bytes:
+def ffmpeg(arguments: str, data: bytes, seconds: float | None = None) -> bytes:
     """Run ffmpeg with `data` on its standard input; returns its standard output. Raises RunFailed with its first line.
 
     seconds: the most that it may take (None: SECONDS). What memory it took is in `peak`.
@@ -77,7 +82,9 @@ def ffmpeg(arguments: str, data: bytes, seconds: Optional[float] = None) -> byte
 
 @contextlib.contextmanager
 def _watched(pid: int) -> Iterator[None]:
-    """Look at a process's peak memory while it runs, and enter it in `peak`. Its rusage would hold our own peak as well."""
+    """Look at a process's peak memory while it runs, and enter it in `peak`. Its rusage would hold our own peak as
+    well.
+    """
     seen, ended = [0], threading.Event()
     watcher = threading.Thread(target=_watch, args=(pid, seen, ended), daemon=True)
     watcher.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, Optional
+from typing import Any
 
 from PIL import Image, features
 
@@ -13,10 +13,12 @@ from .payload import avif_file, coded_picture, vp8_frame, webp_file, without_seg
 
 
 class PillowCodec(Codec):
-    """A codec of Pillow. `options` are Pillow's own for `save`; `payload` and `file` take off and put back a container."""
+    """A codec of Pillow. `options` are Pillow's own for `save`; `payload` and `file` take off and put back a
+    container.
+    """
 
     form: str  # Pillow's name of the format
-    feature: Optional[str] = None  # Pillow's name of the library, None for one that each build has
+    feature: str | None = None  # Pillow's name of the library, None for one that each build has
     unit = "quality"
 
     def options(self, setting: float) -> dict[str, Any]:
@@ -32,10 +34,12 @@ class PillowCodec(Codec):
 
     @property
     def setup(self) -> str:
-        options = {name: value for name, value in self.options(self.settings[-1]).items() if value is not self.settings[-1]}
+        options = {
+            name: value for name, value in self.options(self.settings[-1]).items() if value is not self.settings[-1]
+        }
         return " ".join([self.form, *(f"{name}={value}" for name, value in options.items())])
 
-    def problem(self) -> Optional[str]:
+    def problem(self) -> str | None:
         if self.feature and not features.check(self.feature):
             return f"this Pillow has no {self.form} ({self.feature}); pip install -U pillow brings one that has"
         return None
@@ -56,7 +60,10 @@ class PillowCodec(Codec):
         try:
             with Image.open(io.BytesIO(self.file(stream, size)), formats=[self.form]) as image:
                 if image.size != size:  # before its pixels are: a stranger's stream may claim to be huge
-                    raise RunFailed(f"a {self.name} stream holds {image.size[0]}x{image.size[1]} pixels, expected {size[0]}x{size[1]}")
+                    raise RunFailed(
+                        f"a {self.name} stream holds {image.size[0]}x{image.size[1]} pixels, expected"
+                        f" {size[0]}x{size[1]}"
+                    )
                 return image.convert("RGB")
         except RunFailed:
             raise
@@ -65,7 +72,9 @@ class PillowCodec(Codec):
 
 
 class Jpeg(PillowCodec):
-    """JPEG by libjpeg-turbo, with optimized Huffman tables: the shorter of baseline and progressive, without JFIF's header."""
+    """JPEG by libjpeg-turbo, with optimized Huffman tables: the shorter of baseline and progressive, without JFIF's
+    header.
+    """
 
     name, extension, form = "jpeg", "jpg", "JPEG"
     settings = range(1, 101)
@@ -97,7 +106,9 @@ class Webp(PillowCodec):
 
 
 class Jpeg2000(PillowCodec):
-    """JPEG 2000 by OpenJPEG: 9/7 wavelet, one quality layer, a codestream without its comment. The setting is 24 / bpp."""
+    """JPEG 2000 by OpenJPEG: 9/7 wavelet, one quality layer, a codestream without its comment. The setting is 24 /
+    bpp.
+    """
 
     name, extension, form, feature = "jpeg2000", "j2k", "JPEG2000", "jpg_2000"
     unit = "ratio"
@@ -111,7 +122,9 @@ class Jpeg2000(PillowCodec):
 
 
 class Avif(PillowCodec):
-    """AVIF by libavif and libaom as they come, tuned for the eye: the AV1 picture, without the container of some 270 bytes."""
+    """AVIF by libavif and libaom as they come, tuned for the eye: the AV1 picture, without the container of some 270
+    bytes.
+    """
 
     name, extension, form, feature = "avif", "obu", "AVIF", "avif"
     settings = range(101)

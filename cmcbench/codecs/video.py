@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Optional
 
 from PIL import Image
 
@@ -21,13 +20,15 @@ TO_RGB = f"scale=in_color_matrix=bt601:in_range=tv:{ACCURATE}"
 
 
 class FfmpegCodec(Codec):
-    """A codec of ffmpeg. {} in `arguments` is the setting; a picture is padded to `multiple` and at least `smallest`."""
+    """A codec of ffmpeg. {} in `arguments` is the setting; a picture is padded to `multiple` and at least
+    `smallest`.
+    """
 
     encoder: str
     arguments: str
     form: str  # ffmpeg's name of the stream's format
     reader = ""  # where it is called otherwise when it is read
-    pixels: Optional[str] = "yuv420p10le"  # None: the encoder takes RGB
+    pixels: str | None = "yuv420p10le"  # None: the encoder takes RGB
     multiple = 2
     smallest = 16
     needless: frozenset[int] = frozenset()  # NAL units that decoding does without
@@ -37,7 +38,7 @@ class FfmpegCodec(Codec):
     def setup(self) -> str:
         return f"{self.encoder} {self.arguments} {self.pixels or 'rgb24'}"
 
-    def problem(self) -> Optional[str]:
+    def problem(self) -> str | None:
         try:
             ffmpeg_program(self.encoder, self.name)
         except RunFailed as error:
@@ -48,8 +49,8 @@ class FfmpegCodec(Codec):
         padded = pad(image, self._padded(image.size))
         convert = f"-vf {TO_YUV},format={self.pixels},{UNTOLD}" if self.pixels else ""
         stream = ffmpeg(
-            f"-f rawvideo -pix_fmt rgb24 -s {padded.width}x{padded.height} -i - -frames:v 1 {convert} -c:v {self.encoder} "
-            f"-threads 1 {self.arguments.format(format(setting, 'g'))} -f {self.form} -",
+            f"-f rawvideo -pix_fmt rgb24 -s {padded.width}x{padded.height} -i - -frames:v 1 {convert} -c:v"
+            f" {self.encoder} -threads 1 {self.arguments.format(format(setting, 'g'))} -f {self.form} -",
             padded.tobytes(),
         )
         return self.trimmed(stream)
@@ -63,8 +64,9 @@ class FfmpegCodec(Codec):
         if not stream.startswith(self.signature):
             raise RunFailed(f"this is no {self.name} stream; ffmpeg was not asked")  # it would search for one for ever
         convert = f"-vf {TO_RGB}" if self.pixels else ""
-        # A stranger's stream may claim to be huge; a codec's blocks may be up to 128 pixels beyond the picture. A damaged
-        # one is an error and no picture with holes; without -xerror, ffmpeg asks for the rest of a JPEG XL stream for ever
+        # A stranger's stream may claim to be huge; a codec's blocks may be up to 128 pixels beyond the picture. A
+        # damaged one is an error and no picture with holes; without -xerror, ffmpeg asks for the rest of a JPEG XL
+        # stream for ever
         limit = (width + 128) * (height + 128)
         pixels = ffmpeg(
             f"-xerror -err_detect explode -max_pixels {limit} -f {self.reader or self.form} -i - "
@@ -108,7 +110,9 @@ class Vvc(NalCodec):
 
 
 class Hevc(NalCodec):
-    """H.265/HEVC by x265, Main 10, tuned for PSNR (without perceptual adaptation of the QP), with transform skip for screens."""
+    """H.265/HEVC by x265, Main 10, tuned for PSNR (without perceptual adaptation of the QP), with transform skip for
+    screens.
+    """
 
     name = extension = form = "hevc"
     unit, settings = "QP", range(51, -1, -1)

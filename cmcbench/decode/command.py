@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from models import create
 from models.base import T2IModel
 
 from .. import captions, manifest
 from ..errors import BadInput
-from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name, target_name
+from ..options import (
+    add_choice,
+    add_compute,
+    bits_per_pixel,
+    folder_name,
+    own_adapter,
+    parser,
+    positive,
+    short_name,
+    target_name,
+)
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..ranks import join
 from ..report import Report
@@ -24,8 +34,16 @@ from .sweep import Point
 CAPTIONS = "./Text/gpt4v.csv"
 MODEL = "real"
 MODEL_OPTIONS = (  # handed to the adapter as they are
-    "guidance", "negative_prompt", "lora", "long_prompts", "offload", "vae_tiling", "compile", "trust_remote_code", "command",
-)  # fmt: skip
+    "guidance",
+    "negative_prompt",
+    "lora",
+    "long_prompts",
+    "offload",
+    "vae_tiling",
+    "compile",
+    "trust_remote_code",
+    "command",
+)
 PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their name, as published
 
 
@@ -51,7 +69,9 @@ def main(argv: list[str]) -> int:
     ranks = join()
     requests = []
     for point in points:
-        folder = Path(options.output_path) / target_name(result + point.suffix, "--result_name" if options.result_name else "--model_name")
+        folder = Path(options.output_path) / target_name(
+            result + point.suffix, "--result_name" if options.result_name else "--model_name"
+        )
         sources = Sources(point.references, Path(options.ground_truth), texts, report, _seconds(record))
         sweep.check_references(point, sources.rates)
         jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
@@ -59,16 +79,30 @@ def main(argv: list[str]) -> int:
         facts = _facts(name, model_dir, point, file if texts else None, record)
         requests.append(
             Request(
-                model, model_dir, jobs, folder, settings, facts, options.device, options.dtype, options.batch_size or 1,
-                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS}, ranks, report,
+                model,
+                model_dir,
+                jobs,
+                folder,
+                settings,
+                facts,
+                options.device,
+                options.dtype,
+                options.batch_size or 1,
+                options.overwrite,
+                {name: getattr(options, name) for name in MODEL_OPTIONS},
+                ranks,
+                report,
             )
-        )  # fmt: skip
+        )
     made = make(*requests)
     if not ranks.first:
         return 0  # process 0 tells how it ended
     wanted = sum(len(planned) for request in requests for planned in request.jobs.values())
     folders = ", ".join(str(request.folder) for request in requests)
-    return report.close(f"{made} images made; {folders} {'has' if len(requests) == 1 else 'have'} the {wanted} of this run but for what failed.")
+    return report.close(
+        f"{made} images made; {folders} {'has' if len(requests) == 1 else 'have'} the {wanted} of this run but for what"
+        " failed."
+    )
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
@@ -88,10 +122,14 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
     for mode in modes:
         own = strength or mode.strength
         if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:
-            raise BadInput(f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength.")
+            raise BadInput(
+                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength."
+            )
 
 
-def _settings(mode: Mode, point: Point, options: Any, name: str, model: T2IModel, model_dir: Optional[str], file: Path) -> dict[str, Any]:
+def _settings(
+    mode: Mode, point: Point, options: Any, name: str, model: T2IModel, model_dir: str | None, file: Path
+) -> dict[str, Any]:
     takes_strength = model.accepts_strength and mode.strength is not None
     return {
         "model": name.lower(),
@@ -131,7 +169,7 @@ def _seconds(record: dict[str, Any]) -> dict[str, float]:
     return {stem: seconds for stem, seconds in found.items() if math.isfinite(seconds) and seconds >= 0}
 
 
-def _facts(name: str, model_dir: Optional[str], point: Point, file: Optional[Path], record: dict[str, Any]) -> dict[str, Any]:
+def _facts(name: str, model_dir: str | None, point: Point, file: Path | None, record: dict[str, Any]) -> dict[str, Any]:
     """What a reader of the manifest wants to know besides; not compared."""
     encoder = None
     if file is not None:
@@ -141,34 +179,61 @@ def _facts(name: str, model_dir: Optional[str], point: Point, file: Optional[Pat
 
 def _parser():
     options = parser("Decode: reconstructions from captions and references.")
-    options.add_argument("--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has")
+    options.add_argument(
+        "--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has"
+    )
     options.add_argument("--input_path", default=CAPTIONS, help="captions, a CSV with the columns name and text")
     options.add_argument("--model_name", default=MODEL, help="decoder")
     options.add_argument(
-        "--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)"
+        "--model_dir",
+        default=None,
+        help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)",
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
     options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
     options.add_argument(
-        "--strength", type=float, nargs="+", default=[0], help="img2img strength; 0: the mode's own; several: a sweep, RESULT@strength=VALUE each"
+        "--strength",
+        type=float,
+        nargs="+",
+        default=[0],
+        help="img2img strength; 0: the mode's own; several: a sweep, RESULT@strength=VALUE each",
     )
     options.add_argument(
-        "--bpp", type=bits_per_pixel, nargs="+", default=None,
-        help="a sweep over references that script-i2t.py --bpp made beside --ref_dir: RESULT@bpp=VALUE each (None: --ref_dir itself)",
+        "--bpp",
+        type=bits_per_pixel,
+        nargs="+",
+        default=None,
+        help=(
+            "a sweep over references that script-i2t.py --bpp made beside --ref_dir: RESULT@bpp=VALUE each (None:"
+            " --ref_dir itself)"
+        ),
     )
     options.add_argument("--steps", type=positive, default=STEPS, help="inference steps")
     options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
     options.add_argument(
-        "--result_name", default=None, help="folder in --output_path (None: MODEL_NAME for gpt4v's captions, else MODEL_NAME+CAPTIONS)"
+        "--result_name",
+        default=None,
+        help="folder in --output_path (None: MODEL_NAME for gpt4v's captions, else MODEL_NAME+CAPTIONS)",
     )
     options.add_argument("--guidance", type=float, default=None, help="guidance scale (None: the checkpoint's own)")
-    options.add_argument("--negative_prompt", metavar="TEXT", default=None, help="what the pictures should not show (none as published)")
-    options.add_argument("--lora", metavar="FOLDER_FILE_OR_HUB_NAME", default=None, help="LoRA weights to load into the model")
-    options.add_argument("--long_prompts", action="store_true", help="use prompts beyond CLIP's 77 tokens whole instead of cutting them")
+    options.add_argument(
+        "--negative_prompt", metavar="TEXT", default=None, help="what the pictures should not show (none as published)"
+    )
+    options.add_argument(
+        "--lora", metavar="FOLDER_FILE_OR_HUB_NAME", default=None, help="LoRA weights to load into the model"
+    )
+    options.add_argument(
+        "--long_prompts", action="store_true", help="use prompts beyond CLIP's 77 tokens whole instead of cutting them"
+    )
     add_choice(options)
     add_compute(options)
-    options.add_argument("--offload", choices=("model", "sequential"), default=None, help="keep parts in the CPU's memory; slower, fits small GPUs")
+    options.add_argument(
+        "--offload",
+        choices=("model", "sequential"),
+        default=None,
+        help="keep parts in the CPU's memory; slower, fits small GPUs",
+    )
     options.add_argument("--vae_tiling", action="store_true", help="decode in tiles, for large pictures on small GPUs")
     options.add_argument("--compile", action="store_true", help="compile the denoiser: minutes of start, then faster")
     options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")

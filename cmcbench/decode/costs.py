@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional
 
 from .. import rates
 from ..errors import BadInput
@@ -26,7 +25,8 @@ PART = ".rates.part-"  # begins the names of the files of processes other than 0
 
 
 class Costs:
-    """The rows of one result's rates.csv. Process 0 writes that file, each other one a part, which process 0 takes over.
+    """The rows of one result's rates.csv. Process 0 writes that file, each other one a part, which process 0 takes
+    over.
 
     Another run may be at other modes of the same result, so that saving replaces the rows of this run's modes alone.
     """
@@ -41,8 +41,9 @@ class Costs:
     def open(self, missing: dict[str, list[Planned]]) -> None:
         """Process 0: settle the rows of what is there, before anything is made.
 
-        Rows of pictures that will be made are dropped, parts of a killed run taken over, pictures without a row get one, and
-        what was sent is counted anew, since a reference may have got its rate by now. Raises BadInput for a broken table.
+        Rows of pictures that will be made are dropped, parts of a killed run taken over, pictures without a row get
+        one, and what was sent is counted anew, since a reference may have got its rate by now. Raises BadInput for a
+        broken table.
         """
         self.rows = self._mine(rates.read(self.file))
         before = dict(self.rows)
@@ -62,8 +63,10 @@ class Costs:
         self._drop_parts()
         sweep(self.folder, self.parts)
 
-    def add(self, job: Planned, picture: bytes, seconds: Optional[float], memory: Optional[int]) -> None:
-        """A reconstruction has been made. picture: its file. seconds: its share of its batch's time. memory: peak, in bytes."""
+    def add(self, job: Planned, picture: bytes, seconds: float | None, memory: int | None) -> None:
+        """A reconstruction has been made. picture: its file. seconds: its share of its batch's time. memory: peak, in
+        bytes.
+        """
         seconds = None if seconds is None else round(seconds, 6)
         row = replace(job.spent, sha256=digest(picture), decode_seconds=seconds, peak_memory=memory)
         self.rows[row.key] = row
@@ -101,7 +104,7 @@ class Costs:
     def _mine(self, found: Rates) -> Rates:
         return {key: row for key, row in found.items() if key[1] in self.jobs}
 
-    def _seen(self, key: tuple[str, str]) -> Optional[str]:
+    def _seen(self, key: tuple[str, str]) -> str | None:
         try:
             return digest((self.folder / key[1] / f"{key[0]}.png").read_bytes())
         except OSError:
@@ -110,7 +113,9 @@ class Costs:
     def _parts(self) -> list[Path]:
         """The parts whose modes are all among this run's, which nobody else can be writing."""
         paths = sorted(self.folder.glob(f"{PART}*.csv"))
-        return [path for path in paths if set(path.name.removeprefix(PART).rpartition("-")[0].split("+")) <= set(self.jobs)]
+        return [
+            path for path in paths if set(path.name.removeprefix(PART).rpartition("-")[0].split("+")) <= set(self.jobs)
+        ]
 
     def _join(self, trusted: bool) -> None:
         """Enter the rows of the parts; those of a killed run only where they tell of the picture that is there."""
@@ -134,15 +139,22 @@ class Costs:
 def _sent(row: Spent, now: Spent) -> Spent:
     """A row with what was sent as it is known now."""
     return replace(
-        row, bits=now.bits, kind=now.kind, caption_bits=now.caption_bits, deflate_bits=now.deflate_bits,
-        pixel_bits=now.pixel_bits, image_bits=now.image_bits, encode_seconds=now.encode_seconds,
-    )  # fmt: skip
+        row,
+        bits=now.bits,
+        kind=now.kind,
+        caption_bits=now.caption_bits,
+        deflate_bits=now.deflate_bits,
+        pixel_bits=now.pixel_bits,
+        image_bits=now.image_bits,
+        encode_seconds=now.encode_seconds,
+    )
 
 
 class Clock:
     """Times what a model does, a batch at a time, and tells the memory that it takes.
 
-    The first batch of a process warms caches up, compiles, and chooses kernels: where others follow it, its pictures get no time.
+    The first batch of a process warms caches up, compiles, and chooses kernels: where others follow it, its pictures
+    get no time.
     """
 
     def __init__(self, batches: int, device: str, here: bool) -> None:
@@ -155,13 +167,13 @@ class Clock:
         if self._cuda:
             self._cuda.reset_peak_memory_stats(self._device)
 
-    def stop(self, images: int) -> Optional[float]:
+    def stop(self, images: int) -> float | None:
         """Seconds an image since `start`, None of a batch that warmed up."""
         seconds = (time.perf_counter() - self._start) / max(1, images)
         warm, self._warm = self._warm, True
         return seconds if warm else None
 
-    def memory(self) -> Optional[int]:
+    def memory(self) -> int | None:
         """Peak memory in bytes: on CUDA what torch took on the device since `start`, else this process's so far.
 
         None for a model that computes in another process, and where the system does not tell.
@@ -178,7 +190,7 @@ class Clock:
         return torch.cuda if torch is not None and self._here and self._device.startswith("cuda") else None
 
 
-def _own_peak() -> Optional[int]:
+def _own_peak() -> int | None:
     """Peak resident memory of this process in bytes, None where the system does not tell."""
     try:
         # Not getrusage's, to which Linux adds what the process that started this one took

@@ -41,7 +41,9 @@ class ResultFolder:
         }
 
     def check(self) -> None:
-        """Refuse to mix: whatever is in the folder after this run must come from the same model, captions and settings."""
+        """Refuse to mix: whatever is in the folder after this run must come from the same model, captions and
+        settings.
+        """
         request = self.request
         for mode, old in self.before.items():
             made = {path.stem for path in (request.folder / mode).glob("*.png")}
@@ -54,17 +56,23 @@ class ResultFolder:
                 jobs = {job.stem: job for job in request.jobs[mode]}
                 if request.overwrite:
                     made -= set(jobs)
-                problem = manifest.differences(old["settings"], request.settings[mode]) or _other_inputs(old, jobs, made)
+                problem = manifest.differences(old["settings"], request.settings[mode]) or _other_inputs(
+                    old, jobs, made
+                )
                 problem = problem if made else ""
-                remedy = "Choose another --result_name, or make it anew with --overwrite (without --subset and --images)."
+                remedy = (
+                    "Choose another --result_name, or make it anew with --overwrite (without --subset and --images)."
+                )
             if problem:
-                raise BadInput(f"{request.folder / mode} holds {len(made)} image(s) made otherwise: {problem}. {remedy}")
+                raise BadInput(
+                    f"{request.folder / mode} holds {len(made)} image(s) made otherwise: {problem}. {remedy}"
+                )
         for mode, jobs in request.jobs.items():
             unknown = [job for job in jobs if mode not in self.before and self.path(mode, job).exists()]
             if unknown and not request.overwrite:
                 raise BadInput(
                     f"{request.folder / mode} holds {len(unknown)} image(s) and no manifest tells what made them. "
-                    f"Choose another --result_name, or make them anew with --overwrite."
+                    "Choose another --result_name, or make them anew with --overwrite."
                 )
 
     def computed_in(self, dtype: str) -> None:
@@ -79,7 +87,9 @@ class ResultFolder:
             settings["dtype"] = dtype
 
     def remove(self, jobs: dict[str, list[Planned]]) -> None:
-        """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the new."""
+        """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the
+        new.
+        """
         for mode, planned in jobs.items():
             for job in planned:
                 self.path(mode, job).unlink(missing_ok=True)

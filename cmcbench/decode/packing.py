@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any
 
 from .. import bitstream, captions, codecs, manifest, rates
 from ..bitstream import Sent
@@ -31,7 +32,9 @@ class Packer:
     deflated: bool
 
     def pack(self, mode: Mode, job: Planned) -> int:
-        """Write one file. Returns its length in bytes. Raises ImageProblem and RunFailed where there is no bitstream."""
+        """Write one file. Returns its length in bytes. Raises ImageProblem and RunFailed where there is no
+        bitstream.
+        """
         sent = Sent(mode.name, job.size, job.prompt if mode.captioned else None)
         if mode.reference == "pixel":
             sent = replace(sent, grid=self._grid(job))
@@ -49,15 +52,18 @@ class Packer:
         picture, _ = read_rgb(job.guide)
         grid = grid_from(picture)
         if grid is None:
-            raise ImageProblem(f"{job.stem}: no grid of 8-bit blocks gives exactly {job.guide}, so that it has no bitstream")
+            raise ImageProblem(
+                f"{job.stem}: no grid of 8-bit blocks gives exactly {job.guide}, so that it has no bitstream"
+            )
         return grid
 
     def _with_stream(self, sent: Sent, job: Planned) -> Sent:
         rate = self.sources.rates.get(("image", job.stem))
         if job.spent.kind == rates.NOMINAL or rate is None:
             raise ImageProblem(
-                f"{job.stem}: {self.sources.folder / 'rate.csv'} does not tell of {job.guide}, so that its bitstream is not known "
-                f"and its rate nominal; python script-i2t.py --model_name none --references makes references with streams"
+                f"{job.stem}: {self.sources.folder / 'rate.csv'} does not tell of {job.guide}, so that its bitstream is"
+                " not known and its rate nominal; python script-i2t.py --model_name none --references makes references"
+                " with streams"
             )
         try:
             path = self.sources.folder / "stream" / f"{job.stem}.{codecs.extension(rate.codec)}"
@@ -102,8 +108,12 @@ def main(argv: list[str]) -> int:
     return report.close(f"{len(lengths)} of {len(jobs)} files are in {packer.folder}, {total} bytes, headers included.")
 
 
-def _pack_all(packer: Packer, jobs: list[tuple[Mode, Planned]], report: Report) -> Iterator[tuple[tuple[str, str], int]]:
-    """((stem, mode), bytes) of each file; failures go to the report. Several at once: streams are decoded by other programs."""
+def _pack_all(
+    packer: Packer, jobs: list[tuple[Mode, Planned]], report: Report
+) -> Iterator[tuple[tuple[str, str], int]]:
+    """((stem, mode), bytes) of each file; failures go to the report. Several at once: streams are decoded by other
+    programs.
+    """
 
     def one(pair: tuple[Mode, Planned]) -> Any:
         try:
@@ -127,14 +137,20 @@ def _pack_all(packer: Packer, jobs: list[tuple[Mode, Planned]], report: Report) 
 def _manifest(result: Path) -> dict[str, Any]:
     record = read_json(result / "manifest.json")
     if record is None:
-        raise BadInput(f"{result} has no manifest.json that tells what its pictures were made from, and cannot be packed so.")
+        raise BadInput(
+            f"{result} has no manifest.json that tells what its pictures were made from, and cannot be packed so."
+        )
     if "codec" in record:
-        raise BadInput(f"{result} is a codec's: its stream is all that its decoder needs, and there is nothing to pack.")
+        raise BadInput(
+            f"{result} is a codec's: its stream is all that its decoder needs, and there is nothing to pack."
+        )
     return {**record, "modes": manifest.modes(record, result / "manifest.json")}
 
 
-def _inputs(options: Any, result: Optional[Path], made: dict[str, Any]) -> tuple[Path, Path]:
-    """The captions' file and the references' folder: as told, else those that the manifest names, beside the results' folder."""
+def _inputs(options: Any, result: Path | None, made: dict[str, Any]) -> tuple[Path, Path]:
+    """The captions' file and the references' folder: as told, else those that the manifest names, beside the results'
+    folder.
+    """
     encoder = made.get("captions") if isinstance(made.get("captions"), dict) else {}
     named = {"input_path": ("Text", encoder.get("file")), "ref_dir": (None, made.get("references"))}
     found = {}
@@ -151,9 +167,14 @@ def _modes(made: dict[str, Any], references: Path, file: Path) -> list[Mode]:
     """What `--mode all` means: the modes that the result has, without one those whose inputs are there."""
     there = {kind for kind in ("image", "pixel") if any((references / kind).glob("*.*"))}
     modes = [
-        mode for mode in MODES.values()
-        if (mode.name in made["modes"] if made else mode.reference in (None, *there) and (file.exists() or not mode.captioned))
-    ]  # fmt: skip
+        mode
+        for mode in MODES.values()
+        if (
+            mode.name in made["modes"]
+            if made
+            else mode.reference in (None, *there) and (file.exists() or not mode.captioned)
+        )
+    ]
     if not modes:
         raise BadInput(f"there is nothing to pack: neither captions in {file} nor references in {references}.")
     return modes
@@ -168,7 +189,9 @@ def _same_inputs(made: dict[str, Any], mode: Mode, job: Planned, report: Report)
     inputs = (("prompt", "caption"), ("guide", "reference"), ("size", "size"))
     other = " and ".join(what for key, what in inputs if seen.get(key) != job.inputs[key])
     if other:
-        report.fail(f"{mode.name}/{job.stem}", f"{job.stem}: the result was made from another {other} (mode {mode.name})")
+        report.fail(
+            f"{mode.name}/{job.stem}", f"{job.stem}: the result was made from another {other} (mode {mode.name})"
+        )
     return not other
 
 
@@ -181,25 +204,45 @@ def _enter(result: Path, lengths: dict[tuple[str, str], int]) -> None:
         rates.write(file, {**rows, **known})
     if len(known) < len(lengths):
         lost = len(lengths) - len(known)
-        say(f"note: {file} has no row of {lost} picture(s) that were packed; script-t2i.py with the same flags adds rows.")
+        say(
+            f"note: {file} has no row of {lost} picture(s) that were packed; script-t2i.py with the same flags adds"
+            " rows."
+        )
 
 
 def _parser():
     options = parser("Pack captions and references: one file an image and mode, all that its decoder needs.", "pack")
     options.add_argument(
-        "--result", metavar="NAME", default=None, help="pack what this result was made from, and enter the lengths in its rates.csv"
+        "--result",
+        metavar="NAME",
+        default=None,
+        help="pack what this result was made from, and enter the lengths in its rates.csv",
     )
     options.add_argument("--output_path", default="./Result/", help="folder of --result")
-    options.add_argument("--input_path", default=None, help=f"captions (None: those of --result, else {DEFAULTS['input_path']})")
-    options.add_argument("--ref_dir", default=None, help=f"references (None: those of --result, else {DEFAULTS['ref_dir']})")
+    options.add_argument(
+        "--input_path", default=None, help=f"captions (None: those of --result, else {DEFAULTS['input_path']})"
+    )
+    options.add_argument(
+        "--ref_dir", default=None, help=f"references (None: those of --result, else {DEFAULTS['ref_dir']})"
+    )
     options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
     options.add_argument(
-        "--mode", choices=(*MODES, "all"), default="all", help="all: every mode of --result, else every mode whose inputs are there"
+        "--mode",
+        choices=(*MODES, "all"),
+        default="all",
+        help="all: every mode of --result, else every mode whose inputs are there",
     )
     options.add_argument(
-        "--text", choices=("raw", "deflate"), default="raw", help="captions as UTF-8, or deflated with the shared dictionary"
+        "--text",
+        choices=("raw", "deflate"),
+        default="raw",
+        help="captions as UTF-8, or deflated with the shared dictionary",
     )
-    options.add_argument("--packed_path", default="./Packed/", help="folder that the files go to, as NAME/MODE/IMAGE.cmc")
-    options.add_argument("--name", default=None, help="folder in --packed_path (None: that of --result, else the captions' name)")
+    options.add_argument(
+        "--packed_path", default="./Packed/", help="folder that the files go to, as NAME/MODE/IMAGE.cmc"
+    )
+    options.add_argument(
+        "--name", default=None, help="folder in --packed_path (None: that of --result, else the captions' name)"
+    )
     add_choice(options)
     return options

@@ -1,11 +1,14 @@
-"""Decoding: jobs through a decoder into Result/NAME/MODE/*.png, resumable, with what made them and what each cost beside."""
+"""Decoding: jobs through a decoder into Result/NAME/MODE/*.png, resumable, with what made them and what each cost
+beside.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Iterator, Optional
+from typing import Any
 
 from models.base import Job, ModelError, T2IModel
 
@@ -28,7 +31,7 @@ class Request:
     as the manifest keeps them; dtype may be None, for the device to decide."""
 
     model: T2IModel
-    model_dir: Optional[str]
+    model_dir: str | None
     jobs: dict[str, list[Planned]]
     folder: Path
     settings: dict[str, dict[str, Any]]
@@ -45,9 +48,9 @@ class Request:
 def make(*requests: Request) -> int:
     """Make the reconstructions that are missing, of several results by one load of their model. Returns their number.
 
-    The requests of a call differ in folder, jobs, settings and facts alone. With several processes each makes its share of
-    the images, and process 0 holds the locks, writes the manifest and reports the failures of all. Raises BadInput, before
-    anything is loaded, where a folder holds what other captions, another checkpoint or other settings made.
+    The requests of a call differ in folder, jobs, settings and facts alone. With several processes each makes its share
+    of the images, and process 0 holds the locks, writes the manifest and reports the failures of all. Raises BadInput,
+    before anything is loaded, where a folder holds what other captions, another checkpoint or other settings made.
     """
     ranks, report = requests[0].ranks, requests[0].report
     with ExitStack() as locks:
@@ -168,7 +171,7 @@ class _Work:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
         return made
 
-    def _write(self, mode: str, planned: Planned, image: Any, seconds: Optional[float], memory: Optional[int]) -> None:
+    def _write(self, mode: str, planned: Planned, image: Any, seconds: float | None, memory: int | None) -> None:
         image = image.convert("RGB")
         png = png_bytes(image if image.size == planned.size else image.resize(planned.size))
         write_bytes(self.place.path(mode, planned), png)
@@ -182,5 +185,11 @@ class _Work:
             self.request.report.converted(planned.guide.name, note)
         seed = image_seed(settings["seed"], planned.stem)
         return Job(
-            planned.stem, planned.prompt, guide, working_size(*planned.size), seed, settings["strength"], settings["steps"]
+            planned.stem,
+            planned.prompt,
+            guide,
+            working_size(*planned.size),
+            seed,
+            settings["strength"],
+            settings["steps"],
         )

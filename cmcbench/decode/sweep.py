@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Sequence
 
 from models.base import T2IModel
 
@@ -25,11 +25,12 @@ class Point:
     suffix: str
     strength: float
     references: Path
-    bpp: Optional[float] = None
+    bpp: float | None = None
 
 
-def points(strengths: Sequence[float], rates: Optional[Sequence[float]], references: str) -> list[Point]:
-    """The points that --strength and --bpp ask for. Raises BadInput for a strength that is none, for two sweeps at once and
+def points(strengths: Sequence[float], rates: Sequence[float] | None, references: str) -> list[Point]:
+    """The points that --strength and --bpp ask for. Raises BadInput for a strength that is none, for two sweeps at once
+    and
     for values that share a name."""
     folder = Path(references)
     for strength in strengths:
@@ -44,7 +45,9 @@ def points(strengths: Sequence[float], rates: Optional[Sequence[float]], referen
         return [Point(f"@bpp={rate:g}", strengths[0], references_at(folder, rate), rate) for rate in rates]
     _check_names("--strength", strengths)
     if 0 in strengths:
-        raise BadInput("--strength 0 is another strength in each mode and no point of a sweep. Give the strength itself.")
+        raise BadInput(
+            "--strength 0 is another strength in each mode and no point of a sweep. Give the strength itself."
+        )
     return [Point(f"@strength={strength:g}", strength, folder) for strength in strengths]
 
 
@@ -52,13 +55,17 @@ def _check_names(flag: str, values: Sequence[float]) -> None:
     names = [f"{value:g}" for value in values]
     for name, value in zip(names, values):
         if names.count(name) > 1:
-            raise BadInput(f"{flag}: {name} stands there {names.count(name)} times; a result is named by six digits of it.")
+            raise BadInput(
+                f"{flag}: {name} stands there {names.count(name)} times; a result is named by six digits of it."
+            )
         if float(name) != value:
             raise BadInput(f"{flag} {value!r}: has more than the six digits that name a result.")
 
 
 def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel) -> list[Mode]:
-    """The modes that a sweep means something to: --mode all leaves the others out, aloud. Raises BadInput where none is left."""
+    """The modes that a sweep means something to: --mode all leaves the others out, aloud. Raises BadInput where none is
+    left.
+    """
     if not points[0].suffix:
         return modes
     if points[0].bpp is not None:
@@ -68,7 +75,8 @@ def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel
         kept, flag, why = taking, "--strength", "a strength"
     if not kept:
         raise BadInput(
-            f"{flag} is swept, and this decoder takes {why} in no mode of --mode {asked}. Leave {flag} out, or choose another."
+            f"{flag} is swept, and this decoder takes {why} in no mode of --mode {asked}. Leave {flag} out, or choose"
+            " another."
         )
     if left := [mode.name for mode in modes if mode not in kept]:
         say(f"note: {', '.join(left)} mode takes no part in the sweep: it has not {why}.")
@@ -81,6 +89,6 @@ def check_references(point: Point, rates: dict[tuple[str, str], Rate]) -> None:
     if point.bpp is not None and budgets != {f"{point.bpp:g}"}:
         found = f"were made with {', '.join(sorted(budgets))}" if budgets else "are none that rate.csv tells of"
         raise BadInput(
-            f"--bpp {point.bpp:g}: the image references in {point.references} {found}. Make them with: python script-i2t.py "
-            f"--model_name none --references --ref_dir {point.references} --bpp {point.bpp:g}"
+            f"--bpp {point.bpp:g}: the image references in {point.references} {found}. Make them with: python"
+            f" script-i2t.py --model_name none --references --ref_dir {point.references} --bpp {point.bpp:g}"
         )

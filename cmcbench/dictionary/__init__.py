@@ -1,9 +1,11 @@
-"""Captions deflated with a shared dictionary: the second way to count a caption's bits (the headline is 8 bits a character).
+"""Captions deflated with a shared dictionary: the second way to count a caption's bits (the headline is 8 bits a
+character).
 
-Raw deflate (RFC 1951, no zlib header), level 9, with a preset dictionary that sender and receiver have beforehand. It is not
-counted, as the decoder's weights are not. There are two, since none may have seen the captions that it codes: an image's
-stem tells its fold (0 or 1), and a fold's dictionary is made of captions of the other fold's images alone. They were trained
-by tools/train_dictionary.py on the published captions (LICENSE.md beside them). Images outside the benchmark follow the same
+Raw deflate (RFC 1951, no zlib header), level 9, with a preset dictionary that sender and receiver have beforehand. It
+is not counted, as the decoder's weights are not. There are two, since none may have seen the captions that it codes: an
+image's stem tells its fold (0 or 1), and a fold's dictionary is made of captions of the other fold's images alone. They
+were trained by tools/train_dictionary.py on the published captions (LICENSE.md beside them). Images outside the
+benchmark follow the same
 rule.
 """
 
@@ -33,9 +35,11 @@ def fold(stem: str) -> int:
     return hashlib.sha256(stem.encode("utf-8", "surrogatepass")).digest()[0] & 1
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def load(fold: int) -> bytes:
-    """The dictionary for the captions of a fold. Raises BadInput where its file is not the one that this program came with."""
+    """The dictionary for the captions of a fold. Raises BadInput where its file is not the one that this program came
+    with.
+    """
     path = FOLDER / f"fold{fold}.dict"
     data = path.read_bytes() if path.is_file() else b""
     if sha256(data) != SHA256[fold]:

@@ -51,27 +51,47 @@ def main(argv: list[str]) -> int:
         from .run import Request, make
 
         name = options.result_name or short_name(options.model_name)
-        file = Path(options.output_path) / f"{folder_name(name, '--result_name' if options.result_name else '--model_name')}.csv"
+        file = (
+            Path(options.output_path)
+            / f"{folder_name(name, '--result_name' if options.result_name else '--model_name')}.csv"
+        )
         order = [path.name for path in everything.values()]
         made = make(
             Request(
-                model, short_name(options.model_name), options.model_dir or model.default_dir, images, order, file,
-                options.explen, options.seed, options.device, options.dtype, options.batch_size or model.batch_size,
-                options.overwrite, {name: getattr(options, name) for name in MODEL_OPTIONS},
-                own_adapter(options.model_name), ranks, report,
+                model,
+                short_name(options.model_name),
+                options.model_dir or model.default_dir,
+                images,
+                order,
+                file,
+                options.explen,
+                options.seed,
+                options.device,
+                options.dtype,
+                options.batch_size or model.batch_size,
+                options.overwrite,
+                {name: getattr(options, name) for name in MODEL_OPTIONS},
+                own_adapter(options.model_name),
+                ranks,
+                report,
             )
-        )  # fmt: skip
+        )
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
     return report.close(" ".join(done)) if ranks.first else 0  # process 0 tells how it ended
 
 
 def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
-    """folder -> bits per pixel of the references that go there: `folder` itself, or one beside it for each of several rates."""
+    """folder -> bits per pixel of the references that go there: `folder` itself, or one beside it for each of several
+    rates.
+    """
     if len(budgets) == 1:
         return {folder: budgets[0]}
     places = {references_at(folder, bpp): bpp for bpp in budgets}
     if len(places) < len(budgets) or any(float(f"{bpp:g}") != bpp for bpp in budgets):
-        raise BadInput(f"--bpp {' '.join(map(str, budgets))}: folders are named by six digits, and these are not told apart by them.")
+        raise BadInput(
+            f"--bpp {' '.join(map(str, budgets))}: folders are named by six digits, and these are not told apart by"
+            " them."
+        )
     return places
 
 
@@ -81,7 +101,7 @@ def _nothing(folder: Path, found: int, pattern: str) -> str:
     what = "holds no images" if folder.is_dir() else "does not exist"
     return (
         f"--ground_truth: {folder} {what}. Fetch the benchmark's with: python -m cmcbench download gt, "
-        f"or try: --ground_truth samples/GT"
+        "or try: --ground_truth samples/GT"
     )
 
 
@@ -91,20 +111,33 @@ def _parser():
     options.add_argument("--output_path", default="./Text/", help="folder that the captions go to, as MODEL_NAME.csv")
     options.add_argument("--model_name", default="Qwen", help="encoder; 'none' makes references only")
     options.add_argument(
-        "--model_dir", default=None, help="checkpoint: a folder or a hub name (None: the model's own; Qwen: Qwen/Qwen-VL-Chat)"
+        "--model_dir",
+        default=None,
+        help="checkpoint: a folder or a hub name (None: the model's own; Qwen: Qwen/Qwen-VL-Chat)",
     )
     options.add_argument("--explen", type=positive, default=WORDS, help="number of words to ask for")
-    options.add_argument("--references", action="store_true", help="also make Ref/pixel and Ref/image from the ground truth")
+    options.add_argument(
+        "--references", action="store_true", help="also make Ref/pixel and Ref/image from the ground truth"
+    )
     options.add_argument("--ref_dir", default="./Ref/", help="folder that the references go to")
     options.add_argument(
-        "--bpp", type=bits_per_pixel, nargs="+", default=[0.02],
+        "--bpp",
+        type=bits_per_pixel,
+        nargs="+",
+        default=[0.02],
         help="bits per pixel that an image reference may take; several: REF_DIR@VALUE each",
-    )  # fmt: skip
+    )
     add_choice(options)
     add_compute(options)
-    options.add_argument("--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default")
+    options.add_argument(
+        "--seed", type=int, default=SEED, help="seed of models that sample; captions are greedy by default"
+    )
     options.add_argument("--overwrite", action="store_true", help="make the chosen images' outputs anew")
-    options.add_argument("--result_name", default=None, help="name of the captions' file in --output_path (None: MODEL_NAME)")
-    options.add_argument("--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1")
+    options.add_argument(
+        "--result_name", default=None, help="name of the captions' file in --output_path (None: MODEL_NAME)"
+    )
+    options.add_argument(
+        "--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1"
+    )
     options.add_argument("--concurrency", type=positive, default=8, help="requests to a server at the same time")
     return options

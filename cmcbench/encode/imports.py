@@ -6,9 +6,9 @@ import argparse
 import csv
 import io
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional
 
 from ..captions import LARGEST_CELL
 from ..dataset import choose, image_size, list_images, read_rgb
@@ -29,9 +29,9 @@ class Cost:
     """What one reconstruction cost. value: in the unit of the table's column; peak_memory in bytes."""
 
     value: float
-    encode_seconds: Optional[float] = None
-    decode_seconds: Optional[float] = None
-    peak_memory: Optional[int] = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    peak_memory: int | None = None
 
     def bits(self, unit: str, width: int, height: int) -> int:
         """The bits of a picture of this size. Raises ValueError for more than a picture can take."""
@@ -77,7 +77,11 @@ def main(argv: list[str]) -> int:
 
 
 def _paired(
-    chosen: list[str], truth: dict[str, Path], found: dict[str, Path], costs: dict[str, Cost], options: argparse.Namespace,
+    chosen: list[str],
+    truth: dict[str, Path],
+    found: dict[str, Path],
+    costs: dict[str, Cost],
+    options: argparse.Namespace,
     report: Report,
 ) -> list[str]:
     """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported by name."""
@@ -94,9 +98,11 @@ def _paired(
 
 def _input(truth: Path, found: Path, cost: Cost, unit: str) -> dict[str, object]:
     return {
-        "ground_truth": digest(truth.read_bytes()), "reconstruction": digest(found.read_bytes()), unit: cost.value,
+        "ground_truth": digest(truth.read_bytes()),
+        "reconstruction": digest(found.read_bytes()),
+        unit: cost.value,
         **{name: getattr(cost, name) for name in COSTS},
-    }  # fmt: skip
+    }
 
 
 def _bring(stem: str, truth: Path, found: Path, cost: Cost, unit: str, output: Output, report: Report) -> None:
@@ -134,7 +140,9 @@ def _unit(columns: list[str], path: Path) -> str:
     units = [unit for unit in RATES if unit in columns]
     if "name" not in columns or len(units) != 1 or len(set(columns)) != len(columns):
         shown = ", ".join(ascii(column[:40]) for column in columns[:12]) or "none"
-        raise BadInput(f"--bits: {path} needs a column name and one of {', '.join(RATES)}, each once; its columns are: {shown}.")
+        raise BadInput(
+            f"--bits: {path} needs a column name and one of {', '.join(RATES)}, each once; its columns are: {shown}."
+        )
     return units[0]
 
 
@@ -147,7 +155,9 @@ def _take(row: dict[str, str], unit: str, where: str, costs: dict[str, Cost], pr
     try:
         readers: dict[str, Callable[[str], float]] = {unit: _number if unit == "bpp" else _whole, "peak_memory": _whole}
         cells = {column: (row.get(column) or "").strip() for column in (unit, *COSTS)}
-        values = {column: readers.get(column, _number)(text) for column, text in cells.items() if text or column == unit}
+        values = {
+            column: readers.get(column, _number)(text) for column, text in cells.items() if text or column == unit
+        }
     except ValueError as error:
         problems[name] = f"{where}: {name}: {error}"
         costs.pop(stem, None)
@@ -179,12 +189,21 @@ def _number(text: str) -> float:
 
 def _parser() -> argparse.ArgumentParser:
     options = parser("Reconstructions of another program, with their bits, as a target in Result/.", "import")
-    options.add_argument("folder", metavar="FOLDER", help="the reconstructions, named as the ground truth (endings may differ)")
     options.add_argument(
-        "--bits", metavar="FILE.csv", required=True,
-        help="table with the columns name and bits (or bytes, or bpp), and perhaps encode_seconds, decode_seconds, peak_memory (bytes)",
+        "folder", metavar="FOLDER", help="the reconstructions, named as the ground truth (endings may differ)"
     )
-    options.add_argument("--name", required=True, help="the target's folder, e.g. cdc@0.02: what stands before @ is one curve")
+    options.add_argument(
+        "--bits",
+        metavar="FILE.csv",
+        required=True,
+        help=(
+            "table with the columns name and bits (or bytes, or bpp), and perhaps encode_seconds, decode_seconds,"
+            " peak_memory (bytes)"
+        ),
+    )
+    options.add_argument(
+        "--name", required=True, help="the target's folder, e.g. cdc@0.02: what stands before @ is one curve"
+    )
     options.add_argument("--mode", choices=tuple(MODES), default="image", help="what its decoder gets")
     options.add_argument("--ground_truth", default="./GT/", help="folder of the images")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Optional
+from typing import Any, BinaryIO
 
 from ..errors import BadInput
 from ..store import plain_name
@@ -29,13 +29,17 @@ class Kept:
 
 
 class Journal:
-    """The journal of one process, which begins with its first caption. A caption that is added again replaces the earlier."""
+    """The journal of one process, which begins with its first caption. A caption that is added again replaces the
+    earlier.
+    """
 
     def __init__(self, captions: Path, number: int, lasting: bool) -> None:
-        """captions: Text/NAME.csv. lasting: whether each line must outlive the machine, since its caption was paid for."""
+        """captions: Text/NAME.csv. lasting: whether each line must outlive the machine, since its caption was paid
+        for.
+        """
         self.path = captions.parent / f".{captions.stem}.part-{number}.jsonl"
         self._lasting = lasting
-        self._file: Optional[BinaryIO] = None
+        self._file: BinaryIO | None = None
 
     def add(self, settings: dict[str, Any], name: str, text: str, made_of: dict[str, Any]) -> None:
         """Append a caption. Raises OSError."""
@@ -89,10 +93,14 @@ def read(path: Path) -> Kept:
 
 
 def told_of(made_of: Any) -> dict[str, Any]:
-    """What a file tells of an image's caption, where it can be written again and summed. Raises ValueError, TypeError."""
+    """What a file tells of an image's caption, where it can be written again and summed. Raises ValueError,
+    TypeError.
+    """
     if not (isinstance(made_of, dict) and isinstance(made_of.get("usage") or {}, dict)):
         raise ValueError(f"not what a caption was made of: {ascii(made_of)[:80]}")
-    if any(isinstance(value, (int, float)) and not abs(value) < LARGEST for value in (made_of.get("usage") or {}).values()):
+    if any(
+        isinstance(value, (int, float)) and not abs(value) < LARGEST for value in (made_of.get("usage") or {}).values()
+    ):
         raise ValueError("a usage beyond all measure")
     return dict(_strict(made_of))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from models.base import Caption
 
@@ -17,7 +17,8 @@ from . import journal
 if TYPE_CHECKING:
     from .run import Request
 
-PAUSE = 50  # times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
+# times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
+PAUSE = 50
 
 
 class Ledger:
@@ -59,17 +60,19 @@ class Ledger:
         self.settings |= {key: value for key, value in self.begun.items() if self.settings.get(key) is None}
         self.take_over(journals)
 
-    def loaded(self, late: dict[str, Optional[str]]) -> None:
+    def loaded(self, late: dict[str, str | None]) -> None:
         """Settings that the loaded model tells. Raises BadInput where captions are there that were made with others."""
         if problem := manifest.differences(self.begun, late):
             raise BadInput(
-                f"{self.request.file} was begun otherwise: {problem}. Go on with the same (--dtype, --api_base, --model_dir), "
-                f"write elsewhere with --result_name, or make all captions anew with --overwrite."
+                f"{self.request.file} was begun otherwise: {problem}. Go on with the same (--dtype, --api_base,"
+                " --model_dir), write elsewhere with --result_name, or make all captions anew with --overwrite."
             )
         self.settings |= {key: value for key, value in late.items() if value is not None}
 
-    def keep(self, name: str, text: str, answer: Caption, picture: str, seconds: Optional[float]) -> None:
-        """Keep a caption, at once also in the journal. picture: the digest of its file. seconds: a share of its batch's."""
+    def keep(self, name: str, text: str, answer: Caption, picture: str, seconds: float | None) -> None:
+        """Keep a caption, at once also in the journal. picture: the digest of its file. seconds: a share of its
+        batch's.
+        """
         self.texts[name] = text
         made_of = self.made_of[name] = {"sha256": picture, "finish_reason": answer.finish_reason}
         if usage := journal.countable(answer.usage):
@@ -142,13 +145,13 @@ class Ledger:
             kept = f" {len(others)} of its captions are not among the images chosen now." if request.overwrite else ""
             raise BadInput(
                 f"{request.file} {problem}.{kept} Write elsewhere with --output_path, or make all captions anew with "
-                f"--overwrite (without --subset and --images)."
+                "--overwrite (without --subset and --images)."
             )
         self.texts = dict(found.texts)
         self.made_of = dict(record.get("images", {})) if record else {}
         self.begun = dict(record.get("settings", {})) if record else {}
 
-    def _record(self) -> Optional[dict[str, Any]]:
+    def _record(self) -> dict[str, Any] | None:
         """The manifest beside the captions, None where there is none. Raises BadInput for a broken one."""
         record = read_json(self.record_file)
         if record is None:
@@ -157,7 +160,10 @@ class Ledger:
             settings, images = record.get("settings", {}), record.get("images", {})
             if not (isinstance(settings, dict) and isinstance(images, dict)):
                 raise ValueError("it lacks settings or images")
-            return {"settings": settings, "images": {name: journal.told_of(made_of) for name, made_of in images.items()}}
+            return {
+                "settings": settings,
+                "images": {name: journal.told_of(made_of) for name, made_of in images.items()},
+            }
         except (ValueError, TypeError) as error:
             raise BadInput(
                 f"{self.record_file} is no manifest of captions ({error}). Move it away, then use --overwrite."

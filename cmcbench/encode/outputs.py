@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Mapping, Optional
+from typing import Any
 
 from PIL import Image
 
@@ -25,9 +26,14 @@ class Output:
     """
 
     def __init__(
-        self, folder: Path, mode: str, settings: Mapping[str, Any], inputs: Mapping[str, Any], extension: str,
+        self,
+        folder: Path,
+        mode: str,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        extension: str,
         facts: Mapping[str, Any],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.folder, self.mode, self.extension = folder, mode, extension
         self.settings, self.inputs, self.facts = dict(settings), dict(inputs), dict(facts)
         self.file = folder / "manifest.json"
@@ -61,7 +67,7 @@ class Output:
 
     def _check(self, modes: Mapping[str, Any], overwrite: bool) -> None:
         remedy = "Choose another --output_path, or make it anew with --overwrite (without --subset and --images)."
-        for mode, old in modes.items():
+        for old in modes.values():
             if old["settings"].get("codec") != self.settings["codec"]:
                 what = f"results of {_maker(old)}, not of {self.settings['codec']}"
                 raise BadInput(f"{self.folder} holds {what}. Choose another folder.")
@@ -69,11 +75,15 @@ class Output:
         if overwrite:
             made -= set(self.inputs)
         if made and self.mode not in modes:
-            raise BadInput(f"{self.folder / self.mode} holds {len(made)} image(s) and no manifest tells what made them. {remedy}")
+            raise BadInput(
+                f"{self.folder / self.mode} holds {len(made)} image(s) and no manifest tells what made them. {remedy}"
+            )
         if not made:
             return
         old = modes[self.mode]
-        changed = [stem for stem in sorted(made & set(self.inputs)) if old["inputs"].get(stem) not in (None, self.inputs[stem])]
+        changed = [
+            stem for stem in sorted(made & set(self.inputs)) if old["inputs"].get(stem) not in (None, self.inputs[stem])
+        ]
         problem = manifest.differences(old["settings"], self.settings)
         if not problem and changed:
             problem = f"{len(changed)} came from another file (first: {changed[0]})"
@@ -100,7 +110,7 @@ class Output:
         except OSError:
             return False
 
-    def write(self, stem: str, image: Image.Image, stream: Optional[bytes], **spent: Any) -> None:
+    def write(self, stem: str, image: Image.Image, stream: bytes | None, **spent: Any) -> None:
         """Write a picture, its stream and its row; the row last, which says that the others are there."""
         png = png_bytes(image)
         if stream is not None:

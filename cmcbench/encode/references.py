@@ -10,7 +10,6 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Optional
 
 from PIL import Image
 
@@ -65,16 +64,24 @@ class _Made:
     """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
 
     rate: Rate
-    png: Optional[bytes]
-    stream: Optional[bytes]
-    note: Optional[str]
+    png: bytes | None
+    stream: bytes | None
+    note: str | None
 
 
 class _Work:
     """One run of `make`: which references are missing, and the rates known so far."""
 
-    def __init__(self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: Report) -> None:
-        self.ground_truth, self.folder, self.codec, self.budget, self.report = ground_truth, folder, codec, budget, report
+    def __init__(
+        self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: Report
+    ) -> None:
+        self.ground_truth, self.folder, self.codec, self.budget, self.report = (
+            ground_truth,
+            folder,
+            codec,
+            budget,
+            report,
+        )
         self.file = folder / "rate.csv"
         self.settings = {"pixel": ("rgb332", ""), "image": (codec.name, f"{budget:g}")}
         self.jobs = [(kind, stem) for kind in KINDS for stem in ground_truth]
@@ -94,25 +101,37 @@ class _Work:
                 raise
             self.rates = {}
         # Images that are not chosen now: references of two rates in one folder would pass for one
-        others = [key for key, rate in self.rates.items() if key not in self.jobs and rate.settings != self.settings.get(key[0])]
+        others = [
+            key
+            for key, rate in self.rates.items()
+            if key not in self.jobs and rate.settings != self.settings.get(key[0])
+        ]
         if overwrite and not others:
             self._forget(self.jobs)
         others += [job for job in self.jobs if self.path(*job).exists() and not self._ours(*job)]
         if others:
             kind, stem = others[0]
             rate = self.rates.get(others[0])
-            why = f"made with {' '.join(rate.settings)}" if rate and rate.settings != self.settings.get(kind) else "not of this run"
+            why = (
+                f"made with {' '.join(rate.settings)}"
+                if rate and rate.settings != self.settings.get(kind)
+                else "not of this run"
+            )
             raise BadInput(
-                f"{len(others)} reference(s) in {self.folder} cannot go on as they are; the first, "
-                f"{self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings.get(kind, ('nothing',)))}, from this ground truth). "
-                f"Choose another --ref_dir, or make all anew with --overwrite (without --subset and --images)."
+                f"{len(others)} reference(s) in {self.folder} cannot go on as they are; the first,"
+                f" {self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings.get(kind, ('nothing',)))}, from"
+                " this ground truth). Choose another --ref_dir, or make all anew with --overwrite (without --subset"
+                " and --images)."
             )
         self.missing = [job for job in self.jobs if not (is_whole_png(self.path(*job)) and self._has_stream(*job))]
 
     def _has_stream(self, kind: str, stem: str) -> bool:
         """Whether a reference's coded picture is there, as long as rate.csv says; a pixel reference has none."""
         try:
-            return kind != "image" or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+            return (
+                kind != "image"
+                or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+            )
         except OSError:
             return False
 
@@ -156,7 +175,9 @@ class _Work:
         if kind == "pixel":
             begun = time.perf_counter()
             reference = pixel_reference(image)
-            rate = self._rate(kind, stem, image, reference, grid_bits(*image.size), "", BLOCK, time.perf_counter() - begun)
+            rate = self._rate(
+                kind, stem, image, reference, grid_bits(*image.size), "", BLOCK, time.perf_counter() - begun
+            )
             return _Made(rate, png_bytes(reference), None, note)
         if is_whole_png(self.path(kind, stem)):
             return self._made_before(stem, image)
@@ -166,26 +187,45 @@ class _Work:
         return _Made(rate, png_bytes(reference), coded.stream, note)
 
     def _rate(
-        self, kind: str, stem: str, image: Image.Image, reference: Image.Image, bits: int, level: str, scale: int, seconds: float
+        self,
+        kind: str,
+        stem: str,
+        image: Image.Image,
+        reference: Image.Image,
+        bits: int,
+        level: str,
+        scale: int,
+        seconds: float,
     ) -> Rate:
         source = self.ground_truth[stem]
         return Rate(
-            source.name, kind, bits, f"{bpp(bits, *image.size):.6f}", *image.size, *self.settings[kind], level, scale,
-            digest(source.read_bytes()), digest(png_bytes(reference)), round(seconds, 4),
-        )  # fmt: skip
+            source.name,
+            kind,
+            bits,
+            f"{bpp(bits, *image.size):.6f}",
+            *image.size,
+            *self.settings[kind],
+            level,
+            scale,
+            digest(source.read_bytes()),
+            digest(png_bytes(reference)),
+            round(seconds, 4),
+        )
 
     def _made_before(self, stem: str, image: Image.Image) -> _Made:
-        """The stream of a reference whose picture is there, coded again. Raises RunFailed where it gives another picture."""
+        """The stream of a reference whose picture is there, coded again. Raises RunFailed where it gives another
+        picture.
+        """
         rate = self.rates["image", stem]
-        coded: Optional[Coded] = None
+        coded: Coded | None = None
         if rate.level.isdigit() and int(rate.level) <= self.codec.finest and rate.scale > 0:
             level = int(rate.level)
             coded = timed(self.codec, scaled_down(image, rate.scale), self.codec.settings[level], level, rate.scale)
         path = self.path("image", stem)
         if coded is None or coded.bits != rate.bits or not _same(decoded(self.codec, coded, image.size), path):
             raise RunFailed(
-                f"{path} has no stream, and {self.codec.name} gives another picture today than the version that made it. "
-                f"Make the references anew with --overwrite, or choose another --ref_dir"
+                f"{path} has no stream, and {self.codec.name} gives another picture today than the version that made"
+                " it. Make the references anew with --overwrite, or choose another --ref_dir"
             )
         return _Made(replace(rate, seconds=round(coded.seconds, 4)), None, coded.stream, None)
 
@@ -211,7 +251,10 @@ class _Work:
         if rate.reference != "image":
             return
         if rate.bits > self.budget * rate.width * rate.height:
-            say(f"note: {rate.name}: {rate.codec} cannot go below {rate.bpp} bpp here; its reference is over {self.budget:g}.")
+            say(
+                f"note: {rate.name}: {rate.codec} cannot go below {rate.bpp} bpp here; its reference is over"
+                f" {self.budget:g}."
+            )
         elif rate.scale > 1:
             say(f"note: {rate.name}: coded at 1/{rate.scale} of its size to stay within {self.budget:g} bpp.")
 

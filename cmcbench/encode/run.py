@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 from models.base import Caption, I2TModel, ModelError
 
@@ -25,12 +25,13 @@ class Request:
     """What the user asked for: which model captions which images, how, and where the captions go.
 
     images: stem -> path, those to caption. order: all of the ground truth's file names, the order of the rows.
-    file: Text/NAME.csv. device and dtype as on the command line. options: what is handed to the model's `load` as it is.
+    file: Text/NAME.csv. device and dtype as on the command line. options: what is handed to the model's `load` as it
+    is.
     """
 
     model: I2TModel
     model_name: str
-    model_dir: Optional[str]
+    model_dir: str | None
     images: dict[str, Path]
     order: list[str]
     file: Path
@@ -112,14 +113,14 @@ def _caption_batch(request: Request, ledger: Ledger, images: dict[str, Path]) ->
             report.fail(name, str(error))
     digests = {name: digest(images[name].read_bytes()) for name in pictures}
 
-    def keep(name: str, answer: Union[Caption, ModelError], seconds: Optional[float] = None) -> bool:
+    def keep(name: str, answer: Caption | ModelError, seconds: float | None = None) -> bool:
         """Whether there is a caption to keep."""
         text = " ".join(answer.text.split()) if isinstance(answer, Caption) else ""
         if text:
             ledger.keep(name, text, answer, digests[name], seconds)
         return bool(text)
 
-    def caption(batch: list[tuple[str, Any]]) -> list[Union[Caption, ModelError]]:
+    def caption(batch: list[tuple[str, Any]]) -> list[Caption | ModelError]:
         model.on_answer = lambda place, answer: keep(batch[place][0], answer)
         return model.caption([picture for _, picture in batch], ledger.settings["prompt"], request.words)
 
@@ -137,7 +138,7 @@ def _caption_batch(request: Request, ledger: Ledger, images: dict[str, Path]) ->
     return made
 
 
-def _why(answer: Union[Caption, ModelError]) -> str:
+def _why(answer: Caption | ModelError) -> str:
     if isinstance(answer, ModelError):
         return str(answer)
     return "the model gave no caption" + (f" (finish reason: {answer.finish_reason})" if answer.finish_reason else "")

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Optional
 
 from PIL import Image
 
@@ -34,8 +33,8 @@ class _Target:
     """One codec at one rate (bits per pixel), or at one setting of its own scale."""
 
     codec: Codec
-    rate: Optional[float]
-    quality: Optional[float]
+    rate: float | None
+    quality: float | None
     output: Output
     missing: set[str] = field(default_factory=set)
     scaled: dict[int, int] = field(default_factory=dict)  # scale -> images
@@ -92,18 +91,27 @@ def _digests(images: dict[str, Path], report: Report) -> tuple[dict[str, str], d
 
 def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -> list[_Target]:
     targets = []
-    for rate, quality in [*((rate, None) for rate in options.bpp or ()), *((None, value) for value in options.quality or ())]:
+    for rate, quality in [
+        *((rate, None) for rate in options.bpp or ()),
+        *((None, value) for value in options.quality or ()),
+    ]:
         name = f"{codec.name}@{rate:g}" if quality is None else f"{codec.name}@q{quality:g}"
         floor = options.floor if rate else None
         settings = {"codec": codec.name, "setup": codec.setup, "bpp": rate, "quality": quality, "floor": floor}
-        facts = {"t2i": codec.name, "codec": codec.name, "model_dir": None, "captions": None, "ffmpeg": _ffmpeg_release()}
+        facts = {
+            "t2i": codec.name,
+            "codec": codec.name,
+            "model_dir": None,
+            "captions": None,
+            "ffmpeg": _ffmpeg_release(),
+        }
         inputs = {stem: {"ground_truth": value} for stem, value in truth.items()}
         output = Output(Path(options.output_path) / name, MODE, settings, inputs, codec.extension, facts)
         targets.append(_Target(codec, rate, None if quality is None else codec.setting(quality), output))
     return list({target.output.folder: target for target in targets}.values())
 
 
-def _ffmpeg_release() -> Optional[str]:
+def _ffmpeg_release() -> str | None:
     try:
         return f"imageio-ffmpeg {metadata.version('imageio-ffmpeg')}"
     except metadata.PackageNotFoundError:
@@ -137,7 +145,7 @@ class _Work:
                 self.stopped = True  # a search that goes on ends with its next encoding
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _finish(self, future: "Future[list]") -> None:
+    def _finish(self, future: Future[list]) -> None:
         """Write what one image gave. By this thread alone, so that no table is written by two."""
         for target, stem, result in future.result():
             name = target.output.folder.name
@@ -151,12 +159,21 @@ class _Work:
             if target.rate is not None and coded.bits > target.rate * picture.width * picture.height:
                 target.over.append(rate)
             target.output.write(
-                stem, picture, coded.stream, bits=coded.bits, image_bits=coded.bits, encode_seconds=round(coded.seconds, 4),
-                level=f"{setting:g}", scale=coded.scale, **spent,
-            )  # fmt: skip
+                stem,
+                picture,
+                coded.stream,
+                bits=coded.bits,
+                image_bits=coded.bits,
+                encode_seconds=round(coded.seconds, 4),
+                level=f"{setting:g}",
+                scale=coded.scale,
+                **spent,
+            )
 
     def _image(self, stem: str, targets: list[_Target]) -> list[tuple[_Target, str, object]]:
-        """Code one image for several rates of one codec: for each the coding, its picture, time and memory, setting, note, or why not."""
+        """Code one image for several rates of one codec: for each the coding, its picture, time and memory, setting,
+        note, or why not.
+        """
         try:
             image, note = read_rgb(self.images[stem])
         except ImageProblem as error:
@@ -182,7 +199,8 @@ class _Work:
         coded = search.within(budget, self.scales)
         if coded.bits > budget and len(self.scales) > 1:
             raise RunFailed(
-                f"{codec.name} cannot go below {bpp(coded.bits, *image.size):.4f} bpp here, even at 1/{self.scales[-1]} of its size"
+                f"{codec.name} cannot go below {bpp(coded.bits, *image.size):.4f} bpp here, even at 1/{self.scales[-1]}"
+                " of its size"
             )
         return coded, codec.settings[coded.level]
 
@@ -190,29 +208,44 @@ class _Work:
 def _tell(target: _Target) -> None:
     """What a reader of a target's rate must know: how many of this run's images were downscaled, or are above it."""
     name = target.output.folder.name
-    small = ", ".join(f"{count} at 1/{scale} of their size" for scale, count in sorted(target.scaled.items()) if scale > 1)
+    small = ", ".join(
+        f"{count} at 1/{scale} of their size" for scale, count in sorted(target.scaled.items()) if scale > 1
+    )
     if small:
         say(f"note: {name}: {target.codec.name} cannot go so low at full size; coded {small} (rates.csv, scale).")
     if target.over:
         mean = sum(target.over) / len(target.over)
-        say(f"note: {name}: {len(target.over)} image(s) are above {target.rate:g} bpp, at the codec's floor (mean {mean:.4f} bpp).")
+        say(
+            f"note: {name}: {len(target.over)} image(s) are above {target.rate:g} bpp, at the codec's floor (mean"
+            f" {mean:.4f} bpp)."
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
-    options = parser("Picture codecs as targets: Result/CODEC@RATE/image, the streams that are counted, and rates.csv.", "codec")
+    options = parser(
+        "Picture codecs as targets: Result/CODEC@RATE/image, the streams that are counted, and rates.csv.", "codec"
+    )
     units = ", ".join(f"{name} {codec.unit}" for name, codec in FAMILY.items())
     options.add_argument("names", nargs="+", metavar="CODEC", help=f"one or more of: {', '.join(FAMILY)}")
     rate = options.add_mutually_exclusive_group(required=True)
-    rate.add_argument("--bpp", nargs="+", type=_rate, metavar="RATE", help="bits per pixel that each picture may take at most")
+    rate.add_argument(
+        "--bpp", nargs="+", type=_rate, metavar="RATE", help="bits per pixel that each picture may take at most"
+    )
     rate.add_argument("--quality", nargs="+", type=_number, metavar="VALUE", help=f"its own setting instead ({units})")
     options.add_argument(
-        "--floor", choices=FLOORS, default=FLOORS[0],
-        help="where a codec cannot go as low as --bpp: downscale the picture by 2, then 4, and leave it out if that is not enough; "
-        "report: code it at the codec's lowest rate, above --bpp, and say so",
+        "--floor",
+        choices=FLOORS,
+        default=FLOORS[0],
+        help=(
+            "where a codec cannot go as low as --bpp: downscale the picture by 2, then 4, and leave it out if that is"
+            " not enough; report: code it at the codec's lowest rate, above --bpp, and say so"
+        ),
     )
     options.add_argument("--ground_truth", default="./GT/", help="folder of the images")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
-    options.add_argument("--jobs", metavar="N", type=positive, default=os.cpu_count() or 1, help="images coded at the same time")
+    options.add_argument(
+        "--jobs", metavar="N", type=positive, default=os.cpu_count() or 1, help="images coded at the same time"
+    )
     options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")
     add_choice(options)
     return options

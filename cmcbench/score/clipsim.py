@@ -1,8 +1,9 @@
 """CLIPSIM: how alike CLIP finds a reconstruction and its ground truth.
 
-The cosine of the angle between the two image embeddings of CLIP (Radford et al., Learning transferable visual models from
-natural language supervision, ICML 2021), each picture prepared as the checkpoint's processor says: the short side resized
-to 224 pixels, the middle square cut out. The benchmark's paper names the metric and no checkpoint; ViT-B/32 is the usual.
+The cosine of the angle between the two image embeddings of CLIP (Radford et al., Learning transferable visual models
+from natural language supervision, ICML 2021), each picture prepared as the checkpoint's processor says: the short side
+resized to 224 pixels, the middle square cut out. The benchmark's paper names the metric and no checkpoint; ViT-B/32 is
+the usual.
 """
 
 from __future__ import annotations
@@ -38,18 +39,26 @@ class Clipsim(Metric):
             network, told = CLIPModel.from_pretrained(
                 self.model, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
             )
-        except Exception as error:  # no network, no such folder, a damaged file: transformers raises what its parts raise
+        except (
+            Exception
+        ) as error:  # no network, no such folder, a damaged file: transformers raises what its parts raise
             raise self._absent((str(error).strip().splitlines() or [type(error).__name__])[0][:200]) from None
         missing = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
         if missing:
-            raise self._absent(f"{self.model} is no CLIP checkpoint; it lacks {len(missing)} tensors, {missing[0]} among them")
+            raise self._absent(
+                f"{self.model} is no CLIP checkpoint; it lacks {len(missing)} tensors, {missing[0]} among them"
+            )
         self.network = network.to(device).eval()
 
     def _absent(self, reason: str) -> RunFailed:
-        remedy = "" if Path(self.model).is_dir() else f" {self.model} is downloaded at its first use (0.6 GB); where there is no network,"
+        remedy = (
+            ""
+            if Path(self.model).is_dir()
+            else f" {self.model} is downloaded at its first use (0.6 GB); where there is no network,"
+        )
         return RunFailed(
             f"metric {self.name} cannot be made ready: {reason.rstrip('.')}.{remedy or ' Else'} "
-            f"name the folder of a CLIP checkpoint in safetensors with --clip_model."
+            "name the folder of a CLIP checkpoint in safetensors with --clip_model."
         )
 
     def score(self, truth: Any, pictures: list[Any]) -> list[float]:

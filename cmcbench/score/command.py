@@ -6,7 +6,7 @@ import argparse
 import fnmatch
 import glob
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any
 
 from ..dataset import OUTPUTS, choose, list_images
 from ..errors import BadInput
@@ -42,14 +42,15 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
         raise BadInput(
-            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with --gt_path, or fetch "
-            f"the benchmark's with: python -m cmcbench download gt"
+            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with"
+            " --gt_path, or fetch the benchmark's with: python -m cmcbench download gt"
         )
     chosen = choose(truth, options.images, options.subset)
     for target in targets:
         if not any(stem in target.modes[mode] for mode in modes[target.name] for stem in chosen):
             raise BadInput(
-                f"{target.folder} and the ground truth have no image in common (of those chosen); they are paired by file name."
+                f"{target.folder} and the ground truth have no image in common (of those chosen); they are paired by"
+                " file name."
             )
     absent: dict[str, str] = {}
     weights = Path(options.model_weight)
@@ -76,7 +77,9 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
 def _check_submit(options: argparse.Namespace, targets: list[Target]) -> None:
     """Refuse before the work what could not be submitted after it. Raises BadInput."""
     if options.submit and len(targets) > 1:
-        raise BadInput(f"--submit takes one target, and {len(targets)} are named: {', '.join(target.name for target in targets)}.")
+        raise BadInput(
+            f"--submit takes one target, and {len(targets)} are named: {', '.join(target.name for target in targets)}."
+        )
     if options.submit_path and not options.submit:
         raise BadInput("--submit_path is where --submit writes; give --submit as well.")
     if options.submit_path and not options.submit_path.endswith(".zip"):
@@ -105,14 +108,19 @@ def _names(asked: str, results: Path) -> list[str]:
         found = [name for name in there if asked == "all" or fnmatch.fnmatchcase(name, asked)]
         found = [name for name in found if holds_images(results / name)]
         if not found:
-            raise BadInput(f"--target {asked}: no folder in {results} with images in it is meant. It has: {', '.join(there) or 'none'}.")
+            raise BadInput(
+                f"--target {asked}: no folder in {results} with images in it is meant. It has:"
+                f" {', '.join(there) or 'none'}."
+            )
         return found
     name = folder_name(asked, "--target")
     if (results / name).is_dir():
         return [name]
     found = sorted(folder.name for folder in results.glob(f"{glob.escape(name)}+*") if folder.is_dir())
     if len(found) > 1:
-        raise BadInput(f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them.")
+        raise BadInput(
+            f"--target {name} may be {', '.join(found)}: there are results of several encoders. Name one of them."
+        )
     if found:
         say(f"note: there is no {results / name}; {found[0]}, the only result of {name}, is meant.")
     return found or [name]
@@ -134,9 +142,13 @@ def _modes(asked: str, target: Target) -> list[str]:
 
 
 def _print(
-    rows: list[Row], sets: dict[str, Any], modes: list[str], metrics: list[Union[Metric, SetMetric]], wanted: int,
+    rows: list[Row],
+    sets: dict[str, Any],
+    modes: list[str],
+    metrics: list[Metric | SetMetric],
+    wanted: int,
     options: argparse.Namespace,
-) -> None:  # fmt: skip
+) -> None:
     """Print the means of the images chosen, as the published script prints them, and the measures of whole sets."""
     means = by_mode(rows, modes, [metric.name for metric in metrics])
     for mode in modes:
@@ -158,17 +170,20 @@ def _print(
         print("Mean over modes: " + "\t".join(f"{name}: {_number(mean)}" for name, mean in cells.items()))
 
 
-def _cell(metric: Union[Metric, SetMetric], mean: Optional[dict[str, Any]]) -> str:
+def _cell(metric: Metric | SetMetric, mean: dict[str, Any] | None) -> str:
     label = LABELS.get(metric.name, metric.name) + (" (lower is better)" if metric.lower_is_better else "")
     return f"{label}: {_number(mean and mean['mean'])}"
 
 
-def _number(value: Optional[float]) -> str:
+def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Union[Metric, SetMetric]], wanted: int) -> None:
-    scored = min((found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if isinstance(metric, Metric)), default=wanted)
+def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric | SetMetric], wanted: int) -> None:
+    scored = min(
+        (found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if isinstance(metric, Metric)),
+        default=wanted,
+    )
     if scored < wanted:
         say(f"note: {mode}: {scored} of {wanted} images have all scores; the result is partial.")
 
@@ -177,33 +192,62 @@ def _parser() -> argparse.ArgumentParser:
     options = parser("Score: consistency (FR) and perception (NR) of reconstructions.")
     options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
     options.add_argument(
-        "--target", nargs="+", default=[DEFAULT_TARGET],
+        "--target",
+        nargs="+",
+        default=[DEFAULT_TARGET],
         help="folders in --results to score, their names on the leaderboard; patterns such as 'real*', or all",
     )
     options.add_argument("--results", default="./Result/", help="folder that holds the targets")
     options.add_argument(
-        "--target_path", default="", help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images"
+        "--target_path",
+        default="",
+        help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images",
     )
     options.add_argument("--gt_path", default="", help=f"folder of the ground truth (empty: {GROUND_TRUTH})")
-    options.add_argument("--modes", default="", help="only these modes, separated by commas (empty: all that are there)")
     options.add_argument(
-        "--metrics", default="topiq",
-        help="separated by commas: topiq, paper (the paper's eight), clipsim, fid, or any pyiqa metric of single images, e.g. ms_ssim,piqe",
+        "--modes", default="", help="only these modes, separated by commas (empty: all that are there)"
     )
-    options.add_argument("--clip_model", default=DEFAULT_CLIP, help="the CLIP checkpoint of clipsim: a folder or a name on the hub")
     options.add_argument(
-        "--fr_order", choices=FR_ORDERS, default="published",
+        "--metrics",
+        default="topiq",
+        help=(
+            "separated by commas: topiq, paper (the paper's eight), clipsim, fid, or any pyiqa metric of single images,"
+            " e.g. ms_ssim,piqe"
+        ),
+    )
+    options.add_argument(
+        "--clip_model", default=DEFAULT_CLIP, help="the CLIP checkpoint of clipsim: a folder or a name on the hub"
+    )
+    options.add_argument(
+        "--fr_order",
+        choices=FR_ORDERS,
+        default="published",
         help="TOPIQ FR is not symmetric: published gives the ground truth first, pyiqa the reconstruction first",
     )
     options.add_argument(
-        "--precision", choices=PRECISIONS, default="fp32",
+        "--precision",
+        choices=PRECISIONS,
+        default="fp32",
         help="of TOPIQ's networks; lower ones are faster, move scores by about 0.01 and have columns of their own",
     )
     options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
     options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
-    options.add_argument("--no_report", action="store_true", help="leave the report page, report/index.html in the results folder, as it is")
-    options.add_argument("--submit", action="store_true", help="then check the result and pack it into one file for the benchmark's maintainers")
-    options.add_argument("--submit_path", metavar="FILE.zip", default="", help="where that file goes (empty: submission.zip in the target's folder)")
+    options.add_argument(
+        "--no_report",
+        action="store_true",
+        help="leave the report page, report/index.html in the results folder, as it is",
+    )
+    options.add_argument(
+        "--submit",
+        action="store_true",
+        help="then check the result and pack it into one file for the benchmark's maintainers",
+    )
+    options.add_argument(
+        "--submit_path",
+        metavar="FILE.zip",
+        default="",
+        help="where that file goes (empty: submission.zip in the target's folder)",
+    )
     options.add_argument("--overwrite", action="store_true", help="score all anew instead of what has changed")
     add_choice(options)
     return options

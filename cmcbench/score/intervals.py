@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Optional
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from .table import Row
 
 
 class Scores:
-    """The scores of a target as a matrix: a row an image, in the order of names; a column a mode and metric, NaN: missing."""
+    """The scores of a target as a matrix: a row an image, in the order of names; a column a mode and metric, NaN:
+    missing.
+    """
 
     def __init__(self, rows: Iterable[Row], modes: Iterable[str], metrics: Iterable[str]) -> None:
         rows = list(rows)
@@ -45,7 +48,7 @@ def add_intervals(modes: dict[str, Any], scores: Scores) -> None:
     sorts = {"types": lambda kind, source: kind, "sources": lambda kind, source: f"{kind}_{source}" if source else ""}
     for sort, label in sorts.items():
         for name, found in grouped_intervals(scores.values, scores.groups(label)).items():
-            _enter(scores, found, lambda mode: modes[mode][sort].get(name, {}))
+            _enter(scores, found, lambda mode, sort=sort, name=name: modes[mode][sort].get(name, {}))
 
 
 def _enter(scores: Scores, found: tuple[np.ndarray, np.ndarray], means: Callable[[str], dict[str, Any]]) -> None:
@@ -66,7 +69,11 @@ def joint_intervals(scores: Scores) -> dict[str, Any]:
     counts = np.isfinite(scores.values).sum(axis=0)
     means = resampled_means(scores.values)
     # mode -> its means in all resamples; one image has no spread, so neither has what is made of it
-    known = {column: np.where(n > 1, means[:, place], np.nan) for place, (column, n) in enumerate(zip(scores.columns, counts)) if n}
+    known = {
+        column: np.where(n > 1, means[:, place], np.nan)
+        for place, (column, n) in enumerate(zip(scores.columns, counts))
+        if n
+    }
     by_metric = {metric: {mode: each for (mode, name), each in known.items() if name == metric} for metric in metrics}
     over = {metric: _interval(sum(each.values()) / len(each) if each else None) for metric, each in by_metric.items()}
     fr, nr = (by_metric.get(metric, {}) for metric in PAIR)
@@ -74,7 +81,7 @@ def joint_intervals(scores: Scores) -> dict[str, Any]:
     return {"over_modes_interval": over, "overall_interval": both}
 
 
-def _interval(figures: Optional[np.ndarray]) -> Optional[list[float]]:
+def _interval(figures: np.ndarray | None) -> list[float] | None:
     """[low, high] of a figure's values in all resamples."""
     if figures is None or np.isnan(figures).all():
         return None
@@ -82,5 +89,5 @@ def _interval(figures: Optional[np.ndarray]) -> Optional[list[float]]:
     return [float(low[0]), float(high[0])]
 
 
-def _number(value: float) -> Optional[float]:
+def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None

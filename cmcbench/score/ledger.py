@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Iterable, Optional, Sequence, Union
+from typing import Any
 
 from ..dataset import image_size
 from ..errors import BadInput, ImageProblem
@@ -27,14 +28,21 @@ class Ledger:
     """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
 
     def __init__(
-        self, target: Target, truth: dict[str, Path], truth_digests: dict[str, str], metrics: list[Metric], ranks: Ranks,
+        self,
+        target: Target,
+        truth: dict[str, Path],
+        truth_digests: dict[str, str],
+        metrics: list[Metric],
+        ranks: Ranks,
         measures: Sequence[SetMetric] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.target, self.truth, self.truth_digests = target, truth, truth_digests
         self.metrics, self.ranks, self.measures = metrics, ranks, list(measures)
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: table.Table = {}
-        self.sets: dict[str, dict[str, dict[str, Any]]] = {}  # mode -> measure of its whole set -> its entry in the summary
+        self.sets: dict[
+            str, dict[str, dict[str, Any]]
+        ] = {}  # mode -> measure of its whole set -> its entry in the summary
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
         self.saved = time.monotonic()
 
@@ -91,7 +99,7 @@ class Ledger:
                 row.bpp = self._bpp(row.spent.bits if row.spent else None, stem)
                 self.rows[stem, mode] = row
 
-    def _bpp(self, bits: Optional[int], stem: str) -> Optional[float]:
+    def _bpp(self, bits: int | None, stem: str) -> float | None:
         try:
             # As it stands in the file, so that a row read back equals the row that was written
             return None if bits is None else round(bpp(bits, *image_size(self.truth[stem])), 6)
@@ -108,18 +116,25 @@ class Ledger:
 
     def set_digest(self, mode: str) -> str:
         """One digest of all pairs of a mode, by name: what a measure of the set is the measure of."""
-        pairs = sorted((stem, row.ground_truth, row.reconstruction) for (stem, where), row in self.rows.items() if where == mode)
+        pairs = sorted(
+            (stem, row.ground_truth, row.reconstruction) for (stem, where), row in self.rows.items() if where == mode
+        )
         return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
 
     def enter(self, mode: str, metric: SetMetric, value: float, images: int) -> None:
         """Enter the measure of a mode's whole set, made of that many images."""
         self.describe(metric)
         self.sets.setdefault(mode, {})[metric.name] = {
-            "mean": value, "n": images, "set": True, "digest": self.set_digest(mode),
-        }  # fmt: skip
+            "mean": value,
+            "n": images,
+            "set": True,
+            "digest": self.set_digest(mode),
+        }
 
-    def describe(self, metric: Union[Metric, SetMetric]) -> None:
-        """Note what a metric is whose scores are about to be entered. Measures of sets stand among those of perception."""
+    def describe(self, metric: Metric | SetMetric) -> None:
+        """Note what a metric is whose scores are about to be entered. Measures of sets stand among those of
+        perception.
+        """
         self.known[metric.name] = {
             "kind": "FR" if isinstance(metric, Metric) and metric.needs_truth else "NR",
             "lower_is_better": metric.lower_is_better,
@@ -134,7 +149,9 @@ class Ledger:
         """Write the scores so far. The summary goes first and says that it is none yet, but what the columns are."""
         if not self.ranks.first:
             names = {metric.name for metric in self.metrics}
-            table.write(self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)})
+            table.write(
+                self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)}
+            )
             self.saved = time.monotonic()
             return
         sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
@@ -143,12 +160,16 @@ class Ledger:
         self.saved = time.monotonic()
 
     def _part(self, number: object) -> Path:
-        """The file of another process. Its name holds what was scored with, so that other weights' scores never join."""
+        """The file of another process. Its name holds what was scored with, so that other weights' scores never
+        join.
+        """
         identity = "".join(sorted(f"{metric.name} {metric.identity};" for metric in self.metrics))
         return self.target.folder / f".scores.part-{digest(identity.encode())}-{number}.csv"
 
     def join_parts(self) -> None:
-        """Enter the scores that other processes wrote. Process 0 then takes their files away, once its own is written."""
+        """Enter the scores that other processes wrote. Process 0 then takes their files away, once its own is
+        written.
+        """
         parts = sorted(self.target.folder.glob(self._part("*").name))
         for part in parts:
             try:
@@ -174,14 +195,18 @@ class Ledger:
             self.save()
 
     def finish(self, i2t_table: bool) -> None:
-        """Write scores and summary. i2t_table: whether the leaderboard shows the overall row of the encoders' table too."""
+        """Write scores and summary. i2t_table: whether the leaderboard shows the overall row of the encoders' table
+        too.
+        """
         table.write(self.file, self.rows)
         summary = summarise(self.target, self.truth_digests, self.rows, self._metrics(), self.sets)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
 
 
 def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The measures of a whole set in a mode of a summary. Raises what a broken one raises, TypeError or ValueError among it."""
+    """The measures of a whole set in a mode of a summary. Raises what a broken one raises, TypeError or ValueError
+    among it.
+    """
     found = {name: each for name, each in mode.get("metrics", {}).items() if each.get("set") is True}
     for name, each in found.items():
         if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):

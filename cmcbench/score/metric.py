@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageProblem
 
@@ -36,8 +37,8 @@ class Metric(ABC):
 class SetMetric(ABC):
     """A measure of a mode's whole set of reconstructions against their ground truths; no image has a score of its own.
 
-    name: what summary.json calls it. smallest: images below which it is refused. caution: what a reader of its values must
-    know, given the number of images; "" for nothing. identity: as of Metric.
+    name: what summary.json calls it. smallest: images below which it is refused. caution: what a reader of its values
+    must know, given the number of images; "" for nothing. identity: as of Metric.
     """
 
     name: str
@@ -50,12 +51,14 @@ class SetMetric(ABC):
         """Make ready to measure. Raises BadInput or RunFailed."""
 
     @abstractmethod
-    def embed(self, picture: Any) -> "np.ndarray":
+    def embed(self, picture: Any) -> np.ndarray:
         """The features of one RGB PIL image: (d,), d the same for all."""
 
     @abstractmethod
-    def measure(self, truth: "np.ndarray", made: "np.ndarray") -> float:
-        """The value for the features of the ground truths and of the reconstructions, (n, d) each, in the same order."""
+    def measure(self, truth: np.ndarray, made: np.ndarray) -> float:
+        """The value for the features of the ground truths and of the reconstructions, (n, d) each, in the same
+        order.
+        """
 
     def caution(self, images: int) -> str:
         return ""

@@ -6,8 +6,8 @@ To add one that pyiqa lacks, write a subclass of Metric or SetMetric (metric.py)
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable, Optional, Union
 
 from ..errors import BadInput
 from .clipsim import DEFAULT_CLIP, Clipsim
@@ -24,16 +24,20 @@ GROUPS = {
     "paper": ("topiq_fr", "clipsim", "lpips", "ssim", "topiq_nr", "clipiqa", "liqe", "fid"),
 }
 
-OWN: dict[str, Callable[[str], Union[Metric, SetMetric]]] = {  # name -> made from --clip_model, which most have no use for
+OWN: dict[str, Callable[[str], Metric | SetMetric]] = {  # name -> made from --clip_model, which most have no use for
     Clipsim.name: Clipsim,
     Fid.name: lambda clip: Fid(),
 }
 
 
 def resolve(
-    names: str, weights: Path, fr_order: str = "published", precision: str = "fp32", clip: str = DEFAULT_CLIP,
-    absent: Optional[dict[str, str]] = None,
-) -> list[Union[Metric, SetMetric]]:  # fmt: skip
+    names: str,
+    weights: Path,
+    fr_order: str = "published",
+    precision: str = "fp32",
+    clip: str = DEFAULT_CLIP,
+    absent: dict[str, str] | None = None,
+) -> list[Metric | SetMetric]:
     """The metrics that `--metrics` names, separated by commas; `topiq` and `paper` are groups. Loads nothing.
 
     absent: where given, it gets name -> message of a metric whose weights are missing, and the others are the result.
@@ -45,7 +49,7 @@ def resolve(
         raise BadInput("--metrics names no metric. The default is topiq; without weights: " + WITHOUT_WEIGHTS)
     for name in wanted:
         _check_name(name)
-    metrics: list[Union[Metric, SetMetric]] = []
+    metrics: list[Metric | SetMetric] = []
     problems: dict[str, BadInput] = {}
     for name in wanted:
         try:
@@ -69,10 +73,12 @@ def _check_name(name: str) -> None:
         own = ", ".join((*GROUPS, *OWN))
         raise BadInput(f"--metrics: there is no metric {name!r}.{hint} Known: {own}, and those of pyiqa.list_models().")
     if known[name].get("metric_mode") not in ("FR", "NR") or "fid" in name or name == "inception_score":
-        raise BadInput(f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there is fid.")
+        raise BadInput(
+            f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there is fid."
+        )
 
 
-def _one(name: str, weights: Path, fr_order: str, precision: str, clip: str) -> Union[Metric, SetMetric]:
+def _one(name: str, weights: Path, fr_order: str, precision: str, clip: str) -> Metric | SetMetric:
     if name in WEIGHTS:
         file = weights / WEIGHTS[name]
         if not file.is_file():

@@ -89,7 +89,8 @@ def configs() -> dict[str, dict[str, Any]]:
 def import_pyiqa(metric: str) -> Any:
     """pyiqa, without the parts of it that put their own classes in place of transformers' Llama.
 
-    pyiqa imports all of its parts to find one; these two would break every model built on Llama in this process, so they
+    pyiqa imports all of its parts to find one; these two would break every model built on Llama in this process, so
+    they
     are imported only for the metrics that are theirs.
     """
     for name in ("qalign", "compare2score"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from ..dataset import read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
@@ -35,7 +35,7 @@ class Request:
     truth: dict[str, Path]
     chosen: list[str]
     modes: dict[str, list[str]]
-    metrics: list[Union[Metric, SetMetric]]
+    metrics: list[Metric | SetMetric]
     device: str
     overwrite: bool
     i2t_table: bool
@@ -51,11 +51,11 @@ class Result:
     sets: dict[str, dict[str, dict[str, Any]]]
 
 
-def score(request: Request) -> tuple[list[Result], list[Union[Metric, SetMetric]]]:
+def score(request: Request) -> tuple[list[Result], list[Metric | SetMetric]]:
     """Score what is not in the targets' scores.csv yet; write scores.csv and summary.json.
 
-    Returns each target's result, and the metrics that could be made ready; the others are reported by name. With several
-    processes each scores its share of the images, and process 0 joins them; the others return ([], []).
+    Returns each target's result, and the metrics that could be made ready; the others are reported by name. With
+    several processes each scores its share of the images, and process 0 joins them; the others return ([], []).
     Raises BadInput or RunFailed where no metric can be made ready.
     """
     ranks = request.ranks
@@ -93,12 +93,13 @@ class _Work:
         self.metrics = [metric for metric in request.metrics if isinstance(metric, Metric)]
         self.measures = [metric for metric in request.metrics if isinstance(metric, SetMetric)]
         self.ledgers = [
-            Ledger(target, request.truth, seen, self.metrics, request.ranks, self.measures) for target in request.targets
+            Ledger(target, request.truth, seen, self.metrics, request.ranks, self.measures)
+            for target in request.targets
         ]
         self.sets: list[Missing] = []  # what is to be measured of whole sets, by process 0
 
     @property
-    def ready(self) -> list[Union[Metric, SetMetric]]:
+    def ready(self) -> list[Metric | SetMetric]:
         """The metrics that can be used, in the order asked for."""
         return [metric for metric in self.request.metrics if metric in self.metrics or metric in self.measures]
 
@@ -121,7 +122,9 @@ class _Work:
         return [(stem, mode) for stem in self.request.chosen for mode in modes if stem in paired[mode]]
 
     def prepare(self, anew: bool) -> None:
-        """Take over what still holds, load metrics, then take away what is made anew: nothing of a metric that is not here."""
+        """Take over what still holds, load metrics, then take away what is made anew: nothing of a metric that is not
+        here.
+        """
         for ledger in self.ledgers:
             ledger.settle()
         self.make_ready(anew)
@@ -159,13 +162,13 @@ class _Work:
     def make_ready(self, anew: bool) -> None:
         """Load the metrics that something lacks, or all where they are made anew.
 
-        What this machine cannot run is reported by name and left out. Raises RunFailed where nothing is left, BadInput for a
-        file that is there and damaged, which its user would want to mend before hours of scoring.
+        What this machine cannot run is reported by name and left out. Raises RunFailed where nothing is left, BadInput
+        for a file that is there and damaged, which its user would want to mend before hours of scoring.
         """
         rows = [ledger.rows[key] for ledger in self.ledgers for key in self._keys(ledger)]
-        needed: list[Union[Metric, SetMetric]] = []
+        needed: list[Metric | SetMetric] = []
         needed += [metric for metric in self.metrics if anew or any(metric in self._lacking(row) for row in rows)]
-        problems: dict[str, Union[BadInput, RunFailed]] = {}
+        problems: dict[str, BadInput | RunFailed] = {}
         if self.request.ranks.first:
             problems.update(self._choose_sets(anew))
             needed += [metric for metric in self.measures if any(work.metric is metric for work in self.sets)]
@@ -199,7 +202,7 @@ class _Work:
         """Whether some mode has the measure already."""
         return any(name in measures for ledger in self.ledgers for measures in ledger.sets.values())
 
-    def _leave_out(self, problems: dict[str, Union[BadInput, RunFailed]]) -> None:
+    def _leave_out(self, problems: dict[str, BadInput | RunFailed]) -> None:
         self.metrics = [metric for metric in self.metrics if metric.name not in problems]
         self.measures = [metric for metric in self.measures if metric.name not in problems]
         self.sets = [work for work in self.sets if work.metric.name not in problems]

@@ -1,10 +1,12 @@
-"""Measures of whole sets (FID): of each mode of a target against its ground truths, cached by the digests of all pictures."""
+"""Measures of whole sets (FID): of each mode of a target against its ground truths, cached by the digests of all
+pictures.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ..dataset import read_rgb
 from ..errors import ImageProblem, RunFailed
@@ -35,9 +37,11 @@ def missing(ledgers: list[Ledger], measures: list[SetMetric], modes: dict[str, l
     """What is still to be measured of the modes asked for (target -> modes), or all of it, anew."""
     return [
         Missing(metric, ledger, mode)
-        for metric in measures for ledger in ledgers for mode in modes[ledger.target.name]
+        for metric in measures
+        for ledger in ledgers
+        for mode in modes[ledger.target.name]
         if anew or metric.name not in ledger.sets.get(mode, {})
-    ]  # fmt: skip
+    ]
 
 
 def refused(work: Missing, chosen: set[str]) -> str:
@@ -52,7 +56,9 @@ def refused(work: Missing, chosen: set[str]) -> str:
 
 
 def measure(works: list[Missing], truth: dict[str, Path], report: Report) -> None:
-    """Enter the measures, each target saved as soon as it has one. A picture that cannot be used is reported and left out."""
+    """Enter the measures, each target saved as soon as it has one. A picture that cannot be used is reported and left
+    out.
+    """
     features = _Features(report)
     for work in works:
         with progress(2 * len(work.pairs), 0, f"{work.metric.name} of {work.where}") as bar:
@@ -62,7 +68,10 @@ def measure(works: list[Missing], truth: dict[str, Path], report: Report) -> Non
                 bar.update(2)
         pairs = [pair for pair in found if pair is not None]
         if len(pairs) < work.metric.smallest:
-            report.fail(f"{work.metric.name}/{work.where}", f"{work.metric.name} of {work.where}: only {len(pairs)} images can be used")
+            report.fail(
+                f"{work.metric.name}/{work.where}",
+                f"{work.metric.name} of {work.where}: only {len(pairs)} images can be used",
+            )
             continue
         value = features.value(work.metric, pairs)
         work.ledger.enter(work.mode, work.metric, value, len(pairs))
@@ -78,7 +87,7 @@ class _Features:
         self.report = report
         self.truth: dict[tuple[str, str], tuple[tuple[int, int], Any]] = {}  # (metric, stem) -> size, features
 
-    def pair(self, work: Missing, stem: str, truth: Path) -> Optional[tuple[Any, Any]]:
+    def pair(self, work: Missing, stem: str, truth: Path) -> tuple[Any, Any] | None:
         """Features of a ground truth and of its reconstruction, None where either cannot be used."""
         path = work.ledger.target.modes[work.mode][stem]
         try:
@@ -89,7 +98,9 @@ class _Features:
         try:
             picture, _ = read_rgb(path)
             if picture.size != size:
-                raise ImageProblem(f"{path.name}: is {picture.width}x{picture.height} and its ground truth {size[0]}x{size[1]}")
+                raise ImageProblem(
+                    f"{path.name}: is {picture.width}x{picture.height} and its ground truth {size[0]}x{size[1]}"
+                )
             return expected, work.metric.embed(picture)
         except ImageProblem as error:
             self._fail(f"{work.where}/{stem}", f"{work.where}/{error}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, Callable, Iterable, Optional
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from ..dataset import content
 from ..protocol import overall_i2t, overall_t2i
@@ -16,13 +17,18 @@ PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are mad
 
 
 def summarise(
-    target: Target, truth: dict[str, str], rows: Table, metrics: dict[str, dict[str, Any]], sets: Optional[dict[str, Any]] = None
+    target: Target,
+    truth: dict[str, str],
+    rows: Table,
+    metrics: dict[str, dict[str, Any]],
+    sets: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The summary of a target. Its intervals take about a second, so it is made once, when all is scored.
 
     truth: stem -> digest of every image of the ground truth, whose number decides what is whole.
     metrics: metric -> {"kind", "lower_is_better", "identity"} of the columns that have scores, and of measures of sets.
-    sets: mode -> measure of its whole set -> {"mean", "n", "set": True, "digest"}; no image has a score of it, so there is no
+    sets: mode -> measure of its whole set -> {"mean", "n", "set": True, "digest"}; no image has a score of it, so there
+    is no
     interval.
     """
     from .intervals import Scores, add_intervals, joint_intervals  # numpy, which --help need not wait for
@@ -46,10 +52,11 @@ def summarise(
     }
 
 
-def overall(modes: dict[str, Any]) -> dict[str, Optional[float]]:
+def overall(modes: dict[str, Any]) -> dict[str, float | None]:
     """Both Overall figures from the modes' TOPIQ means, None where they are not defined."""
     fr, nr = (
-        {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]} for metric in PAIR
+        {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]}
+        for metric in PAIR
     )
     return {"t2i": overall_t2i(fr, nr), "i2t": overall_i2t(fr, nr)}
 
@@ -86,8 +93,9 @@ def _groups(rows: list[Row], key: Callable[[str, str], str]) -> dict[str, list[R
     return {name: groups[name] for name in sorted(groups) if name}
 
 
-def _rate(rows: list[Row]) -> Optional[dict[str, Any]]:
-    """What the decoder was sent: {"kind", "ratio", "caption", "deflate", "pixel", "image", "packed"}, None where nothing tells.
+def _rate(rows: list[Row]) -> dict[str, Any] | None:
+    """What the decoder was sent: {"kind", "ratio", "caption", "deflate", "pixel", "image", "packed"}, None where
+    nothing tells.
 
     kind: "nominal" where any image's rate is, else "measured". ratio: 24 / mean bpp. The others: mean bits per pixel of
     a part, and of the whole as one file (packed), None where unknown or where some image lacks it.
@@ -97,7 +105,7 @@ def _rate(rows: list[Row]) -> Optional[dict[str, Any]]:
         return None
     mean = _mean(row.bpp for row in known)["mean"]
 
-    def part(name: str) -> Optional[float]:
+    def part(name: str) -> float | None:
         values = [getattr(row.spent, f"{name}_bits") for row in known]
         if any(value is None for value in values):
             return None
@@ -105,18 +113,24 @@ def _rate(rows: list[Row]) -> Optional[dict[str, Any]]:
         return _mean(value * row.bpp / row.spent.bits for value, row in zip(values, known))["mean"]
 
     kind = NOMINAL if any(row.nominal for row in known) else MEASURED
-    return {"kind": kind, "ratio": 24 / mean, **{name: part(name) for name in ("caption", "deflate", "pixel", "image", "packed")}}
+    return {
+        "kind": kind,
+        "ratio": 24 / mean,
+        **{name: part(name) for name in ("caption", "deflate", "pixel", "image", "packed")},
+    }
 
 
 def _cost(rows: list[Row]) -> dict[str, Any]:
-    """Mean wall-clock seconds an image, and the largest peak memory in bytes, of the images that tell; None where none does."""
+    """Mean wall-clock seconds an image, and the largest peak memory in bytes, of the images that tell; None where none
+    does.
+    """
     spent = [row.spent for row in rows if row.spent is not None]
     seconds = {name: _mean(getattr(each, name) for each in spent) for name in ("encode_seconds", "decode_seconds")}
     memory = [each.peak_memory for each in spent if each.peak_memory is not None]
     return {**{name: mean and mean["mean"] for name, mean in seconds.items()}, "peak_memory": max(memory, default=None)}
 
 
-def over_modes(modes: dict[str, Any], metric: str) -> Optional[float]:
+def over_modes(modes: dict[str, Any], metric: str) -> float | None:
     """The mean of a metric's means over the modes that have it."""
     mean = _mean(each["metrics"].get(metric, {}).get("mean") for each in modes.values())
     return mean and mean["mean"]
@@ -127,7 +141,7 @@ def _means(rows: list[Row], metrics: Iterable[str]) -> dict[str, dict[str, Any]]
     return {metric: mean for metric, mean in means.items() if mean is not None}
 
 
-def _mean(values: Iterable[Optional[float]]) -> Optional[dict[str, Any]]:
+def _mean(values: Iterable[float | None]) -> dict[str, Any] | None:
     """{"mean", "n"} of the values that are there, None where there are none. fsum: the same in any order."""
     present = [value for value in values if value is not None]
     return {"mean": math.fsum(present) / len(present), "n": len(present)} if present else None

@@ -7,7 +7,6 @@ import io
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
 
 from ..dataset import content
 from ..protocol import MODES
@@ -16,9 +15,17 @@ from ..store import write_bytes
 
 FIXED = ("name", "type", "source", "mode")
 SPENT = (  # of rates.csv, as they are
-    "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits", "encode_seconds", "decode_seconds", "peak_memory",
-    "kind", "bits",
-)  # fmt: skip
+    "caption_bits",
+    "deflate_bits",
+    "pixel_bits",
+    "image_bits",
+    "packed_bits",
+    "encode_seconds",
+    "decode_seconds",
+    "peak_memory",
+    "kind",
+    "bits",
+)
 LAST = (*SPENT, "bpp", "ground_truth", "reconstruction")
 
 
@@ -35,8 +42,8 @@ class Row:
     ground_truth: str
     reconstruction: str
     scores: dict[str, float] = field(default_factory=dict)
-    spent: Optional[Spent] = None
-    bpp: Optional[float] = None
+    spent: Spent | None = None
+    bpp: float | None = None
 
     @property
     def nominal(self) -> bool:
@@ -61,14 +68,16 @@ def read(path: Path) -> Table:
             if not all(math.isfinite(score) for score in scores.values()):
                 raise ValueError("holds a score that is no number")
             bpp = float(each["bpp"]) if each["bpp"] else None  # six decimals
-            row = Row(each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, _spent(each), bpp)
+            row = Row(
+                each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, _spent(each), bpp
+            )
             table[Path(row.name).stem, row.mode] = row
     except (KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"is not a score table ({error})") from None
     return table
 
 
-def _spent(cells: dict[str, str]) -> Optional[Spent]:
+def _spent(cells: dict[str, str]) -> Spent | None:
     if not cells.get("kind"):
         return None  # not known, or a table from before there were kinds, whose scores still hold
     known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells[column]}
@@ -77,7 +86,9 @@ def _spent(cells: dict[str, str]) -> Optional[Spent]:
 
 def write(path: Path, table: Table) -> None:
     """Write the rows sorted by name and mode, atomically. Scores keep every digit, so that a reread one is equal."""
-    rows = sorted(table.values(), key=lambda row: (row.name, list(MODES).index(row.mode) if row.mode in MODES else 9, row.mode))
+    rows = sorted(
+        table.values(), key=lambda row: (row.name, list(MODES).index(row.mode) if row.mode in MODES else 9, row.mode)
+    )
     metrics = sorted({metric for row in rows for metric in row.scores})
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
@@ -87,5 +98,7 @@ def write(path: Path, table: Table) -> None:
         spent = [getattr(row.spent, column, None) for column in SPENT]
         spent = ["" if value is None else value for value in spent]
         bpp = "" if row.bpp is None else f"{row.bpp:.6f}"
-        writer.writerow([row.name, *content(row.name), row.mode, *scores, *spent, bpp, row.ground_truth, row.reconstruction])
+        writer.writerow(
+            [row.name, *content(row.name), row.mode, *scores, *spent, bpp, row.ground_truth, row.reconstruction]
+        )
     write_bytes(path, buffer.getvalue().encode())

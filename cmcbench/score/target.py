@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ..dataset import list_images
 from ..errors import BadInput
@@ -17,7 +17,9 @@ PLAIN = "images"  # the mode of a folder that holds images and no folders of mod
 
 @dataclass(frozen=True)
 class Target:
-    """name: what it is called on the leaderboard. modes: mode -> stem -> path, in the order full, image, pixel, text."""
+    """name: what it is called on the leaderboard. modes: mode -> stem -> path, in the order full, image, pixel,
+    text.
+    """
 
     name: str
     folder: Path
@@ -25,7 +27,7 @@ class Target:
     manifest: dict[str, Any]
     rates: Rates
 
-    def spent(self, truth: str, mode: str, reconstruction: str) -> Optional[Spent]:
+    def spent(self, truth: str, mode: str, reconstruction: str) -> Spent | None:
         """What a reconstruction cost, None where rates.csv does not tell, or tells of another picture.
 
         truth: the ground truth's file name. reconstruction: the digest of the file that is scored.
@@ -42,7 +44,7 @@ def find(name: str, folder: Path) -> Target:
     if not folder.is_dir():
         raise BadInput(
             f"there is no folder {folder}. Make reconstructions with: python script-t2i.py --model_name {name}, "
-            f"or name another with --target or --target_path."
+            "or name another with --target or --target_path."
         )
     modes = _images(folder)
     if not modes:

@@ -77,12 +77,13 @@ def _check_size(width: int, height: int, device: str) -> None:
         if needed > free:
             raise ImageProblem(
                 f"{width}x{height} takes {needed:.0f} GiB of memory to score and {free:.0f} GiB are free; "
-                f"score it on a machine with more, or with --device cuda"
+                "score it on a machine with more, or with --device cuda"
             )
 
 
 def where_weights_are(folder: Path) -> str:
     return (
-        f"Fetch the benchmark's weights topiq-fr.pth (145 MB) and topiq-nr.pth (181 MB) with: python -m cmcbench download weights "
-        f"(or put them into {folder}/ from the Hugging Face data set lcysyzxdxc/CMC-Bench). To score without them: {WITHOUT_WEIGHTS}"
+        "Fetch the benchmark's weights topiq-fr.pth (145 MB) and topiq-nr.pth (181 MB) with: python -m cmcbench"
+        f" download weights (or put them into {folder}/ from the Hugging Face data set lcysyzxdxc/CMC-Bench). To score"
+        f" without them: {WITHOUT_WEIGHTS}"
     )

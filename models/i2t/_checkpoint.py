@@ -67,7 +67,10 @@ def check_layout(config: dict[str, Any], name: str, trust_remote_code: bool) -> 
     if kind == "qwen" and "visual" in config:
         raise ModelError(QWEN_VL)
     if kind == "florence2" and "dim_embed" in (config.get("vision_config") or {}):
-        reason = "is Florence-2 in its authors' layout: use the converted one, florence-community/Florence-2-large (or -base)"
+        reason = (
+            "is Florence-2 in its authors' layout: use the converted one, florence-community/Florence-2-large (or"
+            " -base)"
+        )
     elif kind in KNOWN or (trust_remote_code and "AutoModelForImageTextToText" in remote):
         return
     elif "AutoModelForImageTextToText" in remote:

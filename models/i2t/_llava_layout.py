@@ -33,9 +33,9 @@ DESIGN = {  # what LLaVA 1.5 is made of; older and newer ones differ, and would 
     "architectures": (["Share4VLlamaForCausalLM"], ["LlavaLlamaForCausalLM"]),
 }
 TEMPLATE = (  # the authors' conversation "vicuna_v1", which both were tuned with
-    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and "
-    "polite answers to the user's questions. USER: {% for part in messages[0]['content'] %}"
-    "{{ '<image>\n' if part['type'] == 'image' else part['text'] }}{% endfor %} ASSISTANT:"
+    "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, detailed, and"
+    " polite answers to the user's questions. USER: {% for part in messages[0]['content'] %}{{ '<image>\n' if"
+    " part['type'] == 'image' else part['text'] }}{% endfor %} ASSISTANT:"
 )
 
 
@@ -52,7 +52,9 @@ def recognises(config: dict[str, Any]) -> bool:
 def load(
     name: str, config: dict[str, Any], device: str, dtype: torch.dtype
 ) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
-    """The model with all its weights, and its processor. Raises ModelError for another design and whatever is missing."""
+    """The model with all its weights, and its processor. Raises ModelError for another design and whatever is
+    missing.
+    """
     from transformers import LlavaForConditionalGeneration
 
     odd = [f"{key}={config.get(key)!r}" for key, allowed in DESIGN.items() if config.get(key) not in allowed]
@@ -146,10 +148,13 @@ def _config(config: dict[str, Any], tower: Path, image_token: int) -> LlavaConfi
     known = set(LlamaConfig().to_dict()) - {"model_type", "architectures", "dtype", "transformers_version"}
     text = LlamaConfig(**{key: config[key] for key in known & set(config)} | {"vocab_size": image_token + 1})
     return LlavaConfig(
-        vision_config=vision, text_config=text, image_token_index=image_token,
-        vision_feature_select_strategy="default", vision_feature_layer=config.get("mm_vision_select_layer", -2),
+        vision_config=vision,
+        text_config=text,
+        image_token_index=image_token,
+        vision_feature_select_strategy="default",
+        vision_feature_layer=config.get("mm_vision_select_layer", -2),
         image_seq_length=(vision.image_size // vision.patch_size) ** 2,
-    )  # fmt: skip
+    )
 
 
 def _processor(folder: Path, tower: Path, config: dict[str, Any], whole: LlavaConfig) -> LlavaProcessor:
@@ -170,6 +175,10 @@ def _processor(folder: Path, tower: Path, config: dict[str, Any], whole: LlavaCo
         )
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.unk_token
     return LlavaProcessor(
-        images, tokenizer, patch_size=whole.vision_config.patch_size, vision_feature_select_strategy="default",
-        num_additional_image_tokens=1, chat_template=TEMPLATE,
-    )  # fmt: skip
+        images,
+        tokenizer,
+        patch_size=whole.vision_config.patch_size,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=TEMPLATE,
+    )

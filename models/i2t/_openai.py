@@ -16,7 +16,7 @@ import re
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from ..base import Caption, I2TModel, ModelError
 from . import _openai_answer as answer
@@ -34,7 +34,9 @@ UNASKED = "was not asked for, because the run stops"
 
 
 class Model(I2TModel):
-    """A captioner on a server. `--model_dir` is the model's id there, not a folder; device and dtype are the server's."""
+    """A captioner on a server. `--model_dir` is the model's id there, not a folder; device and dtype are the
+    server's.
+    """
 
     runs_on = "server"
     batch_size = 32  # enough to keep `concurrency` busy
@@ -50,7 +52,9 @@ class Model(I2TModel):
         try:
             import openai
         except ImportError as error:
-            raise ModelError(f"this encoder needs the package 'openai' ({error}). Install it: pip install openai") from error
+            raise ModelError(
+                f"this encoder needs the package 'openai' ({error}). Install it: pip install openai"
+            ) from error
         base = options.get("api_base") or os.environ.get("OPENAI_BASE_URL") or OPENAI
         self._secrets = answer.Secrets(_key(required=bool(self.key) or base == OPENAI), base)
         base = _checked(base)
@@ -60,18 +64,20 @@ class Model(I2TModel):
         self._where = self._secrets.cut(base.split("?")[0])
         connect = min(self.timeout, 20.0)
         self._client = openai.OpenAI(
-            base_url=base, api_key=self._secrets.key or "none", max_retries=0,
+            base_url=base,
+            api_key=self._secrets.key or "none",
+            max_retries=0,
             timeout=openai.Timeout(self.timeout, connect=connect),
-        )  # fmt: skip
+        )
         self._name = model_dir or self.default_dir or self._only_model()
         self.identity = {"server": self._secrets.cut(_host(base)), "server_model": self._secrets.cut(self._name)}
         self._price = self.prices.get(self._name) if base.rstrip("/") == OPENAI else None
 
-    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Union[Caption, ModelError]]:
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
         """Captions in order. usage: input_tokens, output_tokens and, where the price is known, usd (US dollars)."""
         budget = max(LEAST_TOKENS, TOKENS_PER_WORD * words)
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
-        done: queue.SimpleQueue[tuple[int, Union[Caption, ModelError]]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[int, Caption | ModelError]] = queue.SimpleQueue()
         for place in range(len(images)):
             todo.put(place)
 
@@ -86,7 +92,7 @@ class Model(I2TModel):
         # Daemons, so that Ctrl-C ends the program although they still wait for a server
         for _ in range(min(self._concurrency, len(images))):
             threading.Thread(target=work, daemon=True).start()
-        answers: list[Union[Caption, ModelError]] = [ModelError("the server never ended its answer") for _ in images]
+        answers: list[Caption | ModelError] = [ModelError("the server never ended its answer") for _ in images]
         for _ in images:
             try:
                 place, answers[place] = done.get(timeout=self.patience + self.timeout)
@@ -96,8 +102,10 @@ class Model(I2TModel):
                 break
         return answers
 
-    def _one(self, image: Image.Image, prompt: str, budget: int) -> Union[Caption, ModelError]:
-        """The caption of an image or why there is none. Never raises: a raised error would ask for the whole batch anew."""
+    def _one(self, image: Image.Image, prompt: str, budget: int) -> Caption | ModelError:
+        """The caption of an image or why there is none. Never raises: a raised error would ask for the whole batch
+        anew.
+        """
         if self._halt.is_set():
             return ModelError(UNASKED)
         try:
@@ -116,7 +124,7 @@ class Model(I2TModel):
             self._fruitless = 0
         return caption
 
-    def _patiently(self, message: dict[str, Any], budget: int) -> Union[Caption, ModelError]:
+    def _patiently(self, message: dict[str, Any], budget: int) -> Caption | ModelError:
         """Ask until there is an answer, at most `attempts` times and for `patience` seconds."""
         deadline, wait, why = time.monotonic() + self.patience, self.first_wait, ""
         attempt = 0
@@ -131,7 +139,9 @@ class Model(I2TModel):
                 why, told = str(problem), problem.wait
             attempt += 1
             if told is not None and told > self.longest_wait:
-                raise answer.Hopeless(f"{why}; the server asks to wait for {told:.0f} s. Run the same command again then.")
+                raise answer.Hopeless(
+                    f"{why}; the server asks to wait for {told:.0f} s. Run the same command again then."
+                )
             pause = told if told is not None else wait * random.uniform(0.75, 1)
             if attempt == self.attempts or time.monotonic() + pause > deadline:
                 break
@@ -159,7 +169,9 @@ class Model(I2TModel):
         except openai.APITimeoutError as error:
             raise answer.Later(f"no answer from {self._where} within {self.timeout:g} s") from error
         except openai.APIConnectionError as error:
-            raise answer.Later(f"no connection to {self._where} ({self._secrets.quote(str(error.__cause__ or error))})") from error
+            raise answer.Later(
+                f"no connection to {self._where} ({self._secrets.quote(str(error.__cause__ or error))})"
+            ) from error
 
     def _adapt(self, refused: answer.Refused) -> bool:
         """Send other parameters from now on if the server refused one. False: there is nothing to change."""
@@ -172,7 +184,10 @@ class Model(I2TModel):
             if refused.parameter == "max_tokens":
                 self._parameters["max_completion_tokens"] = 0
                 return True
-        print(f"note: {self._name} takes no '{refused.parameter}'; its captions may differ from run to run.", file=sys.stderr)
+        print(
+            f"note: {self._name} takes no '{refused.parameter}'; its captions may differ from run to run.",
+            file=sys.stderr,
+        )
         return True
 
     def _only_model(self) -> str:
@@ -186,7 +201,10 @@ class Model(I2TModel):
             raise ModelError(f"{self._where} does not list its models ({why}). Name one with --model_dir.") from error
         if len(names) != 1:
             listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-            raise ModelError(f"--model_dir is missing: {self._where} has {len(names)} models. Name one: {self._secrets.quote(listed)}")
+            raise ModelError(
+                f"--model_dir is missing: {self._where} has {len(names)} models. Name one:"
+                f" {self._secrets.quote(listed)}"
+            )
         return names[0]
 
     def _stop(self, why: str) -> None:
@@ -199,15 +217,21 @@ class Model(I2TModel):
             self._fruitless += 1
             many = self._fruitless >= FRUITLESS
         if many:
-            self._stop(f"{self._where} gave {FRUITLESS} images in a row no answer (see the failures). Look at the server.")
+            self._stop(
+                f"{self._where} gave {FRUITLESS} images in a row no answer (see the failures). Look at the server."
+            )
 
 
 def _key(required: bool) -> str:
     key = os.environ.get(KEY, "").strip()
     if required and not key:
-        raise ModelError(f"the environment variable {KEY} is not set: export {KEY}=..., or name a server with --api_base.")
+        raise ModelError(
+            f"the environment variable {KEY} is not set: export {KEY}=..., or name a server with --api_base."
+        )
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ModelError(f"the environment variable {KEY} holds what no key can (spaces or special characters): set it again.")
+        raise ModelError(
+            f"the environment variable {KEY} holds what no key can (spaces or special characters): set it again."
+        )
     return key
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..base import Caption, ModelError
@@ -23,7 +23,7 @@ LONGEST = 300  # characters of a server's own words in a message
 class Later(Exception):
     """Asking again may help. wait: seconds that the server asked for, or None."""
 
-    def __init__(self, why: str, wait: Optional[float] = None) -> None:
+    def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
         self.wait = wait
 
@@ -31,7 +31,7 @@ class Later(Exception):
 class Refused(Exception):
     """The request cannot be served. parameter: the optional one that the server does not take, or None."""
 
-    def __init__(self, why: str, parameter: Optional[str] = None) -> None:
+    def __init__(self, why: str, parameter: str | None = None) -> None:
         super().__init__(why)
         self.parameter = parameter
 
@@ -73,12 +73,14 @@ class Secrets:
         return line if len(line) <= LONGEST else line[:LONGEST] + "..."
 
 
-def judged(error: "openai.APIStatusError", model: str, where: str, sent: dict[str, Any], secrets: Secrets) -> Exception:
+def judged(error: openai.APIStatusError, model: str, where: str, sent: dict[str, Any], secrets: Secrets) -> Exception:
     """What an HTTP status of 400 and above means for the image, or for all of them."""
     status, code, text = error.status_code, *_words(error.body)
     said = secrets.quote(f"{status} {error.response.reason_phrase}" + (f": {text}" if text else ""))
     if code in POOR or status == 402:
-        return Hopeless(f"the account has no money left ({said}). Add credit or raise its limit, then run the same command.")
+        return Hopeless(
+            f"the account has no money left ({said}). Add credit or raise its limit, then run the same command."
+        )
     if status == 401:
         return Hopeless(f"{where} does not take the key ({said}). Put a valid one into OPENAI_API_KEY.")
     if status == 403:
@@ -95,7 +97,7 @@ def judged(error: "openai.APIStatusError", model: str, where: str, sent: dict[st
     return Refused(said, _parameter(error.body, text, sent))
 
 
-def read(body: str, price: Optional[tuple[float, float]], secrets: Secrets) -> Union[Caption, ModelError]:
+def read(body: str, price: tuple[float, float] | None, secrets: Secrets) -> Caption | ModelError:
     """The caption in a chat completion, or a ModelError for a refusal. Raises Later for what is no chat completion."""
     try:
         completion = json.loads(body)
@@ -128,7 +130,7 @@ def _text(content: Any) -> str:
     return content or ""
 
 
-def _usage(usage: Any, price: Optional[tuple[float, float]]) -> dict[str, Any]:
+def _usage(usage: Any, price: tuple[float, float] | None) -> dict[str, Any]:
     counts = {}
     for name, key in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
         value = usage.get(key) if isinstance(usage, dict) else None
@@ -147,11 +149,13 @@ def _words(body: Any) -> tuple[str, str]:
     if not isinstance(body, dict):
         return "", body if isinstance(body, str) else ""
     codes = [str(body.get(key)) for key in ("code", "type")]
-    text = next((body[key] for key in ("message", "detail", "error") if isinstance(body.get(key), str)), json.dumps(body))
+    text = next(
+        (body[key] for key in ("message", "detail", "error") if isinstance(body.get(key), str)), json.dumps(body)
+    )
     return next((code for code in codes if code in POOR), codes[0]), text
 
 
-def _parameter(body: Any, text: str, sent: dict[str, Any]) -> Optional[str]:
+def _parameter(body: Any, text: str, sent: dict[str, Any]) -> str | None:
     """Which optional parameter a 400 is about: the one that it names as unsupported."""
     named = body.get("param") if isinstance(body, dict) else None
     if named == "max_tokens" or "max_completion_tokens" in text:
@@ -160,7 +164,7 @@ def _parameter(body: Any, text: str, sent: dict[str, Any]) -> Optional[str]:
     return named if named in ("temperature", "seed") and named in sent else None
 
 
-def _wait(headers: Any) -> Optional[float]:
+def _wait(headers: Any) -> float | None:
     """Seconds that the server asks to wait for: retry-after-ms, or Retry-After in seconds or as a date."""
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         try:
@@ -172,7 +176,7 @@ def _wait(headers: Any) -> Optional[float]:
     return _until(headers.get("retry-after"))
 
 
-def _until(date: Optional[str]) -> Optional[float]:
+def _until(date: str | None) -> float | None:
     from datetime import datetime, timezone
     from email.utils import parsedate_to_datetime
 
@@ -181,4 +185,3 @@ def _until(date: Optional[str]) -> Optional[float]:
         return max(0.0, (then - datetime.now(timezone.utc)).total_seconds())
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-

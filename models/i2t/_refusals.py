@@ -13,8 +13,10 @@ _INABILITY = (
     r"i (can ?not|can't|could not|couldn't|won't|will not|do not|don't)|(i'm|i am) (unable|not able|not allowed)"
 )
 _DEED = (
-    r"assist|help(?! but)|identify|describe|recogni[sz]e|see|view|access|analy[sz]e|provide|generate|create|comply|fulfill?|"
-    r"process|answer|discuss|comment|engage|interpret|determine|(do|have) (that|this|the ability|access)|feel comfortable"
+    r"assist|help(?!"
+    r" but)|identify|describe|recogni[sz]e|see|view|access|analy[sz]e|provide|generate|create|comply|fulfill?|"
+    r"process|answer|discuss|comment|engage|interpret|determine|(do|have) (that|this|the ability|access)|feel"
+    r" comfortable"
 )
 _REFUSAL = re.compile(
     rf"(({_APOLOGY})\W+(but )?)?(unfortunately\W+)?(as an? [\w -]{{2,40}},\s*)?({_INABILITY})( \w+){{0,2}} ({_DEED})\b"

@@ -63,7 +63,8 @@ class Model(I2TModel):
         self._prove_sight(name)
 
     def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
-        """Captions in order, an error in place of one that declines. usage: output_tokens, with the one that ended them.
+        """Captions in order, an error in place of one that declines. usage: output_tokens, with the one that ended
+        them.
 
         Images may differ in size. In float32 a batch equals its images one by one.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from .._command import Program
 from ..base import Caption, I2TModel, ModelError
@@ -22,12 +22,15 @@ class Model(I2TModel):
         """Start the program. Option used: command (str); the program is told the others. Raises ModelError."""
         name = type(self).__module__.rpartition(".")[2]
         settings = {
-            "kind": "i2t", "model_dir": model_dir or self.default_dir, "device": device,
-            "dtype": str(dtype).removeprefix("torch."), "seed": options.get("seed"),
-        }  # fmt: skip
+            "kind": "i2t",
+            "model_dir": model_dir or self.default_dir,
+            "device": device,
+            "dtype": str(dtype).removeprefix("torch."),
+            "seed": options.get("seed"),
+        }
         self._program = Program(options.get("command"), name, settings)
 
-    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Union[Caption, ModelError]]:
+    def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
         """Captions in order, one request after the other. usage: the numbers that the program answers."""
         answers = []
         for place, image in enumerate(images):
@@ -36,7 +39,7 @@ class Model(I2TModel):
         self.stopped = self._program.stopped
         return answers
 
-    def _one(self, image: Image.Image, prompt: str, words: int) -> Union[Caption, ModelError]:
+    def _one(self, image: Image.Image, prompt: str, words: int) -> Caption | ModelError:
         picture: Path = self._program.file(".png")
         try:
             image.convert("RGB").save(picture)

@@ -7,7 +7,8 @@ from ._openai import Model as Family
 class Model(Family):
     default_dir = "gpt-4o"
     key = KEY
-    # Standard prices, as public price tables had them. A model that is not listed has no known price, and its cost is not told.
+    # Standard prices, as public price tables had them. A model that is not listed has no known price, and its cost is
+    # not told.
     prices = {
         "gpt-4o": (2.50, 10.00),
         "gpt-4o-2024-11-20": (2.50, 10.00),

@@ -1,4 +1,5 @@
-"""Qwen-VL-Chat, the published default, which cannot run here: without --model_dir its successor runs, under its own name.
+"""Qwen-VL-Chat, the published default, which cannot run here: without --model_dir its successor runs, under its own
+name.
 Other Qwen checkpoints run by --model_dir."""
 
 from . import _transformers

@@ -33,14 +33,33 @@ SURE, POSSIBLE = 0.3, 0.1  # ImageNet probabilities: "a picture of X"; "perhaps 
 MAX_COLOURS, MIN_COLOUR = 3, 0.08  # how many are named, and what share of the picture each must have
 GREYS = tuple(("black" if v <= 25 else "white" if v >= 225 else "grey", (v, v, v)) for v in range(0, 251, 25))
 COLOURS = GREYS + (  # name, RGB; several anchors a name, and close greys, because names are not balls in RGB
-    ("white", (255, 255, 255)), ("red", (220, 30, 30)), ("red", (150, 20, 25)), ("orange", (240, 140, 30)),
-    ("orange", (210, 100, 30)), ("yellow", (250, 220, 40)), ("yellow", (200, 180, 50)), ("brown", (120, 70, 35)),
-    ("brown", (70, 40, 25)), ("brown", (160, 110, 70)), ("beige", (220, 195, 160)), ("beige", (190, 160, 125)),
-    ("green", (40, 160, 60)), ("green", (20, 80, 30)), ("green", (100, 130, 60)), ("green", (130, 200, 110)),
-    ("turquoise", (40, 180, 180)), ("turquoise", (20, 100, 105)), ("blue", (40, 90, 210)), ("blue", (20, 40, 100)),
-    ("blue", (80, 130, 180)), ("blue", (140, 190, 235)), ("purple", (130, 50, 160)), ("purple", (70, 30, 90)),
-    ("pink", (240, 130, 180)), ("pink", (245, 190, 200)),
-)  # fmt: skip
+    ("white", (255, 255, 255)),
+    ("red", (220, 30, 30)),
+    ("red", (150, 20, 25)),
+    ("orange", (240, 140, 30)),
+    ("orange", (210, 100, 30)),
+    ("yellow", (250, 220, 40)),
+    ("yellow", (200, 180, 50)),
+    ("brown", (120, 70, 35)),
+    ("brown", (70, 40, 25)),
+    ("brown", (160, 110, 70)),
+    ("beige", (220, 195, 160)),
+    ("beige", (190, 160, 125)),
+    ("green", (40, 160, 60)),
+    ("green", (20, 80, 30)),
+    ("green", (100, 130, 60)),
+    ("green", (130, 200, 110)),
+    ("turquoise", (40, 180, 180)),
+    ("turquoise", (20, 100, 105)),
+    ("blue", (40, 90, 210)),
+    ("blue", (20, 40, 100)),
+    ("blue", (80, 130, 180)),
+    ("blue", (140, 190, 235)),
+    ("purple", (130, 50, 160)),
+    ("purple", (70, 30, 90)),
+    ("pink", (240, 130, 180)),
+    ("pink", (245, 190, 200)),
+)
 
 
 class Model(I2TModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ..base import ModelError
 from ._diffusers import INDEX, _find, _from_hub
@@ -25,7 +25,7 @@ class Model(Family):
 
     base: str
 
-    def inspect(self, model_dir: Optional[str]) -> None:
+    def inspect(self, model_dir: str | None) -> None:
         name = model_dir or self.default_dir
         for file, kinds in (("config.json", ("MotionAdapter",)), (INDEX, PIPELINES)):
             kind, offline = _kind(name, file)
@@ -37,7 +37,7 @@ class Model(Family):
                 return
         super().inspect(model_dir)
 
-    def _assemble(self, dtype: "torch.dtype", modes: frozenset[str]) -> dict[str, Any]:
+    def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         if not self._video:
             return super()._assemble(dtype, modes)
         with _quiet("bitsandbytes"):  # which a pipeline's class brings in
@@ -48,7 +48,7 @@ class Model(Family):
         pipe = self._put_into_base(text, dtype) if self._motion else _load(text, name, dtype, offline)
         return {"text": pipe, "image": guided(**pipe.components)}
 
-    def _put_into_base(self, pipeline: Any, dtype: "torch.dtype") -> Any:
+    def _put_into_base(self, pipeline: Any, dtype: torch.dtype) -> Any:
         import diffusers
 
         name, offline = self._checkpoint[:2]
@@ -67,7 +67,7 @@ class Model(Family):
                 f"the motion module {name} does not fit {base}: give one for Stable Diffusion 1.5."
             ) from error
 
-    def _call(self, pipe: Any, arguments: dict[str, Any]) -> "np.ndarray":
+    def _call(self, pipe: Any, arguments: dict[str, Any]) -> np.ndarray:
         if not self._video:
             return super()._call(pipe, arguments)
         if "image" in arguments:
@@ -77,7 +77,7 @@ class Model(Family):
         return pipe(**arguments).frames[:, 0]
 
 
-def _load_motion(name: str, dtype: "torch.dtype", offline: bool) -> Any:
+def _load_motion(name: str, dtype: torch.dtype, offline: bool) -> Any:
     import torch
     from diffusers import MotionAdapter
 
@@ -99,7 +99,7 @@ def _load_motion(name: str, dtype: "torch.dtype", offline: bool) -> Any:
     raise ModelError(_why_not_loaded(name, problems)) from problems[-1]
 
 
-def _kind(name: str, file: str) -> tuple[Optional[str], bool]:
+def _kind(name: str, file: str) -> tuple[str | None, bool]:
     """What a checkpoint's file says it is, and whether only the hub's cache could tell; None where nothing is said."""
     folder, offline = Path(name).expanduser(), False
     try:

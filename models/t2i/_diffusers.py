@@ -10,7 +10,7 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ..base import Job, ModelError, T2IModel
 from . import _options
@@ -32,7 +32,7 @@ UNFIT = re.compile("Control|Inpaint|Layered|Helios")
 class Model(T2IModel):
     """Any such checkpoint, from a folder or from the hub; its modes are those that its pipelines can do."""
 
-    def inspect(self, model_dir: Optional[str]) -> None:
+    def inspect(self, model_dir: str | None) -> None:
         _, _, text, image = self._checkpoint = _find(model_dir or self.default_dir)
         self.accepts_strength = image is None or "strength" in _parameters(image.__call__)
         guided = {"full", "image", "pixel"} if self.accepts_strength else {"full", "image"}
@@ -41,7 +41,7 @@ class Model(T2IModel):
         self.max_batch = None if self.accepts_strength or image.__name__ in INSTRUCT else 1
 
     def load(
-        self, model_dir: Optional[str], device: str, dtype: "torch.dtype", modes: frozenset[str], **options: Any
+        self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
     ) -> None:
         self.inspect(model_dir)
         name, offline, text, image = self._checkpoint
@@ -72,14 +72,14 @@ class Model(T2IModel):
         except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
             raise ModelError(f"cannot put {name} on '{device}': {_one_line(error)} Choose another --device.") from error
 
-    def _assemble(self, dtype: "torch.dtype", modes: frozenset[str]) -> dict[str, Any]:
+    def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         """The pipelines for jobs without ("text") and with a guide ("image"), on the CPU."""
         name, offline, text, image = self._checkpoint
         pipe = _load(text if "text" in modes else image, name, dtype, offline)
         twin = "text" in modes and modes != {"text"} and image is not text
         return {"text": pipe, "image": _twin(pipe) if twin else pipe}
 
-    def generate(self, jobs: list[Job]) -> "list[Image.Image]":
+    def generate(self, jobs: list[Job]) -> list[Image.Image]:
         """As the contract says. Raises ModelError for a strength that leaves no step, and for non-finite pixels."""
         first = jobs[0]
         assert len({(job.size, job.strength, job.steps, job.guide is None) for job in jobs}) == 1, "jobs must be alike"
@@ -89,7 +89,7 @@ class Model(T2IModel):
             made.update(zip(places, self._make(pipe, [jobs[place] for place in places], prompts)))
         return [made[place] for place in range(len(jobs))]
 
-    def _make(self, pipe: Any, jobs: list[Job], prompts: dict[str, Any]) -> "list[Image.Image]":
+    def _make(self, pipe: Any, jobs: list[Job], prompts: dict[str, Any]) -> list[Image.Image]:
         import torch
 
         first = jobs[0]
@@ -123,12 +123,12 @@ class Model(T2IModel):
             raise ModelError(f"pixels that are no numbers in {broken}: {pipe.dtype} overflowed. Use --dtype fp32.")
         return pipe.numpy_to_pil(images)
 
-    def _call(self, pipe: Any, arguments: dict[str, Any]) -> "np.ndarray":
+    def _call(self, pipe: Any, arguments: dict[str, Any]) -> np.ndarray:
         """The images that the pipeline makes, as numbers from 0 to 1: image, row, column, channel."""
         return pipe(**arguments).images
 
 
-def _find(name: Optional[str]) -> tuple[str, bool, Any, Any]:
+def _find(name: str | None) -> tuple[str, bool, Any, Any]:
     """A checkpoint's folder or hub name, whether only the hub's cache can serve, and its pipelines as below.
 
     Raises ModelError where there is no checkpoint, or none that the family can run.

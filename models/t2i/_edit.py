@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from ..base import ModelError
 from ._diffusers import Model as Family
 
@@ -13,7 +11,7 @@ class Model(Family):
     modes = frozenset({"full", "image"})
     accepts_strength = False
 
-    def inspect(self, model_dir: Optional[str]) -> None:
+    def inspect(self, model_dir: str | None) -> None:
         super().inspect(model_dir)
         if self.accepts_strength:  # the folder of another model: its pictures would pass for this one's
             raise ModelError(f"{self._checkpoint[0]} is no edit model: give another --model_dir or --model_name.")

@@ -6,9 +6,10 @@ import inspect
 import logging
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Iterator
+from typing import TYPE_CHECKING, Any
 
 from ..base import ModelError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
-def _load(pipeline: Any, name: str, dtype: "torch.dtype", offline: bool) -> Any:
+def _load(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
     """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files."""
     import torch
 

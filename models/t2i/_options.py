@@ -10,7 +10,7 @@ import inspect
 import math
 import re
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ..base import ModelError
 from ._loading import _one_line, _quiet
@@ -37,9 +37,7 @@ def refuse(pipeline: Any, device: str, options: dict[str, Any]) -> None:
         _need("compel", "--long_prompts", "compel>=2.5")
 
 
-def guidance_arguments(
-    pipe: Any, guidance: Optional[float], negative: Optional[str]
-) -> tuple[dict[str, float], Optional[str]]:
+def guidance_arguments(pipe: Any, guidance: float | None, negative: str | None) -> tuple[dict[str, float], str | None]:
     """The guidance scale as the pipeline's argument (none: its own), and the negative prompt to encode.
 
     Raises ModelError where this checkpoint would ignore either, which only its configuration tells.
@@ -110,7 +108,7 @@ def offload(pipes: list[Any], kind: str, device: str) -> None:
         pipe.enable_model_cpu_offload(device=device)
 
 
-def _refuse_lora(pipeline: Any, lora: Optional[str]) -> None:
+def _refuse_lora(pipeline: Any, lora: str | None) -> None:
     if lora is None:
         return
     if not hasattr(pipeline, "load_lora_weights"):
@@ -129,7 +127,7 @@ def _refuse_offload(device: str, options: dict[str, Any]) -> None:
         )
 
 
-def _lora_file(lora: str) -> tuple[str, Optional[str]]:
+def _lora_file(lora: str) -> tuple[str, str | None]:
     """The folder or hub name of LoRA weights, and the file in it (None: for diffusers to find on the hub)."""
     path = Path(lora).expanduser()
     if path.is_dir():
@@ -149,7 +147,7 @@ def _lora_file(lora: str) -> tuple[str, Optional[str]]:
     raise ModelError(f"there is no file '{lora}'. --lora takes a folder, a .safetensors file or a hub name.")
 
 
-def _scale(known: Any) -> Optional[str]:
+def _scale(known: Any) -> str | None:
     """The parameter that is the guidance scale: of Qwen-Image's two it is the one that has a value of its own."""
     named = [name for name in ("guidance_scale", "true_cfg_scale") if name in known]
     return next((name for name in named if known[name].default is not None), named[0] if named else None)
@@ -160,7 +158,7 @@ def _embedded(known: Any) -> bool:
     return "true_cfg_scale" in known and _scale(known) == "guidance_scale"
 
 
-def _meant(negative: Optional[str]) -> bool:
+def _meant(negative: str | None) -> bool:
     """Whether a negative prompt says anything: a blank is only what makes Qwen-Image guide at all."""
     return bool(negative and negative.strip())
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ..base import ModelError
 from ._loading import _quiet
@@ -47,17 +47,20 @@ LIMIT = 2**30
 class Prompts:
     """The prompt arguments of pipelines that share their text encoders."""
 
-    def __init__(self, pipe: Any, negative: Optional[str], long_prompts: bool, limit: int = LIMIT) -> None:
-        """Raises ModelError where all of a prompt is seen without `long_prompts`. limit: bytes of embeddings to keep."""
+    def __init__(self, pipe: Any, negative: str | None, long_prompts: bool, limit: int = LIMIT) -> None:
+        """Raises ModelError where all of a prompt is seen without `long_prompts`. limit: bytes of embeddings to
+        keep.
+        """
         self._pipe, self._negative, self._long = pipe, negative, long_prompts
         self._room = limit
-        self._kept: dict[str, dict[str, "torch.Tensor"]] = {}
-        self._unwanted: Optional[dict[str, "torch.Tensor"]] = None  # of the negative prompt, once for all
+        self._kept: dict[str, dict[str, torch.Tensor]] = {}
+        self._unwanted: dict[str, torch.Tensor] | None = None  # of the negative prompt, once for all
         self._cuts = all(_sees(pipe, name) <= CLIP for name in _encoders(pipe))
         self._said = False
         if long_prompts and not self._cuts:
             raise ModelError(
-                f"an encoder of this {type(pipe).__name__} sees more than CLIP's {CLIP} tokens: leave out --long_prompts."
+                f"an encoder of this {type(pipe).__name__} sees more than CLIP's {CLIP} tokens: leave out"
+                " --long_prompts."
             )
         if negative is not None:
             self._watch(negative, "the negative prompt")
@@ -78,7 +81,7 @@ class Prompts:
             groups.setdefault(row["prompt_embeds"].shape[1], []).append(place)
         return [(places, _stack([rows[place] for place in places], pipe)) for places in groups.values()]
 
-    def _row(self, pipe: Any, prompt: str) -> dict[str, "torch.Tensor"]:
+    def _row(self, pipe: Any, prompt: str) -> dict[str, torch.Tensor]:
         """Everything that the pipeline takes in place of this prompt and the negative one: tensors of one row."""
         row = self._kept.get(prompt)
         if row is None:
@@ -98,7 +101,7 @@ class Prompts:
             )
         return row
 
-    def _encode(self, pipe: Any, prompt: str) -> dict[str, "torch.Tensor"]:
+    def _encode(self, pipe: Any, prompt: str) -> dict[str, torch.Tensor]:
         """The prompt's own tensors, in the CPU's memory; at the first call the negative ones are kept besides."""
         import torch
 
@@ -112,7 +115,7 @@ class Prompts:
                 row["prompt_embeds"] = self._whole(prompt)  # what is pooled stays that of the first 77 tokens
         return {key: value.cpu() for key, value in row.items()}
 
-    def _whole(self, text: str) -> "torch.Tensor":
+    def _whole(self, text: str) -> torch.Tensor:
         """The embeddings of all of a text, in chunks of 77 tokens that end where a sentence or a word does."""
         import torch
         from compel import EmbeddingsProvider, ReturnedEmbeddingsType
@@ -130,7 +133,7 @@ class Prompts:
             parts.append(provider.build_weighted_embedding_tensor(*tokens, device=device))
         return torch.cat(parts, dim=-1)
 
-    def _pad(self, embeddings: "torch.Tensor", length: int) -> "torch.Tensor":
+    def _pad(self, embeddings: torch.Tensor, length: int) -> torch.Tensor:
         import torch
 
         if embeddings.shape[1] == length:
@@ -142,7 +145,7 @@ class Prompts:
             )
         return torch.cat([embeddings, filler.repeat(1, (length - embeddings.shape[1]) // CLIP, 1)], dim=1)
 
-    def _is_long(self, text: Optional[str]) -> bool:
+    def _is_long(self, text: str | None) -> bool:
         return self._long and text is not None and self._tokens(text) > CLIP
 
     def _tokens(self, text: str) -> int:
@@ -158,12 +161,14 @@ class Prompts:
             self._said = what == "a prompt" or self._said
             logging.getLogger("cmcbench").warning(
                 f"note: {what} has {tokens} tokens, of which CLIP sees {CLIP}; the rest has no effect, here and in all "
-                f"that are longer. --long_prompts uses them whole."
+                "that are longer. --long_prompts uses them whole."
             )
 
 
-def _encoded(pipe: Any, prompt: str, negative: Optional[str], guided: bool) -> dict[str, "torch.Tensor"]:
-    """What the pipeline's encoders make of a prompt, by the names of the pipeline's arguments; negative ones if `guided`."""
+def _encoded(pipe: Any, prompt: str, negative: str | None, guided: bool) -> dict[str, torch.Tensor]:
+    """What the pipeline's encoders make of a prompt, by the names of the pipeline's arguments; negative ones if
+    `guided`.
+    """
     # InstructPix2Pix has the older form only, which returns the prompt and twice the negative one in one batch
     encode = getattr(pipe, "encode_prompt", None) or pipe._encode_prompt
     call = inspect.signature(pipe.__call__).parameters
@@ -185,7 +190,7 @@ def _encoded(pipe: Any, prompt: str, negative: Optional[str], guided: bool) -> d
     }
 
 
-def _stack(rows: list[dict[str, "torch.Tensor"]], pipe: Any) -> dict[str, Any]:
+def _stack(rows: list[dict[str, torch.Tensor]], pipe: Any) -> dict[str, Any]:
     import torch
 
     stacked = {name: torch.cat([row[name] for row in rows]).to(pipe._execution_device) for name in rows[0]}

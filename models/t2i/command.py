@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any
 
 from .._command import Program
 from ..base import Job, ModelError, T2IModel
@@ -32,18 +32,21 @@ class Model(T2IModel):
                 raise ModelError(f"--{option} does not reach the program of --command: put it among its own arguments.")
         name = type(self).__module__.rpartition(".")[2]
         settings = {
-            "kind": "t2i", "model_dir": model_dir or self.default_dir, "device": device,
-            "dtype": str(dtype).removeprefix("torch."), "modes": sorted(modes),
-        }  # fmt: skip
+            "kind": "t2i",
+            "model_dir": model_dir or self.default_dir,
+            "device": device,
+            "dtype": str(dtype).removeprefix("torch."),
+            "modes": sorted(modes),
+        }
         self._program = Program(options.get("command"), name, settings)
 
-    def generate(self, jobs: list[Job]) -> list[Union[Image.Image, ModelError]]:
+    def generate(self, jobs: list[Job]) -> list[Image.Image | ModelError]:
         """Pictures in order, one request after the other."""
         answers = [self._one(job) for job in jobs]
         self.stopped = self._program.stopped
         return answers
 
-    def _one(self, job: Job) -> Union[Image.Image, ModelError]:
+    def _one(self, job: Job) -> Image.Image | ModelError:
         guide = self._program.file(".guide.png") if job.guide else None
         output: Path = self._program.file(".png")
         try:
@@ -51,11 +54,17 @@ class Model(T2IModel):
                 job.guide.convert("RGB").save(guide)
             self._program.ask(
                 {
-                    "name": job.name, "prompt": job.prompt, "image": str(guide) if guide else None, "seed": job.seed,
-                    "width": job.size[0], "height": job.size[1], "strength": job.strength, "steps": job.steps,
+                    "name": job.name,
+                    "prompt": job.prompt,
+                    "image": str(guide) if guide else None,
+                    "seed": job.seed,
+                    "width": job.size[0],
+                    "height": job.size[1],
+                    "strength": job.strength,
+                    "steps": job.steps,
                     "output": str(output),
                 }
-            )  # fmt: skip
+            )
             return _read(output)
         except ModelError as error:
             return error
@@ -77,7 +86,9 @@ def _read(path: Path) -> Image.Image:
             with Image.open(path) as image:
                 if image.width * image.height > LARGEST or image.mode not in MODES:
                     found = f"{image.width}x{image.height} px, {image.mode}"
-                    raise ModelError(f"the program of --command wrote {found}; expected 8-bit RGB of at most {LARGEST} px")
+                    raise ModelError(
+                        f"the program of --command wrote {found}; expected 8-bit RGB of at most {LARGEST} px"
+                    )
                 return image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ModelError(f"the program of --command wrote no readable picture ({error})") from error

@@ -1,6 +1,6 @@
 """Qwen-Image."""
 
-from typing import Any, Optional
+from typing import Any
 
 from ._diffusers import Model as Family
 
@@ -10,6 +10,6 @@ class Model(Family):
     parameters = 28.9
     dtype = "bf16"
 
-    def load(self, *args: Any, negative_prompt: Optional[str] = None, **options: Any) -> None:
+    def load(self, *args: Any, negative_prompt: str | None = None, **options: Any) -> None:
         # Its guidance works against a negative prompt only; a blank is what its model card gives
         super().load(*args, negative_prompt=" " if negative_prompt is None else negative_prompt, **options)

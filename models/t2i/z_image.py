@@ -1,6 +1,6 @@
 """Z-Image Turbo, distilled to be sampled without guidance."""
 
-from typing import Any, Optional
+from typing import Any
 
 from ._diffusers import Model as Family
 
@@ -10,6 +10,6 @@ class Model(Family):
     parameters = 10.3
     dtype = "bf16"
 
-    def load(self, *args: Any, guidance: Optional[float] = None, **options: Any) -> None:
+    def load(self, *args: Any, guidance: float | None = None, **options: Any) -> None:
         # The pipeline's default, 5, is for the model that is not distilled
         super().load(*args, guidance=0.0 if guidance is None else guidance, **options)
