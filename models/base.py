@@ -138,3 +138,8 @@ class T2IModel(Model, ABC):
         1/255), so noise comes from each Job.seed. An error that is raised is not one image's: the batch is made again
         in halves.
         """
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class where it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -19,7 +19,8 @@ from test_diffusers_family import differ, guide, job, load
 
 import models
 from models.base import ModelError
-from models.t2i import _diffusers, animate
+from models.t2i import animate
+from models.t2i._diffusers import model as family
 
 ALL = {"full", "image", "pixel", "text"}
 EDIT = {"full", "image", "text"}
@@ -80,7 +81,7 @@ def task(model, seed=1, text=False, **other):
 
 
 def test_every_decoder_is_here():
-    families = {name for name in models.names("t2i") if isinstance(models.create("t2i", name), _diffusers.Model)}
+    families = {name for name in models.names("t2i") if isinstance(models.create("t2i", name), family.Model)}
     assert families - {"diffbir", "pasd", "stablesr"} == set(DECODERS)  # restoration has tests of its own
 
 
@@ -141,7 +142,7 @@ def test_importing_all_imports_no_library():
 )
 def test_what_a_checkpoint_wants_unless_the_user_says_otherwise(monkeypatch, name, option, own, given):
     seen = []
-    monkeypatch.setattr(_diffusers.Model, "load", lambda self, *arguments, **options: seen.append(options))
+    monkeypatch.setattr(family.Model, "load", lambda self, *arguments, **options: seen.append(options))
     model = models.create("t2i", name)
     for said in ({}, {option: None}, {option: given}):
         model.load(None, "cpu", torch.float32, model.modes, lora=None, **said)

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from models.base import Job, ModelError
 from models.t2i import instructpix, real
-from models.t2i._diffusers import Model
+from models.t2i._diffusers.model import Model
 
 ALL = frozenset({"full", "image", "pixel", "text"})
 EVEN, ODD = (128, 96), (200, 133)  # divisible by the tiny models' multiple of 32, and floored by it to 192x128

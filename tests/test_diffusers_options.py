@@ -14,9 +14,11 @@ from safetensors.torch import load_file, save_file
 from test_diffusers_family import ALL, differ, job
 
 from models.base import ModelError
-from models.t2i import _options, _prompts, animate
-from models.t2i._diffusers import Model
-from models.t2i._prompts import Prompts
+from models.t2i import animate
+from models.t2i._diffusers import options as settings
+from models.t2i._diffusers import prompts
+from models.t2i._diffusers.model import Model
+from models.t2i._diffusers.prompts import Prompts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -122,7 +124,7 @@ def test_a_distilled_checkpoint_ignores_it(checkpoint, name, part, key, value, o
     pipe = model._pipes["text"]
     getattr(pipe, part).register_to_config(**{key: value})
     with pytest.raises(ModelError, match=words):
-        _options.guidance_arguments(pipe, options.get("guidance"), options.get("negative_prompt"))
+        settings.guidance_arguments(pipe, options.get("guidance"), options.get("negative_prompt"))
 
 
 def test_a_blank_negative_prompt_is_never_refused(checkpoint):
@@ -269,7 +271,7 @@ def test_offload_instead_of_moving_to_the_gpu(checkpoint, monkeypatch, kind, wan
 @pytest.mark.parametrize("name", ["sdxl", "flux"])
 def test_twins_do_not_break_each_others_hooks(checkpoint, plain, monkeypatch, name):
     """Diffusers' own hooks with the CPU as the device that they move modules to: all but the copy to a GPU is real."""
-    monkeypatch.setattr(_options, "_refuse_offload", lambda *_: None)
+    monkeypatch.setattr(settings, "_refuse_offload", lambda *_: None)
     model = load(checkpoint(name), offload="model")
     for text in (True, False, True, False):
         jobs = some(model, text, (1, 2))
@@ -290,7 +292,7 @@ def test_layers_are_fetched_one_by_one(checkpoint, plain, monkeypatch, name):
         "set_module_tensor_to_device",
         lambda module, name, device, **options: place(module, name, cpu.get(str(device), device), **options),
     )
-    monkeypatch.setattr(_options, "_refuse_offload", lambda *_: None)
+    monkeypatch.setattr(settings, "_refuse_offload", lambda *_: None)
     model = load(checkpoint(name), offload="sequential")
     parts = [part for pipe in model._pipes.values() for part in pipe.components.values() if hasattr(part, "parameters")]
     for text in (True, False, True, False):
@@ -334,7 +336,7 @@ EMBEDDED = (
 
 
 def test_every_family_of_embeddings_is_compared(plain):
-    assert {type(pipe).__name__ for name in EMBEDDED for pipe in plain(name)._pipes.values()} == set(_prompts.FAMILIES)
+    assert {type(pipe).__name__ for name in EMBEDDED for pipe in plain(name)._pipes.values()} == set(prompts.FAMILIES)
 
 
 @pytest.mark.parametrize(
@@ -350,7 +352,7 @@ def test_embeddings_give_the_pictures_of_the_prompt(checkpoint, plain, monkeypat
         jobs = some(model, text)
         ours = model.generate(jobs)
         with monkeypatch.context() as patch:
-            patch.setattr(_prompts, "FAMILIES", {})
+            patch.setattr(prompts, "FAMILIES", {})
             assert differ(model.generate(jobs), ours) == 0
 
 
@@ -358,7 +360,7 @@ def test_embeddings_give_the_pictures_of_the_prompt(checkpoint, plain, monkeypat
 def test_a_caption_is_encoded_once(checkpoint, name, encoders):
     model = load(checkpoint(name))
     calls = []
-    for part in _prompts._encoders(model._pipes["text"]):
+    for part in prompts._encoders(model._pipes["text"]):
         getattr(model._pipes["text"], part).register_forward_hook(lambda *_: calls.append(1))
     for text in (True, False, False) if "image" in model.modes else (True, True):
         for seed in (1, 2, 3):

@@ -17,7 +17,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from models import ModelError, create, names
 from models.base import Caption
-from models.i2t import _transformers
+from models.i2t._transformers import model as family
 
 PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
 # name on the command line, checkpoint, --dtype auto on a GPU, the tiny checkpoint of its architecture
@@ -47,7 +47,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return built
 
 
-def load(name: str, folder: Path) -> _transformers.Model:
+def load(name: str, folder: Path) -> family.Model:
     model = create("i2t", name, str(folder))
     model.load(str(folder), "cpu", torch.float32)
     return model

@@ -308,12 +308,12 @@ def test_the_key_is_optional_for_ones_own_server_only(serve, monkeypatch):
 
 
 def test_gpt4o_asks_openai_for_gpt_4o_and_knows_its_price(serve, monkeypatch):
-    from models.i2t import _openai
+    from models.i2t._openai import client
 
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     server = serve(lambda image, attempt, body: says("x"))
     assert "usd" not in caption(load(server, "gpt4o", None))[0].usage  # another server, another price
-    monkeypatch.setattr(_openai, "OPENAI", server.base)
+    monkeypatch.setattr(client, "OPENAI", server.base)
     assert caption(load(server, "gpt4o", None))[0].usage["usd"] == pytest.approx(1000 * 2.5e-6 + 20 * 10e-6)
     assert "usd" not in caption(load(server, "gpt4o", "gpt-99"))[0].usage
     assert [body["model"] for body in server.bodies] == ["gpt-4o", "gpt-4o", "gpt-99"]

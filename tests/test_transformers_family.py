@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from models import ModelError, create
-from models.i2t import _transformers
+from models.i2t._transformers import model as family
 
 KINDS = [
     "llava",
@@ -45,7 +45,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def captioners(checkpoints: dict[str, Path]) -> dict[str, _transformers.Model]:
+def captioners(checkpoints: dict[str, Path]) -> dict[str, family.Model]:
     return {kind: load(folder) for kind, folder in checkpoints.items()}
 
 
@@ -55,8 +55,8 @@ def spoilt(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
     return lambda kind="llava": Path(shutil.copytree(checkpoints[kind], tmp_path / kind))
 
 
-def load(folder: Any, **options: Any) -> _transformers.Model:
-    model = _transformers.Model()
+def load(folder: Any, **options: Any) -> family.Model:
+    model = family.Model()
     model.load(str(folder), "cpu", torch.float32, seed=42, **options)
     return model
 
@@ -298,7 +298,7 @@ def test_adapters(checkpoints):
     assert create("i2t", "LLaVA").default_dir == "llava-hf/llava-1.5-7b-hf"
     assert create("i2t", "instructblip").default_dir == "Salesforce/instructblip-vicuna-7b"
     with pytest.raises(ModelError, match="--model_dir is missing"):
-        _transformers.Model().load(None, "cpu", torch.float32)
+        family.Model().load(None, "cpu", torch.float32)
     model = create("i2t", "never-heard-of", str(checkpoints["smolvlm"]))
     model.load(str(checkpoints["smolvlm"]), "cpu", torch.float32)
     assert model.caption(pictures()[:1], PROMPT, 10)[0].text

@@ -1,8 +1,8 @@
 """LLaVA 1.5, converted for transformers: the benchmark's LLAVA row. Which LLaVA was published is not known."""
 
-from . import _transformers
+from ._transformers import Model as Family
 
 
-class Model(_transformers.Model):
+class Model(Family):
     default_dir = "llava-hf/llava-1.5-7b-hf"
     parameters = 7.1

@@ -2,10 +2,10 @@
 name.
 Other Qwen checkpoints run by --model_dir."""
 
-from . import _transformers
+from ._transformers import Model as Family
 
 
-class Model(_transformers.Model):
+class Model(Family):
     default_dir = "Qwen/Qwen-VL-Chat"
     parameters = 9.6
     runs_instead = "qwen2.5-vl"

@@ -4,7 +4,7 @@ The tables do not say whether "Animate" is AnimateDiff or Animagine, an SDXL. Ot
 pipelines run by --model_dir, and so does Animagine: --model_dir cagliostrolab/animagine-xl-3.1.
 """
 
-from ._animatediff import Model as Family
+from ._diffusers.animatediff import Model as Family
 
 
 class Model(Family):

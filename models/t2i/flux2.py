@@ -4,7 +4,7 @@ The larger FLUX.2 checkpoints run by --model_dir: black-forest-labs/FLUX.2-klein
 Those without "base" or "dev" in their names are distilled to 4 steps, not the benchmark's 40.
 """
 
-from ._edit import Model as Family
+from ._diffusers.edit import Model as Family
 
 
 class Model(Family):

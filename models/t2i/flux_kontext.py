@@ -1,6 +1,6 @@
 """FLUX.1 Kontext, which edits the reference as the prompt says. It takes no strength and has no pixel mode."""
 
-from ._edit import Model as Family
+from ._diffusers.edit import Model as Family
 
 
 class Model(Family):

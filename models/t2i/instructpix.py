@@ -1,6 +1,6 @@
 """InstructPix2Pix, which edits the reference as the prompt says. It takes no strength and has no text or pixel mode."""
 
-from ._edit import Model as Family
+from ._diffusers.edit import Model as Family
 
 
 class Model(Family):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ._edit import Model as Family
+from ._diffusers.edit import Model as Family
 
 
 class Model(Family):

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import ModelError
-from ._checkpoint import fetch, first_line, hush
+from ...base import ModelError, first_line
+from .checkpoint import fetch, hush
 
 if TYPE_CHECKING:
     import torch

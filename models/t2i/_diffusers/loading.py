@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import ModelError
+from ...base import ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
-def _load(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
+def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
     """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files."""
     import torch
 
@@ -29,7 +29,7 @@ def _load(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         options = {"dtype": dtype, "variant": variant, "local_files_only": offline, **_filters_off(pipeline)}
         try:
-            with _quiet("diffusers", "transformers") as reports:
+            with quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code
         except Exception as error:  # damage raises whatever the reader of the file raises
             problems.append(error)
@@ -38,21 +38,21 @@ def _load(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
         else:
             _check_complete(pipe, reports, name)
             return pipe
-    raise ModelError(_why_not_loaded(name, problems)) from problems[-1]
+    raise ModelError(why_not_loaded(name, problems)) from problems[-1]
 
 
 def _filters_off(pipeline: Any) -> dict[str, Any]:
     """Options without the safety checker, which blackens pictures, and the watermark, which changes every one."""
-    known = _parameters(pipeline.__init__)
+    known = parameter_names(pipeline.__init__)
     options = {"safety_checker": None, "feature_extractor": None} if "safety_checker" in known else {}
     options.update(requires_safety_checker=False, add_watermarker=False)
     return {key: value for key, value in options.items() if key in known}
 
 
-def _twin(pipe: Any) -> Any:
+def image_twin(pipe: Any) -> Any:
     from diffusers import AutoPipelineForImage2Image  # shares the modules
 
-    with _quiet("diffusers"):  # the twin's own from_pipe would cast every module, also those to be kept in fp32
+    with quiet("diffusers"):  # the twin's own from_pipe would cast every module, also those to be kept in fp32
         return AutoPipelineForImage2Image.from_pipe(pipe, **_filters_off(pipe))
 
 
@@ -71,8 +71,8 @@ def _check_complete(pipe: Any, reports: list[str], name: str) -> None:
         raise ModelError(f"{name} is incomplete. It lacks {', '.join(gaps)[:300]}: download it again.")
 
 
-def _why_not_loaded(name: str, problems: list[Exception]) -> str:
-    texts = [_one_line(problem) for problem in problems]
+def why_not_loaded(name: str, problems: list[Exception]) -> str:
+    texts = [one_line(problem) for problem in problems]
     damage = [text for text in texts if not ABSENT.search(text)]
     pickled = {file.parent.name for file in Path(name).glob("*/*.bin") if not any(file.parent.glob("*.safetensors"))}
     if not damage and (pickled or "`safetensors`" in texts[-1]):  # a folder's, or the hub's
@@ -82,16 +82,16 @@ def _why_not_loaded(name: str, problems: list[Exception]) -> str:
     return f"cannot load {name}: {(damage or absent or texts)[0]} Mend the folder or download the model again."
 
 
-def _parameters(function: Any) -> set[str]:
+def parameter_names(function: Any) -> set[str]:
     return set(inspect.signature(function).parameters)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".") + "."
 
 
 @contextmanager
-def _quiet(*names: str) -> Iterator[list[str]]:
+def quiet(*names: str) -> Iterator[list[str]]:
     """Hold back Python's warnings and what the named loggers say, which goes into the list that it yields."""
     kept: list[str] = []
     keeper = logging.Handler()

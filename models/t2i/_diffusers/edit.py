@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..base import ModelError
-from ._diffusers import Model as Family
+from ...base import ModelError
+from .model import Model as Family
 
 
 class Model(Family):

@@ -18,8 +18,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ..base import Caption, I2TModel, ModelError
-from . import _openai_answer as answer
+from ...base import Caption, I2TModel, ModelError
+from . import answer
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEY = "OPENAI_API_KEY"
 OPENAI = "https://api.openai.com/v1"
-# As in _transformers.py: no published caption, of up to 2,565 characters, would be cut. Only what is said is paid.
+# As in _transformers/model.py: no published caption, of up to 2,565 characters, is cut. Only what is said is paid.
 LEAST_TOKENS, TOKENS_PER_WORD = 1056, 8
 FRUITLESS = 10  # images in a row without any answer, after which the server is given up
 UNASKED = "was not asked for, because the run stops"

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..base import Caption, ModelError
-from ._refusals import is_refusal
+from ...base import Caption, ModelError
+from .._refusals import is_refusal
 
 if TYPE_CHECKING:
     import openai

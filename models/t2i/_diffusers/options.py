@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..base import ModelError
-from ._loading import _one_line, _quiet
-from ._prompts import CHUNKED
+from ...base import ModelError
+from .loading import one_line, quiet
+from .prompts import CHUNKED
 
 DENOISERS = ("unet", "transformer", "transformer_2")
 
@@ -66,15 +66,15 @@ def add_lora(pipe: Any, lora: str, offline: bool) -> None:
     """Put LoRA weights into the pipeline's modules, which its twin shares. Raises ModelError where they do not fit."""
     source, file = _lora_file(lora)
     try:
-        with _quiet("diffusers", "transformers") as reports:  # a pickle could run code
+        with quiet("diffusers", "transformers") as reports:  # a pickle could run code
             pipe.load_lora_weights(source, weight_name=file, use_safetensors=True, local_files_only=offline)
     except Exception as error:  # damage raises whatever the reader of the file raises, peft what it likes
-        problem = _one_line(error)
+        problem = one_line(error)
     else:
         strange = [report for report in reports if "unexpected keys" in report]
         if pipe.get_list_adapters() and not strange:
             return
-        problem = _one_line(ValueError(strange[0] if strange else "none of its weights belongs to a part of the model"))
+        problem = one_line(ValueError(strange[0] if strange else "none of its weights belongs to a part of the model"))
     raise ModelError(
         f"--lora {lora} does not fit this {_class_name(pipe)}: {problem} Give one that was trained for it."
     )

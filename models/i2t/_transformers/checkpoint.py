@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import ModelError
+from ...base import ModelError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -19,10 +19,6 @@ QWEN_VL = (
     "Qwen-VL-Chat cannot run here: its remote code fails in generate under transformers 5. Its successors run: "
     f"--model_name qwen2.5-vl (Qwen/Qwen2.5-VL-7B-Instruct) or qwen3-vl. For the published model itself, {ELSEWHERE}."
 )
-
-
-def first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def fetch(model_dir: str, patterns: list[str]) -> Path:

@@ -9,8 +9,8 @@ import inspect
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ..base import ModelError
-from ._loading import _quiet
+from ...base import ModelError
+from .loading import quiet
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +105,7 @@ class Prompts:
         """The prompt's own tensors, in the CPU's memory; at the first call the negative ones are kept besides."""
         import torch
 
-        with torch.no_grad(), _quiet("diffusers", "transformers"):
+        with torch.no_grad(), quiet("diffusers", "transformers"):
             row = _encoded(pipe, prompt, self._negative, guided=self._unwanted is None)
             if self._unwanted is None:
                 self._unwanted = {name: row.pop(name).cpu() for name in list(row) if name.startswith("negative")}
@@ -138,7 +138,7 @@ class Prompts:
 
         if embeddings.shape[1] == length:
             return embeddings
-        with torch.no_grad(), _quiet("diffusers", "transformers"):
+        with torch.no_grad(), quiet("diffusers", "transformers"):
             # SDXL's embedding of no negative prompt is zeros
             filler = (
                 self._whole("").to(embeddings.device) if embeddings.any() else torch.zeros_like(embeddings[:, :CLIP])
@@ -149,7 +149,7 @@ class Prompts:
         return self._long and text is not None and self._tokens(text) > CLIP
 
     def _tokens(self, text: str) -> int:
-        with _quiet("transformers"):  # which warns of a text that is too long
+        with quiet("transformers"):  # which warns of a text that is too long
             return max(len(_tokenizer(self._pipe, name)(text).input_ids) for name in _encoders(self._pipe))
 
     def _watch(self, text: str, what: str) -> None:

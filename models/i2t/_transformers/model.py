@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import Caption, I2TModel, ModelError
-from . import _checkpoint, _llava_layout
-from ._refusals import is_refusal
+from ...base import Caption, I2TModel, ModelError, first_line
+from .._refusals import is_refusal
+from . import checkpoint, llava_layout
 
 if TYPE_CHECKING:
     import torch
@@ -46,18 +46,18 @@ class Model(I2TModel):
         if not name:
             raise ModelError("--model_dir is missing: the folder or hub name of the checkpoint.")
         if name.lower() == "qwen/qwen-vl-chat" and not Path(name).is_dir():
-            raise ModelError(_checkpoint.QWEN_VL)  # known before anything is downloaded
-        config = _checkpoint.read_config(_checkpoint.fetch(name, _checkpoint.SMALL_FILES))
+            raise ModelError(checkpoint.QWEN_VL)  # known before anything is downloaded
+        config = checkpoint.read_config(checkpoint.fetch(name, checkpoint.SMALL_FILES))
         if config.get("model_type") in OWN_PROMPTS and type(self)._request is Model._request:
             own = OWN_PROMPTS[config["model_type"]]
             raise ModelError(f"{name} follows no instructions, only its own task prompts: add --model_name {own}.")
-        if _llava_layout.recognises(config):
-            self.model, self.processor = _llava_layout.load(name, config, device, dtype)
+        if llava_layout.recognises(config):
+            self.model, self.processor = llava_layout.load(name, config, device, dtype)
         else:
-            _checkpoint.check_layout(config, name, trust)
-            folder = _checkpoint.fetch(name, _checkpoint.WEIGHTS)
-            self.model = _checkpoint.load_model(folder, device, dtype, trust)
-            self.processor = _checkpoint.load_processor(folder, self.model, trust)
+            checkpoint.check_layout(config, name, trust)
+            folder = checkpoint.fetch(name, checkpoint.WEIGHTS)
+            self.model = checkpoint.load_model(folder, device, dtype, trust)
+            self.processor = checkpoint.load_processor(folder, self.model, trust)
         self.template = _chat_template(self.processor)
         self._be_greedy()
         self._prove_sight(name)
@@ -107,7 +107,7 @@ class Model(I2TModel):
             ]
         except Exception as error:
             lack = "" if self.template else ", which has no chat template for images,"
-            raise ModelError(f"{name}{lack} fails on a test image: {_checkpoint.first_line(error)}") from error
+            raise ModelError(f"{name}{lack} fails on a test image: {first_line(error)}") from error
         first, second = (run.logits[0].float() for run in runs)
         if torch.isnan(first).any() or torch.isnan(second).any():
             raise ModelError(f"{name} computes NaN in {self.model.dtype}: choose another --dtype, fp32 is the safest.")

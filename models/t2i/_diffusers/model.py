@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import Job, ModelError, T2IModel
-from . import _options
-from ._loading import _load, _one_line, _parameters, _quiet, _twin
-from ._prompts import Prompts
+from ...base import Job, ModelError, T2IModel
+from . import options as settings
+from .loading import image_twin, load_pipeline, one_line, parameter_names, quiet
+from .prompts import Prompts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +33,8 @@ class Model(T2IModel):
     """Any such checkpoint, from a folder or from the hub; its modes are those that its pipelines can do."""
 
     def inspect(self, model_dir: str | None) -> None:
-        _, _, text, image = self._checkpoint = _find(model_dir or self.default_dir)
-        self.accepts_strength = image is None or "strength" in _parameters(image.__call__)
+        _, _, text, image = self._checkpoint = find(model_dir or self.default_dir)
+        self.accepts_strength = image is None or "strength" in parameter_names(image.__call__)
         guided = {"full", "image", "pixel"} if self.accepts_strength else {"full", "image"}
         self.modes = frozenset(({"text"} if text else set()) | (guided if image else set()))
         # Other edit pipelines (Kontext, FLUX.2, Qwen-Image-Edit) take a list of images for several guides of one.
@@ -47,37 +47,37 @@ class Model(T2IModel):
         name, offline, text, image = self._checkpoint
         for pipeline, used in ((text, "text" in modes), (image, modes != {"text"})):
             if pipeline and used:  # before minutes of reading weights
-                _options.refuse(pipeline, device, options)
+                settings.refuse(pipeline, device, options)
         self._pipes = self._assemble(dtype, modes)
         pipes = list({id(pipe): pipe for pipe in self._pipes.values()}.values())
         negative = options.get("negative_prompt") or None
         self._guidance = {}
         for pipe in pipes:
-            _options.refuse(pipe, device, options)
+            settings.refuse(pipe, device, options)
             pipe.set_progress_bar_config(disable=True)
-            self._guidance[id(pipe)], negative = _options.guidance_arguments(pipe, options.get("guidance"), negative)
+            self._guidance[id(pipe)], negative = settings.guidance_arguments(pipe, options.get("guidance"), negative)
         self._prompts = Prompts(pipes[0], negative, bool(options.get("long_prompts")))
         if options.get("lora"):
-            _options.add_lora(pipes[0], options["lora"], offline)
+            settings.add_lora(pipes[0], options["lora"], offline)
         if options.get("vae_tiling"):
-            _options.tile(pipes[0])
+            settings.tile(pipes[0])
         if options.get("compile"):
-            _options.compile_denoiser(pipes[0])
+            settings.compile_denoiser(pipes[0])
         try:
-            with _quiet("diffusers"):
+            with quiet("diffusers"):
                 if options.get("offload"):
-                    _options.offload(pipes, options["offload"], device)
+                    settings.offload(pipes, options["offload"], device)
                 else:
                     pipes[0].to(device)  # and so the twin, which shares the modules
         except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
-            raise ModelError(f"cannot put {name} on '{device}': {_one_line(error)} Choose another --device.") from error
+            raise ModelError(f"cannot put {name} on '{device}': {one_line(error)} Choose another --device.") from error
 
     def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         """The pipelines for jobs without ("text") and with a guide ("image"), on the CPU."""
         name, offline, text, image = self._checkpoint
-        pipe = _load(text if "text" in modes else image, name, dtype, offline)
+        pipe = load_pipeline(text if "text" in modes else image, name, dtype, offline)
         twin = "text" in modes and modes != {"text"} and image is not text
-        return {"text": pipe, "image": _twin(pipe) if twin else pipe}
+        return {"text": pipe, "image": image_twin(pipe) if twin else pipe}
 
     def generate(self, jobs: list[Job]) -> list[Image.Image]:
         """As the contract says. Raises ModelError for a strength that leaves no step, and for non-finite pixels."""
@@ -111,12 +111,12 @@ class Model(T2IModel):
                 if int(first.steps * first.strength) < 1:  # as the pipelines count; SD and SDXL crash without a step
                     raise ModelError(f"--steps {first.steps} x --strength {first.strength} leaves no step: raise one.")
         # With a guide, SD and SDXL take no size and floor the guide's; SD3 and Flux ignore the guide's and need one.
-        known = _parameters(pipe.__call__)
+        known = parameter_names(pipe.__call__)
         if "height" in known:
             arguments["width"], arguments["height"] = size
         if "_auto_resize" in known:  # Kontext would take the nearest of its own sizes, of an area of its own
             arguments["_auto_resize"], arguments["max_area"] = False, size[0] * size[1]
-        with _quiet("diffusers", "transformers"):
+        with quiet("diffusers", "transformers"):
             images = self._call(pipe, arguments)
         broken = ", ".join(job.name for job, image in zip(jobs, images, strict=True) if not math.isfinite(image.sum()))
         if broken:
@@ -128,7 +128,7 @@ class Model(T2IModel):
         return pipe(**arguments).images
 
 
-def _find(name: str | None) -> tuple[str, bool, Any, Any]:
+def find(name: str | None) -> tuple[str, bool, Any, Any]:
     """A checkpoint's folder or hub name, whether only the hub's cache can serve, and its pipelines as below.
 
     Raises ModelError where there is no checkpoint, or none that the family can run.
@@ -142,7 +142,7 @@ def _find(name: str | None) -> tuple[str, bool, Any, Any]:
             kind = "a single model (an I2T model?)" if (folder / "config.json").is_file() else "no diffusers checkpoint"
             raise ModelError(f"{folder} has no {INDEX}, so it is {kind}: give the folder of a whole T2I pipeline.")
     elif re.fullmatch(r"\w[\w.-]*/[\w.-]+", name):
-        index, offline = _from_hub(name)
+        index, offline = from_hub(name)
     else:
         raise ModelError(f"there is no folder '{name}'. --model_dir takes a folder or a hub name, ORGANISATION/MODEL.")
     try:
@@ -157,7 +157,7 @@ def _find(name: str | None) -> tuple[str, bool, Any, Any]:
     return name, offline, text, image
 
 
-def _from_hub(name: str, file: str = INDEX) -> tuple[str, bool]:
+def from_hub(name: str, file: str = INDEX) -> tuple[str, bool]:
     """The path of a hub model's file in the cache, and whether the hub did not answer. Raises ModelError."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import HfHubHTTPError
@@ -167,17 +167,17 @@ def _from_hub(name: str, file: str = INDEX) -> tuple[str, bool]:
         get_hf_file_metadata(hf_hub_url(name, file))  # asks once; the download alone would retry for half a minute
         return hf_hub_download(name, file), False
     except HfHubHTTPError as error:
-        raise ModelError(f"{nowhere}, or log in for a private or gated model: {_one_line(error)}") from error
+        raise ModelError(f"{nowhere}, or log in for a private or gated model: {one_line(error)}") from error
     except Exception as error:  # no network, in the many shapes that it takes
         try:
             return hf_hub_download(name, file, local_files_only=True), True
         except Exception:
-            raise ModelError(f"{nowhere} and the network, or download it elsewhere: {_one_line(error)}") from error
+            raise ModelError(f"{nowhere} and the network, or download it elsewhere: {one_line(error)}") from error
 
 
 def _pipelines(class_name: Any, config: dict[str, Any]) -> tuple[Any, Any]:
     """The classes (text-to-image, image-to-image) for a checkpoint of that class, None where there is none."""
-    with _quiet("bitsandbytes"):
+    with quiet("bitsandbytes"):
         import diffusers
         from diffusers.pipelines import auto_pipeline as auto
     if class_name in INSTRUCT:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base import ModelError
-from ._diffusers import INDEX, _find, _from_hub
-from ._diffusers import Model as Family
-from ._loading import ABSENT, _load, _quiet, _why_not_loaded
+from ...base import ModelError
+from .loading import ABSENT, load_pipeline, quiet, why_not_loaded
+from .model import INDEX, find, from_hub
+from .model import Model as Family
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,12 +40,12 @@ class Model(Family):
     def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         if not self._video:
             return super()._assemble(dtype, modes)
-        with _quiet("bitsandbytes"):  # which a pipeline's class brings in
+        with quiet("bitsandbytes"):  # which a pipeline's class brings in
             import diffusers
 
             text, guided = (getattr(diffusers, each) for each in PIPELINES)
         name, offline = self._checkpoint[:2]
-        pipe = self._put_into_base(text, dtype) if self._motion else _load(text, name, dtype, offline)
+        pipe = self._put_into_base(text, dtype) if self._motion else load_pipeline(text, name, dtype, offline)
         return {"text": pipe, "image": guided(**pipe.components)}
 
     def _put_into_base(self, pipeline: Any, dtype: torch.dtype) -> Any:
@@ -53,14 +53,14 @@ class Model(Family):
 
         name, offline = self._checkpoint[:2]
         motion = _load_motion(name, dtype, offline)
-        base, offline, text, _ = _find(self.base)
+        base, offline, text, _ = find(self.base)
         if text is not diffusers.StableDiffusionPipeline:
             raise ModelError(f"{base} is no Stable Diffusion 1.5, which a motion module needs as its base.")
-        parts = {**_load(text, base, dtype, offline).components, "motion_adapter": motion}
+        parts = {**load_pipeline(text, base, dtype, offline).components, "motion_adapter": motion}
         parts["scheduler"] = diffusers.DDIMScheduler.from_config(parts["scheduler"].config, **SCHEDULE)
         parts.pop("safety_checker")
         try:
-            with _quiet("diffusers"):
+            with quiet("diffusers"):
                 return pipeline(**parts)
         except (RuntimeError, ValueError) as error:
             raise ModelError(
@@ -85,7 +85,7 @@ def _load_motion(name: str, dtype: torch.dtype, offline: bool) -> Any:
     options = {"torch_dtype": dtype, "local_files_only": offline, "use_safetensors": True}  # a pickle could run code
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         try:
-            with _quiet("diffusers"):
+            with quiet("diffusers"):
                 motion = MotionAdapter.from_pretrained(name, variant=variant, **options)
         except Exception as error:  # damage raises whatever the reader of the file raises
             problems.append(error)
@@ -96,7 +96,7 @@ def _load_motion(name: str, dtype: torch.dtype, offline: bool) -> Any:
             if gaps:
                 raise ModelError(f"{name} is incomplete. It lacks {', '.join(gaps)[:300]}: download it again.")
             return motion
-    raise ModelError(_why_not_loaded(name, problems)) from problems[-1]
+    raise ModelError(why_not_loaded(name, problems)) from problems[-1]
 
 
 def _kind(name: str, file: str) -> tuple[str | None, bool]:
@@ -105,7 +105,7 @@ def _kind(name: str, file: str) -> tuple[str | None, bool]:
     try:
         path = folder / file
         if not folder.is_dir():
-            path, offline = _from_hub(name, file)
+            path, offline = from_hub(name, file)
         return json.loads(Path(path).read_text(encoding="utf-8")).get("_class_name"), offline
     except (AttributeError, ModelError, OSError, ValueError):
         return None, offline  # the family then says what is wrong with it
