@@ -93,11 +93,11 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
     import torch
     from PIL import Image
 
-    from cmcbench import captions as table
-    from cmcbench.decode.jobs import Sources
-    from cmcbench.decode.run import Request, make
+    from cmcbench.bitstream.inputs import Sources
+    from cmcbench.decode.decoding import Request, make
+    from cmcbench.files import captions as table
     from cmcbench.protocol import MODES, image_seed
-    from cmcbench.report import Report
+    from cmcbench.runtime.messages import Report
     from models import create
 
     model = create("t2i", "sdxl")

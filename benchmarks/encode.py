@@ -33,8 +33,8 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     import torch
     from PIL import Image
 
-    from cmcbench import captions
-    from cmcbench.encode.run import Request, make
+    from cmcbench.encode.captioning import Request, make
+    from cmcbench.files import captions
     from cmcbench.protocol import i2t_prompt
     from models import create
 

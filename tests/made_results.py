@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cmcbench.rates import FILE, Spent, write
-from cmcbench.score import table
+from cmcbench.files import scores as table
+from cmcbench.files.rates import FILE, Spent, write
+from cmcbench.files.scores import Row
+from cmcbench.files.store import write_json
 from cmcbench.score.summary import by_mode
-from cmcbench.score.table import Row
-from cmcbench.store import write_json
 
 METRICS = {"ms_ssim": ("FR", False), "lpips": ("FR", True), "piqe": ("NR", True)}
 NAMES = [f"NSI_pgc_{number:03}.png" for number in range(8)] + [f"SCI_game_{number:03}.png" for number in range(4)]

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from cmcbench.rates import Spent
-from cmcbench.score import table
+from cmcbench.files import scores as table
+from cmcbench.files.rates import Spent
+from cmcbench.files.store import write_json
+from cmcbench.files.target import Target
 from cmcbench.score.summary import summarise
-from cmcbench.score.target import Target
-from cmcbench.store import write_json
 
 MODES = ("full", "image", "pixel", "text")
 PAIR = ("topiq_fr", "topiq_nr")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cmcbench.captions import write as write_captions
-from cmcbench.rates import NOMINAL, Spent
+from cmcbench.files.captions import write as write_captions
+from cmcbench.files.rates import NOMINAL, Spent
+from cmcbench.files.scores import Row, write
+from cmcbench.files.store import digest, write_json
+from cmcbench.files.target import find
 from cmcbench.score.summary import summarise
-from cmcbench.score.table import Row, write
-from cmcbench.score.target import find
-from cmcbench.store import digest, write_json
 
 NAMES = (
     [f"NSI_pgc_{number:03d}" for number in range(6)]

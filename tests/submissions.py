@@ -15,17 +15,16 @@ from typing import Any
 
 from PIL import Image
 
-from cmcbench import captions, rates
-from cmcbench.board import zipped
-from cmcbench.board.submission_mail import SUMS, mail, sums
+from cmcbench.files import captions, rates, scores
+from cmcbench.files.rates import Spent
+from cmcbench.files.references import bpp, caption_bits, grid_bits
+from cmcbench.files.scores import Row
+from cmcbench.files.store import digest, png_bytes, write_json
+from cmcbench.files.target import find
 from cmcbench.protocol import IMAGE_PROMPT, MODES, i2t_prompt
-from cmcbench.rate import bpp, caption_bits, grid_bits
-from cmcbench.rates import Spent
-from cmcbench.score import table
 from cmcbench.score.summary import summarise
-from cmcbench.score.table import Row
-from cmcbench.score.target import find
-from cmcbench.store import digest, png_bytes, write_json
+from cmcbench.submission import archive
+from cmcbench.submission.mail import SUMS, mail, sums
 
 NAMES = [f"NSI_pgc_{number:03}.png" for number in range(4)] + ["SCI_game_000.png", "AIGI_MJ_007.png", "odd.png"]
 WIDTH, HEIGHT = 130, 70
@@ -135,7 +134,7 @@ def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(
             row.spent = target.spent(name, mode, seen)
             row.bpp = round(bpp(row.spent.bits, WIDTH, HEIGHT), 6) if row.spent else None
             rows[Path(name).stem, mode] = row
-    table.write(target.folder / "scores.csv", rows)
+    scores.write(target.folder / "scores.csv", rows)
     metrics = {
         f"topiq_{kind}": {
             "kind": kind.upper(),
@@ -170,7 +169,7 @@ def changed(contents: Contents, name: str, change: Callable[[Any], Any]) -> Cont
 
 
 def zip_file(path: Path, contents: Contents) -> Path:
-    path.write_bytes(zipped.pack(contents))
+    path.write_bytes(archive.pack(contents))
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cmcbench.asking import ask
+from cmcbench.runtime.batches import ask
 from models.base import Model, ModelError
 
 ITEMS = {f"image{number}": number for number in range(7)}

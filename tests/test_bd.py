@@ -8,10 +8,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 
-from cmcbench.board.bd import compare
-from cmcbench.board.curves import Curve, Point
-from cmcbench.board.pchip import integrals
-from cmcbench.board.points import Measure
+from cmcbench.board.curves.bjontegaard import compare
+from cmcbench.board.curves.collect import Curve, Point
+from cmcbench.board.curves.pchip import integrals
+from cmcbench.board.curves.samples import Measure
 
 # Fixed curves of an encoder against another one: bits per pixel, dB
 ANCHOR = ([0.0201, 0.0398, 0.0812, 0.1604], [27.13, 28.95, 30.88, 33.02])

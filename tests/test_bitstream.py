@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from cmcbench import bitstream, captions, dictionary
-from cmcbench.bitstream import Sent, decode, encode
+from cmcbench.bitstream import container, dictionary
+from cmcbench.bitstream.container import Sent, decode, encode
 from cmcbench.codecs import FAMILY, SCALES
 from cmcbench.errors import ImageProblem
+from cmcbench.files import captions
+from cmcbench.files.references import grid_size
 from cmcbench.protocol import MODES
-from cmcbench.rate import grid_size
 
 CAPTIONS = {
     "short": "x",
@@ -60,9 +61,9 @@ def test_byte_by_byte():
 
 
 def test_the_numbers_in_a_file_are_fixed_for_ever():
-    assert bitstream.MODE_ORDER == ("full", "image", "pixel", "text") and set(bitstream.MODE_ORDER) == set(MODES)
-    assert bitstream.CODECS[:9] == ("vvc", "avif", "hevc", "avc", "av1", "jpeg", "webp", "jpeg2000", "jpegxl")
-    assert set(FAMILY) <= set(bitstream.CODECS) and set(SCALES) <= set(bitstream.SCALES)
+    assert container.MODE_ORDER == ("full", "image", "pixel", "text") and set(container.MODE_ORDER) == set(MODES)
+    assert container.CODECS[:9] == ("vvc", "avif", "hevc", "avc", "av1", "jpeg", "webp", "jpeg2000", "jpegxl")
+    assert set(FAMILY) <= set(container.CODECS) and set(SCALES) <= set(container.SCALES)
 
 
 @pytest.mark.parametrize("deflated", [False, True], ids=["raw", "deflate"])
@@ -164,7 +165,7 @@ def test_what_decodes_encodes_to_the_same_bytes_and_nothing_else_is_raised():
     for trial in range(6000):
         data = bytearray(chance.choice(files) if trial % 3 else chance.randbytes(chance.randrange(40)))
         if trial % 3 == 0 and len(data) > 1 and trial % 2:
-            data[0] = bitstream.MAGIC
+            data[0] = container.MAGIC
         for _ in range(chance.randrange(4) if trial % 3 else 0):
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
         try:
@@ -181,7 +182,7 @@ def test_a_small_file_takes_little_memory():
     bomb = dictionary.deflate("a" * 30_000_000, dictionary.load(0))
     hostile = [
         b"\xcb\x20" + b"\xb8\x49" * 2 + b"\1a" + bytes(8),  # a grid of 9400x9400 that is not there
-        b"\xcb\x38\1\1" + bitstream._number(len(bomb)) + bomb,
+        b"\xcb\x38\1\1" + container._number(len(bomb)) + bomb,
     ]
     tracemalloc.start()
     try:

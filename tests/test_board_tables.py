@@ -15,11 +15,12 @@ import scored
 from scipy import stats
 
 from cmcbench.__main__ import main
-from cmcbench.board import paper, published
-from cmcbench.board.leaderboard import collect, update
-from cmcbench.board.tables import csv_text, half_width, latex_text, markdown_text, place
+from cmcbench.board.leaderboard import paper_tables
+from cmcbench.board.leaderboard.build import collect, update
+from cmcbench.board.markup import csv_text, half_width, latex_text, markdown_text, place
 from cmcbench.errors import BadInput
 from cmcbench.protocol import overall_t2i
+from cmcbench.published import tables
 from cmcbench.statistics import resample_counts
 
 NAMES = scored.images(5)
@@ -78,11 +79,11 @@ def row(rows, target, mode, content="") -> dict[str, str]:
 
 def test_published_rows_stand_beside_the_users(results):
     rows = [each for each in table(results) if each["status"] == "published"]
-    for name in (published.T2I, published.I2T):
-        mode = "overall" if name == published.T2I else "overall-i2t"
+    for name in (tables.T2I, tables.I2T):
+        mode = "overall" if name == tables.T2I else "overall-i2t"
         assert {
             each["target"]: float(each["overall"]) for each in rows if each["table"] == name and each["mode"] == mode
-        } == {each.model: each.overall for each in published.rows(name)}
+        } == {each.model: each.overall for each in tables.rows(name)}
     assert row([each for each in rows if each["table"] == "t2i"], "RealVis", "text")["topiq_nr"] == "3.480200"
     assert all(each["overall_rank"] == each["topiq_fr_rank"] == "" for each in rows)
     text = (results / "leaderboard.md").read_text()
@@ -117,7 +118,7 @@ def test_published_rows_are_only_where_topiq_is(tmp_path):
 
 
 def test_place_among_the_published_only_where_the_ground_truth_looks_like_theirs(tmp_path):
-    names = [f"{source}_{number:03}.png" for source, count in published.IMAGES.items() for number in range(count)]
+    names = [f"{source}_{number:03}.png" for source, count in tables.IMAGES.items() for number in range(count)]
     assert len(names) == 1000
     level = {"topiq_fr": 2.3, "topiq_nr": 2.33}
     scored.write(
@@ -349,7 +350,7 @@ def test_scores_that_the_summary_was_not_made_of_are_said(tmp_path, capsys):
 )
 def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
     """One that is none is left out aloud, and the others are as without it."""
-    monkeypatch.setattr("cmcbench.board.leaderboard.LARGEST_SUMMARY", 1_000_000)
+    monkeypatch.setattr("cmcbench.board.leaderboard.build.LARGEST_SUMMARY", 1_000_000)
     scored.write(tmp_path / "a", scored.noisy(1), NAMES)
     update(tmp_path)
     before = (tmp_path / "leaderboard.csv").read_text()
@@ -460,7 +461,9 @@ def test_latex_of_the_whole_board(results, tmp_path):
 
 
 def test_the_paper_has_no_table_without_an_own_row():
-    assert paper.entries([], published.T2I) == [] and paper.markdown([]) == "" and paper.latex([]) == ""
+    assert (
+        paper_tables.entries([], tables.T2I) == [] and paper_tables.markdown([]) == "" and paper_tables.latex([]) == ""
+    )
 
 
 @pytest.mark.parametrize(

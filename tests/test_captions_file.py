@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas
 import pytest
 
-from cmcbench.captions import LARGEST_CELL, read, write
 from cmcbench.errors import BadInput
+from cmcbench.files.captions import LARGEST_CELL, read, write
 
 EVERY_CHARACTER = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x11000), 0x1F3A8, 0x10FFFF]))
 TEXTS = [
@@ -241,7 +241,7 @@ def test_a_failing_write_leaves_the_old_captions(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("cmcbench.store.os.replace", full)
+    monkeypatch.setattr("cmcbench.files.store.os.replace", full)
     with pytest.raises(OSError):
         write(tmp_path / "x.csv", {"a.png": "new"})
     assert read(tmp_path / "x.csv").texts == {"a.png": "old"}

@@ -13,8 +13,8 @@ from conftest import ROOT
 from test_registry import watched
 
 import models
-from cmcbench import catalogue
 from cmcbench.__main__ import COMMANDS, main
+from cmcbench.doctor import models as catalogue
 from cmcbench.errors import BadInput
 from models.base import I2TModel, ModelError
 

@@ -16,13 +16,14 @@ import pytest
 from conftest import ROOT, SAMPLES
 from PIL import Image
 
-from cmcbench import codecs, rates
-from cmcbench.codecs import program
+from cmcbench import codecs
+from cmcbench.anchors import codec as targets
+from cmcbench.codecs import ffmpeg
 from cmcbench.codecs.still import PillowCodec
 from cmcbench.codecs.video import FfmpegCodec
-from cmcbench.encode import targets
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.store import digest, only_writer
+from cmcbench.files import rates
+from cmcbench.files.store import digest, only_writer
 
 STEMS = ("NSI_pgc_000", "NSI_ugc_000", "SCI_game_000")
 SIZE = (131, 97)  # odd on both sides
@@ -310,14 +311,14 @@ def test_odd_pictures_are_coded_and_bad_ones_are_named_and_the_rest_goes_on(gt, 
 @pytest.fixture
 def poor_ffmpeg(monkeypatch, tmp_path):
     """An ffmpeg with no encoder but x264's."""
-    real = program.ffmpeg_program()
+    real = ffmpeg.ffmpeg_program()
     path = tmp_path / "ffmpeg"
     path.write_text(
         f'#!/bin/sh\nif [ "$3" = -encoders ]; then echo " V....D libx264 H.264"; else exec "{real}" "$@"; fi\n'
     )
     path.chmod(0o755)
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: str(path))
-    monkeypatch.setattr(program, "_found", program._found.__wrapped__)
+    monkeypatch.setattr(ffmpeg, "_found", ffmpeg._found.__wrapped__)
 
 
 def test_an_ffmpeg_without_an_encoder_is_named_and_the_rest_goes_on(truth, tmp_path, poor_ffmpeg, capsys):
@@ -330,7 +331,7 @@ def test_an_ffmpeg_without_an_encoder_is_named_and_the_rest_goes_on(truth, tmp_p
 
 def test_without_ffmpeg_pillow_s_codecs_work(truth, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    monkeypatch.setattr(program, "_found", program._found.__wrapped__)
+    monkeypatch.setattr(ffmpeg, "_found", ffmpeg._found.__wrapped__)
     monkeypatch.setattr("cmcbench.codecs.still.features.check", lambda name: name != "avif")
     assert run(truth, tmp_path, "vvc", "avif", "webp", "--bpp", 0.5) == 1
     said = capsys.readouterr().err

@@ -24,7 +24,7 @@ from cmcbench.codecs import (
     decode_stream,
     decoded,
     extension,
-    program,
+    ffmpeg,
     scaled,
     to_budget,
     video,
@@ -507,14 +507,14 @@ def psnr(first: Image.Image, second: Image.Image) -> float:
 
 def test_what_ffmpeg_says_stands_in_the_error():
     with pytest.raises(RunFailed, match="^ffmpeg failed: .*no_such_option") as failure:
-        program.ffmpeg("-no_such_option 1 -i - -f null -", b"")
+        ffmpeg.ffmpeg("-no_such_option 1 -i - -f null -", b"")
     assert "\n" not in str(failure.value) and not isinstance(failure.value, NoRoom)
 
 
 def test_an_ffmpeg_that_hangs_is_stopped(monkeypatch):
-    monkeypatch.setattr(program, "SECONDS", 0.3)
+    monkeypatch.setattr(ffmpeg, "SECONDS", 0.3)
     with pytest.raises(RunFailed, match="ffmpeg took more than 0.3 seconds"):
-        program.ffmpeg("-re -f lavfi -i color=s=16x16:d=60 -f null -", b"")
+        ffmpeg.ffmpeg("-re -f lavfi -i color=s=16x16:d=60 -f null -", b"")
 
 
 def script(folder, body: str) -> str:
@@ -527,7 +527,7 @@ def script(folder, body: str) -> str:
 def found(monkeypatch, path: str) -> None:
     """imageio-ffmpeg's own way to name another ffmpeg, as a user has who set it."""
     monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", lambda: path)
-    monkeypatch.setattr(program, "_found", program._found.__wrapped__)
+    monkeypatch.setattr(ffmpeg, "_found", ffmpeg._found.__wrapped__)
 
 
 def test_an_ffmpeg_without_a_vvc_encoder_is_refused(monkeypatch, tmp_path):
@@ -544,7 +544,7 @@ def test_an_ffmpeg_that_does_not_start_is_refused(monkeypatch, tmp_path):
 
 def test_without_imageio_ffmpeg_there_is_no_ffmpeg(monkeypatch):
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
-    monkeypatch.setattr(program, "_found", program._found.__wrapped__)
+    monkeypatch.setattr(ffmpeg, "_found", ffmpeg._found.__wrapped__)
     with pytest.raises(RunFailed, match="there is no ffmpeg"):
         codecs.ffmpeg_program()
 
@@ -552,10 +552,10 @@ def test_without_imageio_ffmpeg_there_is_no_ffmpeg(monkeypatch):
 def test_an_ffmpeg_that_fails_without_a_word_shows_its_exit_code(monkeypatch, tmp_path):
     found(monkeypatch, script(tmp_path, "exit 9"))
     with pytest.raises(RunFailed, match="ffmpeg failed: exit code 9"):
-        program.ffmpeg("-i -", b"")
+        ffmpeg.ffmpeg("-i -", b"")
 
 
 def test_an_ffmpeg_that_speaks_no_utf8(monkeypatch, tmp_path):
     found(monkeypatch, script(tmp_path, "printf 'caf\\351\\nmore\\n' >&2; exit 1"))
     with pytest.raises(RunFailed, match="ffmpeg failed: caf\ufffd$"):
-        program.ffmpeg("-i -", b"")
+        ffmpeg.ffmpeg("-i -", b"")

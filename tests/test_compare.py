@@ -13,8 +13,8 @@ import scored
 from scipy import stats
 
 from cmcbench.__main__ import main
-from cmcbench.board.compare import compare
-from cmcbench.board.compared import find
+from cmcbench.board.compare.command import compare
+from cmcbench.board.compare.comparable import find
 from cmcbench.errors import BadInput
 from cmcbench.protocol import overall_i2t, overall_t2i
 
@@ -188,7 +188,7 @@ def test_names_are_made_harmless(tmp_path, capsys):
 
 
 def test_too_many_rows_for_the_resamples_are_said(results, capsys, monkeypatch):
-    monkeypatch.setattr("cmcbench.board.compare.RESAMPLES", 100)
+    monkeypatch.setattr("cmcbench.board.compare.command.RESAMPLES", 100)
     compare([find("a", results), find("b", results)])
     assert "with 9 rows no difference can be significant" in capsys.readouterr().err
 
@@ -246,7 +246,7 @@ def test_damaged_score_tables(results, damage, message):
 
 
 def test_a_score_table_that_is_missing_or_far_too_large(results, monkeypatch):
-    monkeypatch.setattr("cmcbench.board.images.LARGEST_FILE", 100)
+    monkeypatch.setattr("cmcbench.board.image_scores.LARGEST_FILE", 100)
     with pytest.raises(BadInput, match="MiB"):
         find("b", results)
     (results / "b" / "scores.csv").unlink()

@@ -13,9 +13,9 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from cmcbench.board import curves_command
-from cmcbench.board.curves import collect, group_of, swept
-from cmcbench.board.figures import draw
+from cmcbench.board.curves import command
+from cmcbench.board.curves.collect import collect, group_of, swept
+from cmcbench.board.curves.figures import draw
 from cmcbench.errors import BadInput
 
 
@@ -240,7 +240,7 @@ def test_a_metric_that_few_images_have(results, capsys):
 
 
 def test_the_command_writes_tables_and_figures(results, capsys):
-    assert curves_command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "200"]) == 0
+    assert command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "200"]) == 0
     told = capsys.readouterr()
     assert "4 curve(s) with 16 point(s), over the 12 of 12 images that all of them have." in told.err
     output = results / "curves"
@@ -265,22 +265,22 @@ def test_the_command_writes_tables_and_figures(results, capsys):
         assert (output / f"rate-{scale}.svg").read_bytes().startswith(b"<?xml")
     assert min(sizes["log"]) > 600
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    curves_command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "200"])
+    command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "200"])
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
 def test_without_an_anchor(results, capsys):
-    curves_command.main(["vvc", "--results", str(results), "--output", str(results.parent / "mine")])
+    command.main(["vvc", "--results", str(results), "--output", str(results.parent / "mine")])
     assert "there is no curve hevc, so no BD-rate is made" in capsys.readouterr().err
     assert not (results.parent / "mine" / "bd.md").exists() and (results.parent / "mine" / "rate-log.png").exists()
     with pytest.raises(BadInput, match="--anchor 'av2': there is no such curve. There are: vvc."):
-        curves_command.main(["vvc", "--results", str(results), "--anchor", "av2"])
+        command.main(["vvc", "--results", str(results), "--anchor", "av2"])
 
 
 def test_nothing_to_draw(tmp_path):
     (tmp_path / "Result" / "empty").mkdir(parents=True)
     with pytest.raises(BadInput, match="no target has both scores and a known rate"):
-        curves_command.main(["--results", str(tmp_path / "Result")])
+        command.main(["--results", str(tmp_path / "Result")])
 
 
 def test_refusals_reach_the_tables(results):
@@ -288,7 +288,7 @@ def test_refusals_reach_the_tables(results):
     made_results.target(results, "one@0.02", {"image": (0.02, 0.5)})
     for rate, quality in ((0.01, 0.7), (0.05, 0.5)):
         made_results.target(results, f"worse@{rate}", {"image": (rate, quality)})
-    curves_command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "50"])
+    command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "50"])
     notes = {(row["curve"], row["metric"]): row["bd_rate_note"] for row in rows(results / "curves" / "bd.csv")}
     assert "the curve has 1 point(s)" in notes["one", "piqe"] and "the curve is not monotone" in notes["worse", "piqe"]
     markdown = (results / "curves" / "bd.md").read_text()
@@ -313,7 +313,7 @@ def test_names_of_strangers_do_no_harm(tmp_path):
     for place, name in enumerate(name for name in HOSTILE if "/" not in name):
         for rate in (0.01, 0.03):
             made_results.target(results, f"{name}@{rate}", {"image": (rate, 0.5 + rate * place)}, metrics=metrics)
-    curves_command.main(["--results", str(results), "--anchor", "_private", "--resamples", "50"])
+    command.main(["--results", str(results), "--anchor", "_private", "--resamples", "50"])
     markdown = (results / "curves" / "bd.md").read_text()
     assert "&#124;" in markdown and "a|b" not in markdown and "`" not in markdown
     text = (results / "curves" / "points.csv").read_text()

@@ -11,7 +11,7 @@ import sys
 import pytest
 from conftest import ROOT, write_captions
 
-from cmcbench import dictionary
+from cmcbench.bitstream import dictionary
 from cmcbench.errors import BadInput
 
 spec = importlib.util.spec_from_file_location("train_dictionary", ROOT / "tools" / "train_dictionary.py")

@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT, write_captions, write_truth
 from PIL import Image, ImageChops
 
-from cmcbench import captions, protocol
+from cmcbench import protocol
+from cmcbench.files import captions
 
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

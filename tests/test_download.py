@@ -20,11 +20,12 @@ import pytest
 from conftest import ROOT
 from fake_hub import COMMIT, Fault, Hub
 
-from cmcbench import download, download_hub
-from cmcbench.download_item import HubItem
+from cmcbench.data import download
+from cmcbench.data import hub as download_hub
+from cmcbench.data.items import HubItem
 from cmcbench.errors import BadInput, RunFailed
 from cmcbench.protocol import SOURCES
-from cmcbench.published_data import COUNTS, FILES
+from cmcbench.published.dataset import COUNTS, FILES
 
 CHUNK = 10 * 1024 * 1024  # what huggingface_hub writes at once
 NAMES = ("NSI_pgc_000.png", "NSI_ugc_001.png", "SCI_game_000.png")
@@ -34,14 +35,14 @@ CAPTIONS = {
 }
 # The published captions' hashes are known and their content is not here: others stand in for them
 STAND_IN = f"""
-import dataclasses, cmcbench.published_data as p
+import dataclasses, cmcbench.published.dataset as p
 known = { {name: (len(text), hashlib.sha256(text).hexdigest()) for name, text in CAPTIONS.items()} }
 def stand_in(each):
     size, sha256 = known[each.file]
     return dataclasses.replace(each, megabytes=size / 1e6, sha256=sha256)
 p.FILES = tuple(each if each.on_hub else stand_in(each) for each in p.FILES)
 """
-PROGRAM = "import sys; from cmcbench.options import run; from cmcbench.__main__ import main; run(main)"
+PROGRAM = "import sys; from cmcbench.runtime.cli import run; from cmcbench.__main__ import main; run(main)"
 
 
 def data(size: int, seed: int = 0) -> bytes:
@@ -308,7 +309,7 @@ def test_files_that_differ_are_left_alone_until_overwrite(user, hub):
 
 def test_unpacking_that_was_interrupted_goes_on_without_fetching(user, hub):
     interrupt = """
-import cmcbench.download_unpack as u
+import cmcbench.data.unzip as u
 write, done = u.write_bytes, []
 def once(path, content):
     if done: raise KeyboardInterrupt

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cmcbench.download_unpack import END, Unpacked, total_size, unpack
+from cmcbench.data.unzip import END, Unpacked, total_size, unpack
 from cmcbench.errors import RunFailed
 
 

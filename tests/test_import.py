@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cmcbench import rates
-from cmcbench.encode import imports
+from cmcbench.anchors import imports
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.store import digest, only_writer
+from cmcbench.files import rates
+from cmcbench.files.store import digest, only_writer
 
 SIZES = {"NSI_pgc_000": (20, 30), "NSI_ugc_001": (64, 64), "x": (1, 1)}
 

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
+from cmcbench.files.scores import Row
+from cmcbench.files.target import Target
 from cmcbench.protocol import SOURCES
 from cmcbench.score.summary import summarise
-from cmcbench.score.table import Row
-from cmcbench.score.target import Target
 from cmcbench.statistics import intervals, resample_counts
 
 MODES = ("full", "image", "pixel", "text")

@@ -11,9 +11,9 @@ import json
 import pytest
 from conftest import write_truth
 
-from cmcbench.captions import read
 from cmcbench.encode import journal, ledger
 from cmcbench.errors import BadInput
+from cmcbench.files.captions import read
 
 SETTINGS = {"model": "me", "words": 10}
 

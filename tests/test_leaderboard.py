@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from cmcbench.board.leaderboard import update
+from cmcbench.board.leaderboard.build import update
 
 
 def summary(name="mine", means=(("full", 2.0, 3.0), ("text", 1.0, 3.0)), n=10, of=10, **changes) -> dict:

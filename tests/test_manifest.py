@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cmcbench import manifest
 from cmcbench.errors import BadInput
+from cmcbench.files import manifest
 
 MIB = 1 << 20
 LARGE = 2 * MIB + 1000  # bytes, so that the middle is not read

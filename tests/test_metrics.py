@@ -8,8 +8,8 @@ from conftest import write_truth
 from PIL import Image, ImageFilter
 
 from cmcbench.errors import BadInput, ImageProblem
-from cmcbench.score.metric import checked, in_batches
-from cmcbench.score.metrics import resolve
+from cmcbench.score.metrics.base import checked, in_batches
+from cmcbench.score.metrics.registry import resolve
 
 
 @pytest.fixture(scope="module")

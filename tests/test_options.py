@@ -12,14 +12,14 @@ import pytest
 import torch
 from conftest import ROOT
 
-from cmcbench import options
 from cmcbench.errors import BadInput
-from cmcbench.report import SHOWN, Report, printable, progress
+from cmcbench.runtime import cli
+from cmcbench.runtime.messages import SHOWN, Report, printable, progress
 
 SCRIPT = """
 import errno, os, signal, sys, time
 from cmcbench.errors import BadInput, ImageProblem, RunFailed
-from cmcbench.options import run
+from cmcbench.runtime.cli import run
 from models.base import ModelError
 
 def main(argv):
@@ -108,7 +108,7 @@ def test_a_stopped_script_lets_its_work_end():
 
 @pytest.mark.parametrize("text, value", [("1", 1), ("+7", 7), ("007", 7), ("1000000", 1_000_000)])
 def test_a_whole_number(text, value):
-    assert options.positive(text) == value
+    assert cli.positive(text) == value
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_a_whole_number(text, value):
 )
 def test_what_is_no_whole_number(text):
     with pytest.raises((argparse.ArgumentTypeError, ValueError)):  # either becomes a message of argparse
-        options.positive(text)
+        cli.positive(text)
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = options.parser("A step.")
-    options.add_choice(parser)
-    options.add_compute(parser)
+    parser = cli.parser("A step.")
+    cli.add_choice(parser)
+    cli.add_compute(parser)
     return parser
 
 
@@ -170,11 +170,11 @@ def test_help_shows_the_defaults(capsys):
 
 @pytest.mark.parametrize("device", ["cpu", "cpu:0"])
 def test_a_device_that_is_there(device):
-    assert options.resolve_device(device) == device
+    assert cli.resolve_device(device) == device
 
 
 def test_auto_is_a_device_that_computes():
-    found = options.resolve_device("auto")
+    found = cli.resolve_device("auto")
     assert found in ("cpu", "cuda", "mps") and torch.ones(2, device=found).sum().item() == 2
 
 
@@ -183,7 +183,7 @@ def test_auto_is_a_device_that_computes():
 )
 def test_a_device_that_is_not_there(device):
     with pytest.raises(BadInput, match=r"this machine has no such device. It has: cpu, \d+ CUDA device\(s\)"):
-        options.resolve_device(device)
+        cli.resolve_device(device)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_device_that_is_not_there(device):
     ],
 )
 def test_dtype(dtype, device, expected):
-    name, found = options.resolve_dtype(dtype, device)
+    name, found = cli.resolve_dtype(dtype, device)
     assert (
         found is expected and name == {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[expected]
     )
@@ -208,7 +208,7 @@ def test_dtype(dtype, device, expected):
 
 @pytest.mark.parametrize("name", ["Qwen", "gpt4v", "real+gpt4v", "my model", "InternVL2.5", "日本"])
 def test_a_name_that_may_be_a_folder(name):
-    assert options.folder_name(name, "--model_name") == name
+    assert cli.folder_name(name, "--model_name") == name
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_name_that_may_be_a_folder(name):
 )
 def test_a_name_that_may_not_be_a_folder(name):
     with pytest.raises(BadInput, match="^--model_name ") as refusal:
-        options.folder_name(name, "--model_name")
+        cli.folder_name(name, "--model_name")
     assert str(refusal.value).isprintable()
 
 
@@ -281,4 +281,4 @@ def test_progress_does_not_count_what_was_there_before(capsys):
 
 
 def test_the_codes_of_a_full_disk():
-    assert {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} == options.FULL
+    assert {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} == cli.FULL

@@ -17,11 +17,11 @@ import pytest
 from conftest import ROOT, SAMPLES, Bench
 from PIL import Image
 
-from cmcbench import bitstream, captions, unpacking
-from cmcbench.bitstream import Sent, decode, encode
-from cmcbench.decode import packing
+from cmcbench.bitstream import container, pack, unpack
+from cmcbench.bitstream.container import Sent, decode, encode
+from cmcbench.bitstream.grid import enlarged
 from cmcbench.errors import BadInput
-from cmcbench.grid import enlarged
+from cmcbench.files import captions
 
 SIZES = {"NSI_pgc_000": (65, 64), "SCI_game_000": (200, 130), "odd 1": (1, 1)}
 TEXTS = {
@@ -72,7 +72,7 @@ def same_pixels(one: Path, two: Path) -> bool:
 
 def test_a_result_is_packed_and_its_rates_tell_the_files_lengths(ready):
     assert {row["packed_bits"] for row in rows("real+odd")} == {""}
-    assert packing.main(["--result", "real+odd"]) == 0
+    assert pack.main(["--result", "real+odd"]) == 0
     files = packed("real+odd")
     assert set(files) == {f"{mode}/{stem}.cmc" for mode in ("full", "image", "pixel", "text") for stem in SIZES}
     for row in rows("real+odd"):
@@ -82,13 +82,13 @@ def test_a_result_is_packed_and_its_rates_tell_the_files_lengths(ready):
         assert row["kind"] == "measured"
     before = files, rows("real+odd")
     ready.decode("--mode", "all", "--input_path", "Text/odd.csv")  # which makes nothing, and keeps the lengths
-    assert packing.main(["--result", "real+odd"]) == 0 and (packed("real+odd"), rows("real+odd")) == before
+    assert pack.main(["--result", "real+odd"]) == 0 and (packed("real+odd"), rows("real+odd")) == before
 
 
 @pytest.mark.parametrize("text", ["raw", "deflate"])
 def test_what_is_unpacked_is_what_was_packed(ready, text):
-    assert packing.main(["--input_path", "Text/odd.csv", "--text", text, "--name", "mine"]) == 0
-    assert unpacking.main(["Packed/mine"]) == 0
+    assert pack.main(["--input_path", "Text/odd.csv", "--text", text, "--name", "mine"]) == 0
+    assert unpack.main(["Packed/mine"]) == 0
     assert captions.read(Path("Unpacked/mine/Text/mine.csv")).texts == TEXTS
     for kind in ("image", "pixel"):
         for stem in SIZES:
@@ -107,8 +107,8 @@ def test_what_is_unpacked_is_what_was_packed(ready, text):
 
 
 def test_text_alone_keeps_its_sizes(ready):
-    assert packing.main(["--input_path", "Text/odd.csv", "--mode", "text"]) == 0
-    assert unpacking.main(["Packed/odd", "--output_path", "out"]) == 0
+    assert pack.main(["--input_path", "Text/odd.csv", "--mode", "text"]) == 0
+    assert unpack.main(["Packed/odd", "--output_path", "out"]) == 0
     assert sorted(path.name for path in Path("out/Ref").iterdir()) == ["rate.csv", "sizes.csv"]
     inputs = ("--input_path", "out/Text/odd.csv", "--ref_dir", "out/Ref", "--ground_truth", "none")
     ready.decode("--mode", "text", *inputs, "--result_name", "t")
@@ -119,18 +119,18 @@ def test_text_alone_keeps_its_sizes(ready):
 
 def test_image_mode_needs_no_captions(ready):
     shutil.rmtree("Text")
-    assert packing.main(["--mode", "image", "--name", "pictures"]) == 0
+    assert pack.main(["--mode", "image", "--name", "pictures"]) == 0
     assert {decode(data).caption for data in packed("pictures").values()} == {None}
-    assert packing.main(["--name", "both"]) == 0  # all that can be
+    assert pack.main(["--name", "both"]) == 0  # all that can be
     assert {name.split("/")[0] for name in packed("both")} == {"image"}
-    assert unpacking.main(["Packed/pictures"]) == 0 and not Path("Unpacked/pictures/Text").exists()
+    assert unpack.main(["Packed/pictures"]) == 0 and not Path("Unpacked/pictures/Text").exists()
 
 
 def test_published_references_have_no_bitstream_and_pixel_ones_only_where_exact(ready, capsys):
     Path("Ref/rate.csv").unlink()
     with Image.open("Ref/pixel/SCI_game_000.png") as image:
         image.point(lambda value: value ^ 1).save("Ref/pixel/SCI_game_000.png")
-    assert packing.main(["--input_path", "Text/odd.csv"]) == 1
+    assert pack.main(["--input_path", "Text/odd.csv"]) == 1
     said = capsys.readouterr().err
     assert (
         "its rate nominal" in said
@@ -147,7 +147,7 @@ def test_streams_that_are_gone_or_another_picture_s_are_refused_by_name(ready, c
     assert len(streams) == 3
     streams[0].unlink()
     shutil.copy(streams[2], streams[1])
-    assert packing.main(["--input_path", "Text/odd.csv", "--mode", "image"]) == 1
+    assert pack.main(["--input_path", "Text/odd.csv", "--mode", "image"]) == 1
     said = capsys.readouterr().err
     assert f"{streams[0].stem}: its reference's stream Ref/stream/{streams[0].name} is not there" in said
     assert f"failed: {streams[1].stem}: " in said and set(packed("odd")) == {f"image/{streams[2].stem}.cmc"}
@@ -155,7 +155,7 @@ def test_streams_that_are_gone_or_another_picture_s_are_refused_by_name(ready, c
 
 def test_a_result_made_from_other_inputs_is_not_packed(ready, capsys):
     captions.write(Path("Text/odd.csv"), {**TEXTS, "odd 1.png": "another"})
-    assert packing.main(["--result", "real+odd"]) == 1
+    assert pack.main(["--result", "real+odd"]) == 1
     assert "odd 1: the result was made from another caption (mode full)" in capsys.readouterr().err
     assert not any("odd 1" in name for name in packed("real+odd") if not name.startswith("image"))
     assert {
@@ -169,11 +169,11 @@ def test_a_result_s_own_files_are_found_beside_it(ready, monkeypatch, capsys):
     other.mkdir()
     monkeypatch.chdir(other)
     arguments = ["--result", "real+odd", "--output_path", "../Result", "--ground_truth", "../GT", "--mode", "pixel"]
-    assert packing.main(arguments) == 0
+    assert pack.main(arguments) == 0
     file = ready.folder / "Result/real+odd/manifest.json"
     file.write_text(file.read_text().replace('"Ref"', '"../../etc"'))
     with pytest.raises(BadInput, match="Ref/pixel holds none"):
-        packing.main(arguments)
+        pack.main(arguments)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_wrong_flags_of_pack(ready, arguments, words):
     Path("Result/codec").mkdir()
     Path("Result/codec/manifest.json").write_text('{"codec": "vvc", "t2i": "vvc"}')
     with pytest.raises(BadInput, match=words):
-        packing.main(arguments)
+        pack.main(arguments)
     assert not Path("Packed").exists()
 
 
@@ -202,7 +202,7 @@ def test_wrong_flags_of_pack(ready, arguments, words):
 @pytest.fixture
 def folder(ready) -> Path:
     """A packed folder of all modes."""
-    packing.main(["--input_path", "Text/odd.csv", "--name", "f"])
+    pack.main(["--input_path", "Text/odd.csv", "--name", "f"])
     return Path("Packed/f")
 
 
@@ -220,7 +220,7 @@ def test_damaged_and_misplaced_files_are_named_and_the_others_unpacked(folder, c
     }
     for name, data in bad.items():
         (folder / name).write_bytes(data)
-    assert unpacking.main([str(folder)]) == 1
+    assert unpack.main([str(folder)]) == 1
     said = capsys.readouterr().err
     why = (
         "",
@@ -243,24 +243,24 @@ def test_another_reference_in_another_mode_is_refused(folder, capsys):
     (folder / "image/NSI_pgc_000.cmc").write_bytes(
         encode(Sent(**{**other.__dict__, "stream": other.stream + b"\0"}), "x")
     )
-    assert unpacking.main([str(folder)]) == 1
+    assert unpack.main([str(folder)]) == 1
     assert (
         "image/NSI_pgc_000.cmc: has another reference than the same picture in another mode" in capsys.readouterr().err
     )
 
 
 def test_unpacking_again_decodes_no_stream_twice(folder, monkeypatch):
-    assert unpacking.main([str(folder)]) == 0
+    assert unpack.main([str(folder)]) == 0
     before = {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()}
     calls = []
-    original = unpacking.codecs.decode_stream
+    original = unpack.codecs.decode_stream
     monkeypatch.setattr(
-        unpacking.codecs, "decode_stream", lambda *arguments: calls.append(arguments) or original(*arguments)
+        unpack.codecs, "decode_stream", lambda *arguments: calls.append(arguments) or original(*arguments)
     )
-    assert unpacking.main([str(folder)]) == 0 and not calls
+    assert unpack.main([str(folder)]) == 0 and not calls
     with open("Unpacked/f/Ref/image/NSI_pgc_000.png", "ab") as file:
         file.write(b"x")
-    assert unpacking.main([str(folder)]) == 0 and len(calls) == 1
+    assert unpack.main([str(folder)]) == 0 and len(calls) == 1
     assert {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()} == before
 
 
@@ -268,25 +268,25 @@ def test_a_folder_with_other_pictures_is_not_mixed_into(folder):
     Path("Unpacked/f/Ref/image").mkdir(parents=True)
     Path("Unpacked/f/Ref/image/holiday.png").write_bytes(b"mine")
     with pytest.raises(BadInput, match="holds 1 picture.* not of Packed/f .*holiday.png.*--output_path"):
-        unpacking.main([str(folder)])
+        unpack.main([str(folder)])
 
 
 @pytest.mark.parametrize("arguments", [["none"], ["Packed/f/text"], ["GT"]])
 def test_what_is_no_packed_folder(folder, arguments):
     with pytest.raises(BadInput, match="holds no files full/.*Expected a folder that pack wrote"):
-        unpacking.main(arguments)
+        unpack.main(arguments)
 
 
 def test_no_name_of_a_file_leads_out_of_the_folder(folder):
     for name in ("..", "...", "a\\b", "a:b", ".hidden"):
         (folder / "text" / f"{name}.cmc").write_bytes(encode(Sent("text", (64, 64), "a"), "x"))
-    unpacking.main([str(folder), "--output_path", "deep/out"])
+    unpack.main([str(folder), "--output_path", "deep/out"])
     assert {path.name for path in Path("deep").iterdir()} == {"out"} and not Path("deep/.csv").exists()
 
 
 def test_a_file_too_large_is_not_read(folder, monkeypatch, capsys):
-    monkeypatch.setattr(unpacking, "LARGEST_FILE", 20)
-    assert unpacking.main([str(folder)]) == 1
+    monkeypatch.setattr(unpack, "LARGEST_FILE", 20)
+    assert unpack.main([str(folder)]) == 1
     assert "full/SCI_game_000.cmc: has more than 20 bytes" in capsys.readouterr().err
 
 
@@ -310,7 +310,7 @@ def test_flipped_bits_end_without_a_traceback(ready):
             data = bytearray(encode(sent, "x", deflated=bool(number % 2)))
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
             Path("Packed/f", mode, f"{mode}{number}.cmc").write_bytes(data)
-    assert unpacking.main(["Packed/f"]) in (0, 1)
+    assert unpack.main(["Packed/f"]) in (0, 1)
     assert len(list(Path("Unpacked/f/Ref/pixel").iterdir())) > 10
 
 
@@ -318,20 +318,20 @@ def test_twenty_bytes_that_claim_the_largest_picture_take_little_memory(ready):
     """Of every codec, with a stream of noise and with none; ffmpeg's memory counts too."""
     chance, folder = random.Random(1), Path("Packed/x/image")
     folder.mkdir(parents=True)
-    for codec in range(len(bitstream.CODECS)):
+    for codec in range(len(container.CODECS)):
         for scale in (0, 2):
             stream = chance.randbytes(13) if scale else b""
             data = b"\xcb" + bytes((0x10 | scale,)) + b"\xb8\x49" * 2 + bytes((codec,)) + stream
             (folder / f"c{codec}s{scale}.cmc").write_bytes(data)
     program = (
-        "import resource; from cmcbench import unpacking; from cmcbench.decode.costs import _own_peak\n"
+        "import resource; from cmcbench import unpacking; from cmcbench.decode.ledger import _own_peak\n"
         "code = unpacking.main(['Packed/x'])\n"
         "print(code, _own_peak() >> 20, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
     code, own, children = map(int, done.stdout.split())
-    assert code == 1 and f"{2 * len(bitstream.CODECS)} failed:" in done.stderr and "Traceback" not in done.stderr
+    assert code == 1 and f"{2 * len(container.CODECS)} failed:" in done.stderr and "Traceback" not in done.stderr
     assert own < 200 and children < 200  # MiB; the picture would take 265
 
 
@@ -357,27 +357,27 @@ def test_as_a_user_runs_them(ready):
     assert (
         done.returncode == 2 and "Expected a folder that pack wrote" in done.stderr and "Traceback" not in done.stderr
     )
-    assert bitstream.ENDING == ".cmc"
+    assert container.ENDING == ".cmc"
 
 
 def test_a_reference_of_a_codec_that_there_is_none_of(ready, capsys):
     file = Path("Ref/rate.csv")
     file.write_text(file.read_text().replace(",vvc,", ",mine,"))
-    assert packing.main(["--mode", "image", "--name", "f"]) == 1
+    assert pack.main(["--mode", "image", "--name", "f"]) == 1
     assert "NSI_pgc_000: there is no codec 'mine'" in capsys.readouterr().err and not packed("f")
 
 
 def test_a_picture_in_the_place_of_a_reference_is_not_what_its_stream_holds(ready, capsys):
     """rate.csv tells of the new picture too, so that only decoding the stream shows it."""
-    from cmcbench.rate import read_rates, write_rates
-    from cmcbench.store import digest
+    from cmcbench.files.references import read_rates, write_rates
+    from cmcbench.files.store import digest
 
     path = Path("Ref/image/NSI_pgc_000.png")
     Image.new("RGB", SIZES["NSI_pgc_000"], "white").save(path)
     rates = read_rates(Path("Ref/rate.csv"))
     key = "image", "NSI_pgc_000"
     write_rates(Path("Ref/rate.csv"), {**rates, key: replace(rates[key], sha256=digest(path.read_bytes()))})
-    assert packing.main(["--mode", "image", "--name", "f"]) == 1
+    assert pack.main(["--mode", "image", "--name", "f"]) == 1
     assert "NSI_pgc_000: its reference's stream does not decode to Ref/image/NSI_pgc_000.png" in capsys.readouterr().err
 
 
@@ -385,7 +385,7 @@ def test_lengths_are_entered_only_where_there_is_a_row(ready, capsys):
     file = Path("Result/real+odd/rates.csv")
     file.write_text("".join(line for line in file.read_text().splitlines(keepends=True) if "odd 1" not in line))
     captions.write(Path("Text/odd.csv"), {**TEXTS, "SCI_game_999.png": "no picture of the result"})
-    assert packing.main(["--result", "real+odd", "--mode", "text"]) == 0
+    assert pack.main(["--result", "real+odd", "--mode", "text"]) == 0
     assert "has no row of 1 picture(s) that were packed" in capsys.readouterr().err
     assert {row["name"] for row in rows("real+odd") if row["packed_bits"]} == {"NSI_pgc_000.png", "SCI_game_000.png"}
 
@@ -400,7 +400,7 @@ def test_sizes_that_no_picture_has_are_refused(ready, table):
 
 
 def test_tables_that_an_earlier_run_left_broken_are_written_anew(folder):
-    assert unpacking.main([str(folder)]) == 0
+    assert unpack.main([str(folder)]) == 0
     whole = Path("Unpacked/f/Ref/rate.csv").read_bytes()
     Path("Unpacked/f/Ref/rate.csv").write_text("a,b\n1,2\n")
-    assert unpacking.main([str(folder)]) == 0 and Path("Unpacked/f/Ref/rate.csv").read_bytes() == whole
+    assert unpack.main([str(folder)]) == 0 and Path("Unpacked/f/Ref/rate.csv").read_bytes() == whole

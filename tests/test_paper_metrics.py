@@ -13,9 +13,9 @@ from PIL import Image, ImageFilter
 from scipy import linalg
 
 from cmcbench.errors import RunFailed
-from cmcbench.score.clipsim import Clipsim
-from cmcbench.score.fid import Fid, frechet_distance, prepared
-from cmcbench.score.metrics import GROUPS, resolve
+from cmcbench.score.metrics.clipsim import Clipsim
+from cmcbench.score.metrics.fid import Fid, frechet_distance, prepared
+from cmcbench.score.metrics.registry import GROUPS, resolve
 
 
 @pytest.fixture

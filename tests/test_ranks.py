@@ -18,11 +18,10 @@ import pytest
 from conftest import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
 
-from cmcbench import rates
 from cmcbench.encode import journal
 from cmcbench.errors import BadInput
-from cmcbench.ranks import Ranks, join
-from cmcbench.score import table
+from cmcbench.files import rates, scores
+from cmcbench.runtime.ranks import Ranks, join
 
 METRICS = ["--metrics", "psnr,piqe"]
 
@@ -72,11 +71,11 @@ def ready(faked):
     return prepare(faked, write_truth(faked.folder / "GT", 10))
 
 
-def rows(bench, target: str) -> table.Table:
-    return table.read(bench.folder / "Result" / target / "scores.csv")
+def rows(bench, target: str) -> scores.Table:
+    return scores.read(bench.folder / "Result" / target / "scores.csv")
 
 
-def assert_equal(one: table.Table, two: table.Table) -> None:
+def assert_equal(one: scores.Table, two: scores.Table) -> None:
     """The bound for another number of threads, which rounds differently."""
     assert one.keys() == two.keys()
     for key, row in one.items():
@@ -110,7 +109,7 @@ def test_killed_processes_lose_nothing(faked):
     process = scoring(ready.folder, "--target", "two")
     ready.until(lambda: list(folder.glob(".scores.part-*-1.csv")), process)
     kill(process)
-    theirs = {key for part in folder.glob(".scores.part-*.csv") for key in table.read(part)}
+    theirs = {key for part in folder.glob(".scores.part-*.csv") for key in scores.read(part)}
     mine = {key for key, row in rows(ready, "two").items() if row.scores}
     assert theirs - mine and len(theirs | mine) < 26
     done = ready.score(*METRICS, "--target", "two")
@@ -216,7 +215,7 @@ def test_two_processes_decode_as_one_does(faked):
     tables = [rates.read(faked.folder / "Result" / name / "rates.csv") for name in ("one", "two")]
     measured = {"decode_seconds": None, "peak_memory": None}
     assert (
-        len({str({key: replace(row, **measured) for key, row in table.items()}) for table in tables}) == 1
+        len({str({key: replace(row, **measured) for key, row in scores.items()}) for scores in tables}) == 1
         and len(tables[0]) == 7
     )
     assert sum(row.decode_seconds is not None for row in tables[1].values()) >= 2

@@ -13,20 +13,19 @@ import pytest
 from conftest import write_captions, write_truth
 from PIL import Image
 
-from cmcbench import rates
-from cmcbench.captions import read as read_captions
-from cmcbench.decode import costs
-from cmcbench.decode.costs import Clock, Costs
-from cmcbench.decode.jobs import Planned
-from cmcbench.dictionary import deflate_bits
+from cmcbench.bitstream.dictionary import deflate_bits
+from cmcbench.bitstream.inputs import Planned
+from cmcbench.decode import ledger
+from cmcbench.decode.ledger import Clock, Costs
 from cmcbench.errors import BadInput
-from cmcbench.ranks import Ranks
-from cmcbench.rates import Spent
-from cmcbench.score import table
+from cmcbench.files import rates, scores
+from cmcbench.files.captions import read as read_captions
+from cmcbench.files.rates import Spent
+from cmcbench.files.scores import Row
+from cmcbench.files.store import digest
+from cmcbench.files.target import Target
+from cmcbench.runtime.ranks import Ranks
 from cmcbench.score.summary import by_mode
-from cmcbench.score.table import Row
-from cmcbench.score.target import Target
-from cmcbench.store import digest
 
 MODES = ("full", "image", "pixel", "text")
 MEASURED_COLUMNS = ("encode_seconds", "decode_seconds", "peak_memory")
@@ -329,9 +328,9 @@ def test_saving_is_a_bounded_share_of_the_run(tmp_path, monkeypatch):
         clock[0] += 0.05  # what saving takes
         saved.append(clock[0])
 
-    monkeypatch.setattr(costs.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(costs.rates, "write", write)
-    monkeypatch.setattr(costs.rates, "read", lambda path: {})
+    monkeypatch.setattr(ledger.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ledger.rates, "write", write)
+    monkeypatch.setattr(ledger.rates, "read", lambda path: {})
     work = Costs(tmp_path, jobs, Ranks())
     for job in jobs["text"]:
         work.add(job, b"", 0.58, None)
@@ -360,7 +359,7 @@ def test_memory_is_the_device_s_the_process_s_or_nobody_s(monkeypatch):
         reset_peak_memory_stats=lambda device: calls.append(device),
         max_memory_allocated=lambda device: 123 if device == "cuda:1" else 0,
     )
-    monkeypatch.setitem(costs.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(ledger.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
     clock = Clock(1, "cuda:1", here=True)
     clock.start()
     assert clock.memory() == 123 and calls == ["cuda:1"]
@@ -376,15 +375,15 @@ def test_memory_where_the_system_tells_it_otherwise(monkeypatch):
     def absent(path):
         raise FileNotFoundError(path)
 
-    exact = costs._own_peak()
-    monkeypatch.setattr(costs.Path, "read_text", absent)
+    exact = ledger._own_peak()
+    monkeypatch.setattr(ledger.Path, "read_text", absent)
     usage = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=3000))
-    monkeypatch.setitem(costs.sys.modules, "resource", usage)
+    monkeypatch.setitem(ledger.sys.modules, "resource", usage)
     for platform, expected in (("linux", 3_072_000), ("darwin", 3000)):
-        monkeypatch.setattr(costs.sys, "platform", platform)
-        assert costs._own_peak() == expected
-    monkeypatch.setitem(costs.sys.modules, "resource", None)
-    assert costs._own_peak() is None and exact > 10e6
+        monkeypatch.setattr(ledger.sys, "platform", platform)
+        assert ledger._own_peak() == expected
+    monkeypatch.setitem(ledger.sys.modules, "resource", None)
+    assert ledger._own_peak() is None and exact > 10e6
 
 
 # Into scores and summaries
@@ -445,17 +444,17 @@ def test_rates_written_after_scoring_reach_the_table_without_scoring_again(publi
 def test_a_score_table_from_before_there_were_kinds_keeps_its_scores(tmp_path):
     head = "name,type,source,mode,psnr,bits,bpp,ground_truth,reconstruction"
     (tmp_path / "scores.csv").write_text(f"{head}\nNSI_pgc_000.png,NSI,pgc,text,31.5,80,0.001,aa,bb\n")
-    row = table.read(tmp_path / "scores.csv")["NSI_pgc_000", "text"]
+    row = scores.read(tmp_path / "scores.csv")["NSI_pgc_000", "text"]
     assert row.scores == {"psnr": 31.5} and row.spent is None and row.bpp == 0.001
-    table.write(tmp_path / "scores.csv", {("NSI_pgc_000", "text"): row})
-    assert table.read(tmp_path / "scores.csv")["NSI_pgc_000", "text"] == row
+    scores.write(tmp_path / "scores.csv", {("NSI_pgc_000", "text"): row})
+    assert scores.read(tmp_path / "scores.csv")["NSI_pgc_000", "text"] == row
 
 
 def test_spent_comes_back_from_a_score_table(tmp_path):
     spent = Spent("a.png", "full", 100, "nominal", 20, 9, 0, 80, None, None, 0.5, 1 << 33)
     row = Row("a.png", "full", "aa", "bb", {"psnr": 1.0}, spent, 0.25)
-    table.write(tmp_path / "scores.csv", {("a", "full"): row})
-    assert table.read(tmp_path / "scores.csv") == {("a", "full"): row} and row.nominal
+    scores.write(tmp_path / "scores.csv", {("a", "full"): row})
+    assert scores.read(tmp_path / "scores.csv") == {("a", "full"): row} and row.nominal
 
 
 def test_rate_and_cost_of_a_mode():

@@ -20,13 +20,13 @@ from conftest import ROOT, SAMPLES, Bench
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.dataset import list_images
 from cmcbench.encode import command, references
 from cmcbench.encode.references import pixel_reference
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.rate import Rate, read_rates, write_rates
-from cmcbench.report import Report
-from cmcbench.store import digest, only_writer
+from cmcbench.files.images import list_images
+from cmcbench.files.references import Rate, read_rates, write_rates
+from cmcbench.files.store import digest, only_writer
+from cmcbench.runtime.messages import Report
 
 SIZES = {"AIGI_MJ_000": (64, 64), "NSI_pgc_000": (96, 64), "SCI_game_000": (65, 80)}
 BUDGET = 0.02  # bits per pixel: out of reach for pictures this small, and so quickly made: no search among the levels

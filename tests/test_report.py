@@ -17,10 +17,10 @@ from conftest import ROOT
 from PIL import Image
 
 from cmcbench.__main__ import main
-from cmcbench.board import page_build, page_command, page_pictures
-from cmcbench.board.page_build import script
+from cmcbench.board.page import build, command, thumbnails
+from cmcbench.board.page.build import script
 from cmcbench.errors import BadInput
-from cmcbench.store import digest, write_json
+from cmcbench.files.store import digest, write_json
 
 
 @pytest.fixture
@@ -102,8 +102,8 @@ def test_the_second_run_makes_only_what_is_missing_and_the_same_bytes(scored, mo
     before = content(folder)
     (folder / "pictures" / "thumbs" / "truth" / "NSI_pgc_001.webp").unlink()
     read = []
-    real = page_pictures.read_rgb
-    monkeypatch.setattr(page_pictures, "read_rgb", lambda path: read.append(path.name) or real(path))
+    real = thumbnails.read_rgb
+    monkeypatch.setattr(thumbnails, "read_rgb", lambda path: read.append(path.name) or real(path))
     assert content(report(scored)) == before and read == ["NSI_pgc_001.png"]
     # A file that was only touched is read and not drawn anew
     os.utime(scored / "GT" / "NSI_pgc_002.png")
@@ -193,7 +193,7 @@ def test_pictures_that_no_browser_shows_are_copied_as_png(scored):
 def test_copies_until_they_would_fill_a_disk(scored, monkeypatch):
     folder = report(scored)
     assert data(folder, "board")["pictures"] == "copies" and (folder / "pictures" / "full").is_dir()
-    monkeypatch.setattr(page_build, "LARGEST_COPY", 1000)
+    monkeypatch.setattr(build, "LARGEST_COPY", 1000)
     report(scored)
     assert data(folder, "board")["pictures"] == "links" and not (folder / "pictures" / "full").exists()
     assert (folder / data(folder, "target-0")["modes"]["full"]["pictures"][0][1]).is_file()
@@ -325,7 +325,7 @@ def test_data_cannot_leave_their_script():
 
 
 def test_an_interrupted_run_keeps_what_it_made(scored, monkeypatch):
-    real, calls = page_pictures.read_rgb, []
+    real, calls = thumbnails.read_rgb, []
 
     def stop(path):
         calls.append(path)
@@ -333,19 +333,19 @@ def test_an_interrupted_run_keeps_what_it_made(scored, monkeypatch):
             raise KeyboardInterrupt
         return real(path)
 
-    monkeypatch.setattr(page_pictures, "read_rgb", stop)
+    monkeypatch.setattr(thumbnails, "read_rgb", stop)
     with pytest.raises(KeyboardInterrupt):
         report(scored)
     kept = json.loads((scored / "Result" / "report" / ".made.json").read_text())["thumbs"]
     assert kept and not list((scored / "Result" / "report").rglob(".tmp-*"))
     calls.clear()
-    monkeypatch.setattr(page_pictures, "read_rgb", lambda path: calls.append(path) or real(path))
+    monkeypatch.setattr(thumbnails, "read_rgb", lambda path: calls.append(path) or real(path))
     folder = report(scored)
     assert len(calls) == 12 - len(kept) and (folder / "index.html").is_file()
 
 
 def test_a_killed_run_has_recorded_most_of_what_it_made(scored, monkeypatch):
-    folder, real, recorded = scored / "Result" / "report", page_pictures.read_rgb, []
+    folder, real, recorded = scored / "Result" / "report", thumbnails.read_rgb, []
     leftover = folder / "pictures" / "thumbs" / "truth" / ".tmp-x"
 
     def read(path):
@@ -358,16 +358,16 @@ def test_a_killed_run_has_recorded_most_of_what_it_made(scored, monkeypatch):
     (folder / ".made.json").write_text("{}")
     leftover.parent.mkdir(exist_ok=True)
     leftover.write_text("")
-    monkeypatch.setattr(page_pictures, "SAVED", 1)
-    monkeypatch.setattr(page_pictures.os, "cpu_count", lambda: None)
-    monkeypatch.setattr(page_pictures, "read_rgb", read)
+    monkeypatch.setattr(thumbnails, "SAVED", 1)
+    monkeypatch.setattr(thumbnails.os, "cpu_count", lambda: None)
+    monkeypatch.setattr(thumbnails, "read_rgb", read)
     report(scored)
     assert recorded[0] == 0 and 5 < max(recorded) < 12 and not leftover.exists()
 
 
 def test_after_scoring_it_is_quick(scored, monkeypatch, capsys):
-    monkeypatch.setattr(page_command, "QUICK", 5)
-    page_command.after_scoring(scored / "Result", scored / "GT")
+    monkeypatch.setattr(command, "QUICK", 5)
+    command.after_scoring(scored / "Result", scored / "GT")
     folder = scored / "Result" / "report"
     assert "12 thumbnails are not made yet" in capsys.readouterr().err and not (folder / "pictures").exists()
     assert data(folder, "images")["truth"][0] == ["", "../../GT/NSI_pgc_000.png"]

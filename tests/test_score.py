@@ -346,7 +346,7 @@ def test_bits_and_bpp_come_from_rates_csv(faked, small_truth):
 def test_pyiqa_leaves_other_libraries_alone(tmp_path):
     """Importing all of pyiqa would put classes of its own in place of transformers' Llama."""
     program = (
-        "from pathlib import Path; from cmcbench.score.metrics import resolve; resolve('ms_ssim',"
+        "from pathlib import Path; from cmcbench.score.metrics.registry import resolve; resolve('ms_ssim',"
         " Path())[0].load('cpu');from transformers.models.llama import modeling_llama as llama;"
         " print(llama.LlamaAttention.__module__ == llama.__name__)"
     )

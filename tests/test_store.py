@@ -14,13 +14,13 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from cmcbench import store
 from cmcbench.errors import BadInput, RunFailed
+from cmcbench.files import store
 
 LIMITED = """
 import resource, sys
 from pathlib import Path
-from cmcbench.store import write_bytes
+from cmcbench.files.store import write_bytes
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_bytes(Path(sys.argv[1]), bytes(5000))
@@ -30,7 +30,7 @@ except OSError as error:
 HOLDER = """
 import sys, time
 from pathlib import Path
-from cmcbench.store import only_writer
+from cmcbench.files.store import only_writer
 with only_writer(Path(sys.argv[1]), "it"):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

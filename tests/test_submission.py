@@ -17,12 +17,13 @@ import pytest
 import submissions
 from conftest import ROOT, write_captions, write_truth
 
-from cmcbench import published_data
-from cmcbench.board import submission, submission_rules, verify, zipped
-from cmcbench.board.anonymous import anonymous, leaks
-from cmcbench.board.submission import submit
-from cmcbench.board.submission_rules import FILES
 from cmcbench.errors import BadInput, RunFailed
+from cmcbench.published import dataset
+from cmcbench.submission import archive, rules, verify
+from cmcbench.submission import submit as submit_module
+from cmcbench.submission.anonymous import anonymous, leaks
+from cmcbench.submission.rules import FILES
+from cmcbench.submission.submit import submit
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def made(tmp_path):
 
 
 def packed(folder: Path) -> dict[str, bytes]:
-    return zipped.read(submit(folder, folder.parent.parent / "Weight"), FILES)
+    return archive.read(submit(folder, folder.parent.parent / "Weight"), FILES)
 
 
 def edit(path: Path, change) -> None:
@@ -115,12 +116,10 @@ def test_the_published_result_deviates_in_nothing(tmp_path, monkeypatch):
         for number in range(count)
     ]
     folder = submissions.result(tmp_path, names, ("full", "text"))
-    known = {
-        metric: {"file": each["file"], "sha256": []} for metric, each in submission_rules.published_weights().items()
-    }
-    monkeypatch.setattr(submission_rules, "published_weights", lambda: known)
-    sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in published_data.FILES]
-    monkeypatch.setattr(published_data, "FILES", sized)
+    known = {metric: {"file": each["file"], "sha256": []} for metric, each in rules.published_weights().items()}
+    monkeypatch.setattr(rules, "published_weights", lambda: known)
+    sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in dataset.FILES]
+    monkeypatch.setattr(dataset, "FILES", sized)
     contents = packed(folder)
     assert json.loads(contents["submission.json"])["deviations"] == []
     assert b"Deviations from the published settings: none" in contents["mail.txt"]
@@ -141,9 +140,9 @@ def test_published_captions_need_no_manifest(made, monkeypatch):
     assert found["absent"] == {"captions.json": "mine.csv has no manifest beside it"}
     seen = hashlib.sha256((made.parent.parent / "Text/mine.csv").read_bytes()).hexdigest()
     monkeypatch.setattr(
-        published_data,
+        dataset,
         "FILES",
-        (*published_data.FILES, published_data.Published("captions", "mine.csv", "Text", 0, seen)),
+        (*dataset.FILES, dataset.Published("captions", "mine.csv", "Text", 0, seen)),
     )
     assert not [
         each for each in json.loads(packed(made)["submission.json"])["deviations"] if each.startswith("captions")
@@ -405,7 +404,7 @@ def test_nothing_of_the_machine_goes_with_it(made, monkeypatch, capsys):
         made / "manifest.json",
         lambda found: found["environment"].update(note="x/home/alice and hf_abcdefghijklmnopqrstuvwx"),
     )
-    monkeypatch.setattr(submission, "anonymous", lambda value: value)
+    monkeypatch.setattr(submit_module, "anonymous", lambda value: value)
     found = faults(made, capsys)
     assert any("manifest.json would give away the path of the home folder" in each for each in found)
     assert any("manifest.json would give away the value of the environment variable HF_TOKEN" in each for each in found)
@@ -413,7 +412,7 @@ def test_nothing_of_the_machine_goes_with_it(made, monkeypatch, capsys):
 
 
 def test_too_large_is_refused(made, monkeypatch, capsys):
-    monkeypatch.setitem(submission_rules.FILES, "scores.csv", 100)
+    monkeypatch.setitem(rules.FILES, "scores.csv", 100)
     assert any("scores.csv has " in each and "and a submission takes 100" in each for each in faults(made, capsys))
 
 
@@ -516,7 +515,7 @@ def test_rescoring_that_fails(made, capsys, monkeypatch):
         monkeypatch.context() as patched,
         pytest.raises(RunFailed, match="rescoring 1 pictures did not end; take fewer"),
     ):
-        patched.setattr("cmcbench.board.verify_pictures.PATIENCE", 1e-3)
+        patched.setattr("cmcbench.submission.checks.pictures.PATIENCE", 1e-3)
         verify.main([*command[4:-1], str(place / "Other"), "--sample", "1"])
     assert (
         f"fault: topiq_fr: was scored with other weights than {place / 'Other/topiq-fr.pth'}" in capsys.readouterr().out
@@ -524,8 +523,8 @@ def test_rescoring_that_fails(made, capsys, monkeypatch):
     for path in (made / "full").iterdir():
         path.write_bytes(b"another")
     (made / "full/odd.png").unlink()
-    monkeypatch.setattr("cmcbench.board.verify_pictures._score", lambda work, sample, pictures: "no reason")
-    monkeypatch.setattr("cmcbench.board.verify_pictures._read", lambda path: {})
+    monkeypatch.setattr("cmcbench.submission.checks.pictures._score", lambda work, sample, pictures: "no reason")
+    monkeypatch.setattr("cmcbench.submission.checks.pictures._read", lambda path: {})
     capsys.readouterr()
     assert verify.main([*command[4:], "--sample", "28"]) == 1
     lines = capsys.readouterr().out.splitlines()

@@ -9,7 +9,7 @@ import pytest
 from conftest import write_captions
 from PIL import Image
 
-from cmcbench import rates
+from cmcbench.files import rates
 
 pytestmark = pytest.mark.usefixtures("avif")
 

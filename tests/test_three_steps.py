@@ -164,7 +164,7 @@ def cached_target(bench, weights, name, fr, nr):
     """A target whose cached scores are the published columns: script-evaluate.py then does what is after the
     networks.
     """
-    from cmcbench.store import digest
+    from cmcbench.files.store import digest
 
     folder = bench.folder / "Result" / name
     truth = bench.folder / "GT" / "NSI_pgc_000.png"

@@ -16,9 +16,9 @@ import pytest
 import torch
 from PIL import Image
 
-from cmcbench.score import allocator, topiq, topiq_weights
-from cmcbench.score.topiq import ScoreError, TopiqFR, TopiqNR
-from cmcbench.score.topiq_weights import WeightError, read_weights
+from cmcbench.score.metrics import allocator, topiq_network, topiq_weights
+from cmcbench.score.metrics.topiq_network import ScoreError, TopiqFR, TopiqNR
+from cmcbench.score.metrics.topiq_weights import WeightError, read_weights
 
 BOUND = 1e-5  # of a score's difference; float32 rounding gives up to 2e-6, in pyiqa itself nearly 1e-6
 SIZES = [(224, 224), (225, 301), (341, 512), (512, 768), (1024, 1024), (225, 2047)]  # (height, width) in pixels
@@ -109,7 +109,7 @@ def test_different_pictures_have_different_scores(ours: Any) -> None:
 def test_a_batch_has_the_scores_of_its_pictures(ours: Any) -> None:
     pictures = np.stack([picture(97, 131, seed) for seed in range(3)])
     truths = pictures[::-1].copy()
-    for order in topiq.ORDERS:
+    for order in topiq_network.ORDERS:
         single = [ours.fr.score(ours.fr.encode(truths[0]), each, order) for each in pictures]
         assert ours.fr.score(ours.fr.encode(truths[0]), pictures, order) == pytest.approx(single, abs=BOUND)
         paired = [ours.fr.score(ours.fr.encode(truth), each, order) for truth, each in zip(truths, pictures)]
@@ -237,9 +237,11 @@ def test_the_unused_tensors_are_pyiqas(weights: Path) -> None:
 
 def test_imports_are_light() -> None:
     program = (
-        "import sys; from cmcbench.score.allocator import tune_allocator; assert tune_allocator() in (True, False)\n"
+        "import sys; from cmcbench.score.metrics.allocator import tune_allocator\n"
+        "assert tune_allocator() in (True, False)\n"
         "assert not {'torch', 'numpy', 'PIL'} & sys.modules.keys()\n"
-        "import cmcbench.score.topiq; assert not {'pyiqa', 'timm', 'torchvision'} & sys.modules.keys()\n"
+        "import cmcbench.score.metrics.topiq_network\n"
+        "assert not {'pyiqa', 'timm', 'torchvision'} & sys.modules.keys()\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 

@@ -13,12 +13,12 @@ import pytest
 import submissions
 from submissions import changed, resealed, rows_changed, zip_file
 
-from cmcbench.board import verify, zipped
-from cmcbench.board.submission import submit
-from cmcbench.board.submission_mail import SUMS
-from cmcbench.board.submission_rules import FILES
 from cmcbench.errors import BadInput
-from cmcbench.store import digest
+from cmcbench.files.store import digest
+from cmcbench.submission import archive, verify
+from cmcbench.submission.mail import SUMS
+from cmcbench.submission.rules import FILES
+from cmcbench.submission.submit import submit
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def contents(made):
-    return zipped.read(made / "Result/real/submission.zip", FILES)
+    return archive.read(made / "Result/real/submission.zip", FILES)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_accepted(verified, contents, made):
     code, lines = verified(contents, "--results", made / "Result/real", "--ground_truth", made / "GT")
     assert code == 0 and sum(line.startswith("not checked: ") for line in lines) == 1
     # an honest zip packed by the tests is the one that was written
-    assert zipped.pack(contents) == (made / "Result/real/submission.zip").read_bytes()
+    assert archive.pack(contents) == (made / "Result/real/submission.zip").read_bytes()
 
 
 def first(column, value):

@@ -15,8 +15,8 @@ import zlib
 import pytest
 from conftest import ROOT
 
-from cmcbench.board import zipped
 from cmcbench.errors import BadInput
+from cmcbench.submission import archive as zipped
 
 LIMITS = {"a.csv": 1000, "b.json": 1000, "c.csv": 50_000_000, "d.csv": 50_000_000}
 HONEST = {"a.csv": b"x,y\n" * 20, "b.json": b"{}"}
@@ -247,7 +247,7 @@ MEASURE = """
 import re, sys, time
 from cmcbench.board import verify
 from cmcbench.errors import BadInput
-from cmcbench.report import say
+from cmcbench.runtime.messages import say
 begun = time.monotonic()
 try:
     code = verify.main([sys.argv[1]])

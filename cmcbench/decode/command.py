@@ -9,9 +9,12 @@ from typing import Any
 from models import create
 from models.base import T2IModel
 
-from .. import captions, manifest
+from ..bitstream.inputs import Sources
 from ..errors import BadInput
-from ..options import (
+from ..files import captions, manifest
+from ..files.store import digest, read_json
+from ..protocol import MODES, SEED, STEPS, Mode
+from ..runtime.cli import (
     add_choice,
     add_compute,
     bits_per_pixel,
@@ -22,13 +25,10 @@ from ..options import (
     short_name,
     target_name,
 )
-from ..protocol import MODES, SEED, STEPS, Mode
-from ..ranks import join
-from ..report import Report
-from ..store import digest, read_json
+from ..runtime.messages import Report
+from ..runtime.ranks import join
 from . import sweep
-from .jobs import Sources
-from .run import Request, make
+from .decoding import Request, make
 from .sweep import Point
 
 CAPTIONS = "./Text/gpt4v.csv"

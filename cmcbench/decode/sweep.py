@@ -10,9 +10,9 @@ from pathlib import Path
 from models.base import T2IModel
 
 from ..errors import BadInput
+from ..files.references import Rate, references_at
 from ..protocol import Mode
-from ..rate import Rate, references_at
-from ..report import say
+from ..runtime.messages import say
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,22 @@ from pathlib import Path
 
 from models import create
 
-from ..dataset import choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name
+from ..files.images import choose, list_images
+from ..files.references import references_at
 from ..protocol import SEED, WORDS
-from ..ranks import join
-from ..rate import references_at
-from ..report import Report, say
+from ..runtime.cli import (
+    add_choice,
+    add_compute,
+    bits_per_pixel,
+    folder_name,
+    own_adapter,
+    parser,
+    positive,
+    short_name,
+)
+from ..runtime.messages import Report, say
+from ..runtime.ranks import join
 
 MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
 
@@ -48,7 +57,7 @@ def main(argv: list[str]) -> int:
             make_references(images, place, bpp, options.overwrite, report)
         done.append(f"References of {len(images)} images are in {', '.join(map(str, places))}.")
     if model is not None:
-        from .run import Request, make
+        from .captioning import Request, make
 
         name = options.result_name or short_name(options.model_name)
         file = (

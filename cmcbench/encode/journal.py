@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import BadInput
-from ..store import plain_name
+from ..files.store import plain_name
 
 LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
 

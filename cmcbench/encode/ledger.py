@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from models.base import Caption
 
-from .. import captions, manifest
 from ..errors import BadInput
+from ..files import captions, manifest
+from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
-from ..store import digest, read_json, write_json
 from . import journal
 
 if TYPE_CHECKING:
-    from .run import Request
+    from .captioning import Request
 
 # times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
 PAUSE = 50

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
-from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..grid import enlarged, grid_of
+from ..files.images import is_whole_png, read_rgb
+from ..files.references import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
+from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
 from ..protocol import MODES
-from ..rate import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
-from ..report import Report, progress, say
-from ..store import digest, only_writer, png_bytes, sweep, write_bytes
+from ..runtime.messages import Report, progress, say
 
 STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
 KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel

@@ -8,20 +8,20 @@ import glob
 from pathlib import Path
 from typing import Any
 
-from ..dataset import OUTPUTS, choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, folder_name, parser
+from ..files.images import OUTPUTS, choose, list_images
+from ..files.scores import Row
+from ..files.target import PLAIN, Target, find, holds_images
 from ..protocol import MODES
-from ..ranks import join
-from ..report import Report, say
-from .allocator import tune_allocator
-from .clipsim import DEFAULT_CLIP
-from .metric import Metric, SetMetric
-from .metrics import FR_ORDERS, PRECISIONS, resolve
-from .run import Request, score
+from ..runtime.cli import add_choice, folder_name, parser
+from ..runtime.messages import Report, say
+from ..runtime.ranks import join
+from .metrics.allocator import tune_allocator
+from .metrics.base import Metric, SetMetric
+from .metrics.clipsim import DEFAULT_CLIP
+from .metrics.registry import FR_ORDERS, PRECISIONS, resolve
+from .scoring import Request, score
 from .summary import PAIR, by_mode, over_modes, overall
-from .table import Row
-from .target import PLAIN, Target, find, holds_images
 
 DEFAULT_TARGET = "real"
 GROUND_TRUTH = "./GT/"

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset import content
+from ..files.images import content
+from ..files.scores import Row
 from ..protocol import overall_i2t, overall_t2i
 from ..statistics import grouped_intervals, intervals, percentiles, resampled_means
 from .summary import PAIR
-from .table import Row
 
 
 class Scores:

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..dataset import content
+from ..files.images import content
+from ..files.rates import MEASURED, NOMINAL
+from ..files.scores import Row, Table
+from ..files.target import Target
 from ..protocol import overall_i2t, overall_t2i
-from ..rates import MEASURED, NOMINAL
-from .table import Row, Table
-from .target import Target
 
 PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for
 
