@@ -93,11 +93,12 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
     import torch
     from PIL import Image
 
-    from cmcbench.bitstream.inputs import Sources
-    from cmcbench.decode.decoding import Request, make
+    from cmcbench.bitstream.inputs import DecoderInputs
+    from cmcbench.decode.decoding import make
+    from cmcbench.decode.request import DecodeRequest
     from cmcbench.files import captions as table
     from cmcbench.protocol import MODES, image_seed
-    from cmcbench.runtime.messages import Report
+    from cmcbench.runtime.messages import RunLog
     from models import create
 
     model = create("t2i", "sdxl")
@@ -123,11 +124,11 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
             made.resize(size).save(folder / "bare" / path.name)
 
     def ours(number: int) -> None:
-        sources = Sources(folder / "Ref", folder / "GT", table.read(folder / "Text" / "gpt4v.csv"), Report())
+        sources = DecoderInputs(folder / "Ref", folder / "GT", table.read(folder / "Text" / "gpt4v.csv"), RunLog())
         jobs = {"full": sources.plan(MODES["full"], None, None)}
         place = folder / "Result" / f"round{number}"
         request: dict[str, Any] = {"device": "cpu", "dtype": "auto", "batch_size": 1, "overwrite": False}
-        assert make(Request(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(
+        assert make(DecodeRequest(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(
             prompts
         )
 

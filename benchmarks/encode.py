@@ -33,7 +33,8 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     import torch
     from PIL import Image
 
-    from cmcbench.encode.captioning import Request, make
+    from cmcbench.encode.captioning import make
+    from cmcbench.encode.request import EncodeRequest
     from cmcbench.files import captions
     from cmcbench.protocol import i2t_prompt
     from models import create
@@ -67,7 +68,9 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     def ours(number: int, batch: int) -> None:
         file = folder / "Text" / f"round{number}x{batch}.csv"
         order = [path.name for path in images.values()]
-        request = Request(model, "llava", str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {})
+        request = EncodeRequest(
+            model, "llava", str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {}
+        )
         assert make(request) == len(images)
         files.append(file)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cmcbench.files import scores as table
-from cmcbench.files.rates import FILE, Spent, write
-from cmcbench.files.scores import Row
+from cmcbench.files.rates import FILE, Cost, write
+from cmcbench.files.scores import ScoreRow
 from cmcbench.files.store import write_json
 from cmcbench.score.summary import by_mode
 
@@ -45,7 +45,7 @@ def target(
             level = quality - 0.3 * hard + noise
             scores = {metric: round(100 * (1 - level) if lower else level, 6) for metric, (_, lower) in metrics.items()}
             bpp = round(rate * (1 + 0.3 * hard), 6)
-            spent = Spent(
+            spent = Cost(
                 image,
                 mode,
                 round(bpp * 786432),
@@ -54,7 +54,7 @@ def target(
                 decode_seconds=0.01,
                 peak_memory=10**8,
             )
-            rows[Path(image).stem, mode] = Row(
+            rows[Path(image).stem, mode] = ScoreRow(
                 image, mode, f"{digests}{place}", f"{name}{mode}{place}", scores, spent, bpp
             )
     folder.mkdir(parents=True)
@@ -74,7 +74,7 @@ def target(
     write(
         folder / FILE,
         {
-            (stem, mode): Spent(row.name, mode, scale=scale, sha256=row.reconstruction)
+            (stem, mode): Cost(row.name, mode, scale=scale, sha256=row.reconstruction)
             for (stem, mode), row in rows.items()
         },
     )

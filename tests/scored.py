@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cmcbench.files import scores as table
-from cmcbench.files.rates import Spent
+from cmcbench.files.rates import Cost
 from cmcbench.files.store import write_json
 from cmcbench.files.target import Target
 from cmcbench.score.summary import summarise
@@ -52,8 +52,8 @@ def write(
     for mode in modes:
         for place, name in enumerate(names):
             scores = {metric: score(mode, metric, place) for metric in metrics}
-            cost = Spent(name, mode, **spent) if spent else None
-            row = table.Row(
+            cost = Cost(name, mode, **spent) if spent else None
+            row = table.ScoreRow(
                 name,
                 mode,
                 f"{digest} {name}",

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cmcbench.files.captions import write as write_captions
-from cmcbench.files.rates import NOMINAL, Spent
-from cmcbench.files.scores import Row, write
+from cmcbench.files.rates import NOMINAL, Cost
+from cmcbench.files.scores import ScoreRow, write
 from cmcbench.files.store import digest, write_json
 from cmcbench.files.target import find
 from cmcbench.score.summary import summarise
@@ -71,7 +71,7 @@ def target(
                 continue
             noise = np.random.default_rng([place, number, len(name)]).normal(0, 0.2, len(metrics))
             bits = round(bpp * 2400)
-            spent = Spent(
+            spent = Cost(
                 f"{stem}.png",
                 mode,
                 bits,
@@ -81,7 +81,7 @@ def target(
                 decode_seconds=1.5,
             )
             scores = {metric: level - number / 4 + float(each) for metric, each in zip(metrics, noise)}
-            rows[stem, mode] = Row(
+            rows[stem, mode] = ScoreRow(
                 f"{stem}.png", mode, digests[stem], digest(file.read_bytes()), scores, spent, bits / 2400
             )
     about = {

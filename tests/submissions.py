@@ -15,10 +15,10 @@ from typing import Any
 
 from PIL import Image
 
+from cmcbench.bitstream.bits import bpp, caption_bits, grid_bits
 from cmcbench.files import captions, rates, scores
-from cmcbench.files.rates import Spent
-from cmcbench.files.references import bpp, caption_bits, grid_bits
-from cmcbench.files.scores import Row
+from cmcbench.files.rates import Cost
+from cmcbench.files.scores import ScoreRow
 from cmcbench.files.store import digest, png_bytes, write_json
 from cmcbench.files.target import find
 from cmcbench.protocol import IMAGE_PROMPT, MODES, i2t_prompt
@@ -98,13 +98,13 @@ def _mode(mode: str, texts: dict[str, str]) -> dict[str, Any]:
     return {"settings": settings | {"vae_tiling": False}, "inputs": inputs}
 
 
-def _spent(name: str, mode: str, text: str) -> Spent:
+def _spent(name: str, mode: str, text: str) -> Cost:
     parts = {"caption_bits": caption_bits(text) if MODES[mode].captioned else None}
     parts["pixel_bits"] = grid_bits(WIDTH, HEIGHT) if mode == "pixel" else None
     parts["image_bits"] = IMAGE_BITS if mode in ("full", "image") else None
     bits = sum(value or 0 for value in parts.values())
     kind = "nominal" if mode == "full" else "measured"
-    return Spent(
+    return Cost(
         name,
         mode,
         bits,
@@ -124,7 +124,7 @@ def score(place: Path, names: list[str] = NAMES, modes: tuple[str, ...] = tuple(
     for name in names:
         for mode in modes:
             seen = digest((target.folder / mode / name).read_bytes())
-            row = Row(
+            row = ScoreRow(
                 name,
                 mode,
                 digest((place / "GT" / name).read_bytes()),

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.interpolate import PchipInterpolator
 
 from cmcbench.board.curves.bjontegaard import compare
-from cmcbench.board.curves.collect import Curve, Point
+from cmcbench.board.curves.collect import Curve, CurvePoint
 from cmcbench.board.curves.pchip import integrals
 from cmcbench.board.curves.samples import Measure
 
@@ -27,7 +27,7 @@ def curve(label: str, rates, values, metric: str = "psnr", lower: bool = False, 
         rate, value = np.atleast_1d(rate), np.atleast_1d(value)
         scores = {} if of_set else {metric: value}
         points.append(
-            Point(
+            CurvePoint(
                 label,
                 "image",
                 rate.mean(),

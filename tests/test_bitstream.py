@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from cmcbench.bitstream import container, dictionary
+from cmcbench.bitstream.bits import grid_size
 from cmcbench.bitstream.container import Sent, decode, encode
 from cmcbench.codecs import FAMILY, SCALES
 from cmcbench.errors import ImageProblem
 from cmcbench.files import captions
-from cmcbench.files.references import grid_size
 from cmcbench.protocol import MODES
 
 CAPTIONS = {

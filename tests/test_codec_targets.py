@@ -55,7 +55,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def check(folder: Path, codec: str, rate: float) -> dict[str, rates.Spent]:
+def check(folder: Path, codec: str, rate: float) -> dict[str, rates.Cost]:
     """Every row tells of a stream that is there, within the budget, and decodes from its file to the picture that is
     scored.
     """

@@ -17,8 +17,9 @@ from conftest import SAMPLES
 from PIL import Image
 
 from cmcbench.errors import BadInput, ImageProblem
-from cmcbench.files.images import choose, content, image_size, is_whole_png, list_images, read_rgb
-from cmcbench.protocol import SOURCES
+from cmcbench.files.images import image_size, is_whole_png, list_images, read_rgb
+from cmcbench.files.subset import choose
+from cmcbench.protocol import SOURCES, content
 
 COLOURS = np.random.default_rng(7).integers(0, 256, (6, 9, 3), dtype=np.uint8)
 

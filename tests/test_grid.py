@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cmcbench.bitstream.bits import grid_size
 from cmcbench.bitstream.grid import COLOURS, enlarged, grid_from, grid_of
-from cmcbench.files.references import grid_size
 
 SIZES = [
     (1, 1),

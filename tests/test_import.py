@@ -57,7 +57,7 @@ def bring(tmp_path: Path, *more: str, name: str = "cdc@0.02") -> int:
     )
 
 
-def rows(tmp_path: Path, name: str = "cdc@0.02") -> dict[tuple[str, str], rates.Spent]:
+def rows(tmp_path: Path, name: str = "cdc@0.02") -> dict[tuple[str, str], rates.Cost]:
     return rates.read(tmp_path / "Result" / name / "rates.csv")
 
 

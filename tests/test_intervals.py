@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from cmcbench.files.scores import Row
+from cmcbench.files.scores import ScoreRow
 from cmcbench.files.target import Target
 from cmcbench.protocol import SOURCES
 from cmcbench.score.summary import summarise
@@ -37,7 +37,7 @@ def table(images: list[str], modes=MODES, seed=0) -> dict:
     for name in sorted(images):
         for mode in modes:
             scores = {metric: float(random.normal(2, 0.4)) for metric in METRICS}
-            rows[name.removesuffix(".png"), mode] = Row(name, mode, "a", "b", scores)
+            rows[name.removesuffix(".png"), mode] = ScoreRow(name, mode, "a", "b", scores)
     return rows
 
 

@@ -13,8 +13,9 @@ import torch
 from conftest import ROOT
 
 from cmcbench.errors import BadInput
-from cmcbench.runtime import cli
-from cmcbench.runtime.messages import SHOWN, Report, printable, progress
+from cmcbench.files import names
+from cmcbench.runtime import cli, devices
+from cmcbench.runtime.messages import SHOWN, RunLog, printable, progress
 
 SCRIPT = """
 import errno, os, signal, sys, time
@@ -170,11 +171,11 @@ def test_help_shows_the_defaults(capsys):
 
 @pytest.mark.parametrize("device", ["cpu", "cpu:0"])
 def test_a_device_that_is_there(device):
-    assert cli.resolve_device(device) == device
+    assert devices.resolve_device(device) == device
 
 
 def test_auto_is_a_device_that_computes():
-    found = cli.resolve_device("auto")
+    found = devices.resolve_device("auto")
     assert found in ("cpu", "cuda", "mps") and torch.ones(2, device=found).sum().item() == 2
 
 
@@ -183,7 +184,7 @@ def test_auto_is_a_device_that_computes():
 )
 def test_a_device_that_is_not_there(device):
     with pytest.raises(BadInput, match=r"this machine has no such device. It has: cpu, \d+ CUDA device\(s\)"):
-        cli.resolve_device(device)
+        devices.resolve_device(device)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_a_device_that_is_not_there(device):
     ],
 )
 def test_dtype(dtype, device, expected):
-    name, found = cli.resolve_dtype(dtype, device)
+    name, found = devices.resolve_dtype(dtype, device)
     assert (
         found is expected and name == {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[expected]
     )
@@ -208,7 +209,7 @@ def test_dtype(dtype, device, expected):
 
 @pytest.mark.parametrize("name", ["Qwen", "gpt4v", "real+gpt4v", "my model", "InternVL2.5", "日本"])
 def test_a_name_that_may_be_a_folder(name):
-    assert cli.folder_name(name, "--model_name") == name
+    assert names.folder_name(name, "--model_name") == name
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_name_that_may_be_a_folder(name):
 )
 def test_a_name_that_may_not_be_a_folder(name):
     with pytest.raises(BadInput, match="^--model_name ") as refusal:
-        cli.folder_name(name, "--model_name")
+        names.folder_name(name, "--model_name")
     assert str(refusal.value).isprintable()
 
 
@@ -237,13 +238,13 @@ def test_text_is_made_safe_for_a_terminal(text, shown):
 
 
 def test_a_report_without_failures(capsys):
-    report = Report()
+    report = RunLog()
     assert report.close("4 captions made.") == 0
     assert capsys.readouterr().err == "4 captions made.\n"
 
 
 def test_a_report_lists_failures_and_counts_the_rest(capsys):
-    report = Report()
+    report = RunLog()
     report.fail("a", "a.png: is empty")
     assert capsys.readouterr().err == "failed: a.png: is empty\n"
     report.fail_all((f"x{i}", f"x{i}.png: no caption") for i in range(SHOWN + 5))
@@ -255,14 +256,14 @@ def test_a_report_lists_failures_and_counts_the_rest(capsys):
 
 
 def test_an_image_that_fails_twice_counts_once():
-    report = Report()
+    report = RunLog()
     report.fail("a", "first")
     report.fail("a", "second")
     assert report.failures == {"a": "second"}
 
 
 def test_a_note_is_said_once_for_each_kind(capsys):
-    report = Report()
+    report = RunLog()
     for name in ("a.png", "b.png"):
         report.converted(name, "was in mode L, converted to RGB")
         report.converted(name, "had an alpha channel (mode RGBA), dropped")

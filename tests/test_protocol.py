@@ -4,7 +4,7 @@ import published
 import pytest
 
 from cmcbench import protocol
-from cmcbench.files import references
+from cmcbench.bitstream import bits
 
 PROMPT = "Generate an informative paragraph in {} words based on the image."
 
@@ -70,10 +70,8 @@ def test_working_size(size, working):
 
 
 def test_rates():
-    assert references.caption_bits("A red house.") == 96
-    assert references.caption_bits("naïve") == 48  # six bytes in UTF-8
-    assert references.grid_size(512, 341) == (8, 6) and references.grid_bits(512, 341) == 384
-    assert references.grid_bits(1, 1) == 8
-    assert references.bpp(8, 64, 64) == pytest.approx(
-        0.00195, abs=1e-5
-    )  # the published rate of pixel mode less text mode
+    assert bits.caption_bits("A red house.") == 96
+    assert bits.caption_bits("naïve") == 48  # six bytes in UTF-8
+    assert bits.grid_size(512, 341) == (8, 6) and bits.grid_bits(512, 341) == 384
+    assert bits.grid_bits(1, 1) == 8
+    assert bits.bpp(8, 64, 64) == pytest.approx(0.00195, abs=1e-5)  # the published rate of pixel mode less text mode

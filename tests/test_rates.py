@@ -14,14 +14,15 @@ from conftest import write_captions, write_truth
 from PIL import Image
 
 from cmcbench.bitstream.dictionary import deflate_bits
-from cmcbench.bitstream.inputs import Planned
-from cmcbench.decode import ledger
-from cmcbench.decode.ledger import Clock, Costs
+from cmcbench.bitstream.inputs import DecoderInput
+from cmcbench.decode import clock, ledger
+from cmcbench.decode.clock import Clock
+from cmcbench.decode.ledger import CostLedger
 from cmcbench.errors import BadInput
 from cmcbench.files import rates, scores
 from cmcbench.files.captions import read as read_captions
-from cmcbench.files.rates import Spent
-from cmcbench.files.scores import Row
+from cmcbench.files.rates import Cost
+from cmcbench.files.scores import ScoreRow
 from cmcbench.files.store import digest
 from cmcbench.files.target import Target
 from cmcbench.runtime.ranks import Ranks
@@ -244,31 +245,31 @@ def test_rows_come_back(tmp_path):
     found = {
         row.key: row
         for row in (
-            Spent("b, x.png", "image", 8, "nominal", 0, 0, 0, 8, 96, 0.25, 1e-06, 1 << 40, "37", 2, "0" * 16),
-            Spent("日本.png", "text", sha256="1" * 16),
-            Spent("日本.png", "full", 0),
+            Cost("b, x.png", "image", 8, "nominal", 0, 0, 0, 8, 96, 0.25, 1e-06, 1 << 40, "37", 2, "0" * 16),
+            Cost("日本.png", "text", sha256="1" * 16),
+            Cost("日本.png", "full", 0),
         )
     }
     rates.write(tmp_path / "rates.csv", found)
     assert rates.read(tmp_path / "rates.csv") == found and rates.read(tmp_path / "none.csv") == {}
-    assert (tmp_path / "rates.csv").read_text().splitlines()[0].split(",") == [each.name for each in fields(Spent)]
+    assert (tmp_path / "rates.csv").read_text().splitlines()[0].split(",") == [each.name for each in fields(Cost)]
 
 
 # Several processes and runs, without starting any
 
 
-def jobs_of(folder: Path, mode: str, count: int = 4) -> dict[str, list[Planned]]:
+def jobs_of(folder: Path, mode: str, count: int = 4) -> dict[str, list[DecoderInput]]:
     """Jobs whose pictures are there."""
     jobs = []
     for number in range(count):
         stem = f"p{number}"
         (folder / mode).mkdir(parents=True, exist_ok=True)
         (folder / mode / f"{stem}.png").write_bytes(f"{mode} {stem}".encode())
-        jobs.append(Planned(stem, "x", None, (1, 1), {}, Spent(f"{stem}.png", mode, 8, caption_bits=8)))
+        jobs.append(DecoderInput(stem, "x", None, (1, 1), {}, Cost(f"{stem}.png", mode, 8, caption_bits=8)))
     return {mode: jobs}
 
 
-def made(work: Costs, jobs: dict[str, list[Planned]], seconds: float) -> None:
+def made(work: CostLedger, jobs: dict[str, list[DecoderInput]], seconds: float) -> None:
     for mode, planned in jobs.items():
         for job in planned:
             work.add(job, f"{mode} {job.stem}".encode(), seconds, 7)
@@ -276,7 +277,7 @@ def made(work: Costs, jobs: dict[str, list[Planned]], seconds: float) -> None:
 
 def test_each_process_writes_its_own_rows_and_the_first_takes_them_over(tmp_path):
     jobs = jobs_of(tmp_path, "text")
-    works = [Costs(tmp_path, jobs, Ranks(number, 2)) for number in range(2)]
+    works = [CostLedger(tmp_path, jobs, Ranks(number, 2)) for number in range(2)]
     works[0].open({"text": jobs["text"]})
     for number, work in enumerate(works):
         made(work, {"text": jobs["text"][number::2]}, float(number))
@@ -292,13 +293,13 @@ def test_each_process_writes_its_own_rows_and_the_first_takes_them_over(tmp_path
 
 def test_a_killed_process_s_rows_are_taken_over_by_the_next_run_where_they_are_of_the_picture(tmp_path, capsys):
     jobs = jobs_of(tmp_path, "text")
-    killed = Costs(tmp_path, jobs, Ranks(1, 2))
+    killed = CostLedger(tmp_path, jobs, Ranks(1, 2))
     made(killed, jobs, 3.0)
     killed.end()
     (tmp_path / "text" / "p2.png").write_bytes(b"another picture")
     (tmp_path / ".rates.part-text-5.csv").write_bytes(b"a,b\n1,2\n")
     (tmp_path / ".rates.part-full+text-1.csv").write_bytes(b"of a run that may still be at it")
-    work = Costs(tmp_path, jobs, Ranks())
+    work = CostLedger(tmp_path, jobs, Ranks())
     work.open({"text": jobs["text"][3:]})
     found = rates.read(tmp_path / "rates.csv")
     assert {stem: row.decode_seconds for (stem, _), row in found.items()} == {"p0": 3, "p1": 3, "p2": None}
@@ -311,7 +312,7 @@ def test_two_runs_at_other_modes_keep_each_other_s_rows(tmp_path):
     works = []
     for mode in ("full", "text"):
         jobs = jobs_of(tmp_path, mode)
-        works.append((Costs(tmp_path, jobs, Ranks()), jobs))
+        works.append((CostLedger(tmp_path, jobs, Ranks()), jobs))
         works[-1][0].open(jobs)
     for work, jobs in works:
         made(work, jobs, 1.0)
@@ -331,7 +332,7 @@ def test_saving_is_a_bounded_share_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(ledger.rates, "write", write)
     monkeypatch.setattr(ledger.rates, "read", lambda path: {})
-    work = Costs(tmp_path, jobs, Ranks())
+    work = CostLedger(tmp_path, jobs, Ranks())
     for job in jobs["text"]:
         work.add(job, b"", 0.58, None)
         clock[0] += 0.58
@@ -359,7 +360,7 @@ def test_memory_is_the_device_s_the_process_s_or_nobody_s(monkeypatch):
         reset_peak_memory_stats=lambda device: calls.append(device),
         max_memory_allocated=lambda device: 123 if device == "cuda:1" else 0,
     )
-    monkeypatch.setitem(ledger.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(clock.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
     clock = Clock(1, "cuda:1", here=True)
     clock.start()
     assert clock.memory() == 123 and calls == ["cuda:1"]
@@ -375,15 +376,15 @@ def test_memory_where_the_system_tells_it_otherwise(monkeypatch):
     def absent(path):
         raise FileNotFoundError(path)
 
-    exact = ledger._own_peak()
-    monkeypatch.setattr(ledger.Path, "read_text", absent)
+    exact = clock._own_peak()
+    monkeypatch.setattr(clock.Path, "read_text", absent)
     usage = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=3000))
-    monkeypatch.setitem(ledger.sys.modules, "resource", usage)
+    monkeypatch.setitem(clock.sys.modules, "resource", usage)
     for platform, expected in (("linux", 3_072_000), ("darwin", 3000)):
-        monkeypatch.setattr(ledger.sys, "platform", platform)
-        assert ledger._own_peak() == expected
-    monkeypatch.setitem(ledger.sys.modules, "resource", None)
-    assert ledger._own_peak() is None and exact > 10e6
+        monkeypatch.setattr(clock.sys, "platform", platform)
+        assert clock._own_peak() == expected
+    monkeypatch.setitem(clock.sys.modules, "resource", None)
+    assert clock._own_peak() is None and exact > 10e6
 
 
 # Into scores and summaries
@@ -451,16 +452,16 @@ def test_a_score_table_from_before_there_were_kinds_keeps_its_scores(tmp_path):
 
 
 def test_spent_comes_back_from_a_score_table(tmp_path):
-    spent = Spent("a.png", "full", 100, "nominal", 20, 9, 0, 80, None, None, 0.5, 1 << 33)
-    row = Row("a.png", "full", "aa", "bb", {"psnr": 1.0}, spent, 0.25)
+    spent = Cost("a.png", "full", 100, "nominal", 20, 9, 0, 80, None, None, 0.5, 1 << 33)
+    row = ScoreRow("a.png", "full", "aa", "bb", {"psnr": 1.0}, spent, 0.25)
     scores.write(tmp_path / "scores.csv", {("a", "full"): row})
     assert scores.read(tmp_path / "scores.csv") == {("a", "full"): row} and row.nominal
 
 
 def test_rate_and_cost_of_a_mode():
-    def row(number: int, **spent) -> Row:
+    def row(number: int, **spent) -> ScoreRow:
         bpp = spent["bits"] / 1000 if spent["bits"] else None
-        return Row(f"NSI_pgc_{number:03}.png", "full", "", "", {}, Spent("x", "full", **spent), bpp)
+        return ScoreRow(f"NSI_pgc_{number:03}.png", "full", "", "", {}, Cost("x", "full", **spent), bpp)
 
     rows = [
         row(
@@ -475,7 +476,7 @@ def test_rate_and_cost_of_a_mode():
         ),
         row(2, bits=10, caption_bits=10, deflate_bits=6, image_bits=0, decode_seconds=2.0, encode_seconds=4.0),
         row(3, bits=None, decode_seconds=6.0, peak_memory=9),
-        Row("NSI_pgc_004.png", "full", "", ""),
+        ScoreRow("NSI_pgc_004.png", "full", "", ""),
     ]
     found = by_mode(rows, ["full"], [])["full"]
     assert found["bpp"] == {"mean": pytest.approx(0.02), "n": 2}
@@ -500,9 +501,9 @@ def test_rate_and_cost_of_a_mode():
 
 
 def test_a_target_s_row_is_found_by_name_mode_and_content(tmp_path):
-    row = Spent("a.png", "full", 100, level="37", scale=2, sha256="s")
+    row = Cost("a.png", "full", 100, level="37", scale=2, sha256="s")
     target = Target("t", tmp_path, {}, {}, {row.key: row})
-    assert target.spent("a.jpg", "full", "s") == Spent("a.jpg", "full", 100)
+    assert target.spent("a.jpg", "full", "s") == Cost("a.jpg", "full", 100)
     assert (
         target.spent("a.jpg", "text", "s")
         is target.spent("a.jpg", "full", "other")

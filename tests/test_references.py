@@ -24,9 +24,9 @@ from cmcbench.encode import command, references
 from cmcbench.encode.references import pixel_reference
 from cmcbench.errors import BadInput, RunFailed
 from cmcbench.files.images import list_images
-from cmcbench.files.references import Rate, read_rates, write_rates
+from cmcbench.files.references import ReferenceRate, read_rates, write_rates
 from cmcbench.files.store import digest, only_writer
-from cmcbench.runtime.messages import Report
+from cmcbench.runtime.messages import RunLog
 
 SIZES = {"AIGI_MJ_000": (64, 64), "NSI_pgc_000": (96, 64), "SCI_game_000": (65, 80)}
 BUDGET = 0.02  # bits per pixel: out of reach for pictures this small, and so quickly made: no search among the levels
@@ -140,9 +140,9 @@ def avif(monkeypatch) -> None:
     monkeypatch.setattr(references, "ffmpeg_program", no_ffmpeg)
 
 
-def make(ground_truth: Path, ref: Path, budget: float = BUDGET, overwrite: bool = False, only: str = "") -> Report:
+def make(ground_truth: Path, ref: Path, budget: float = BUDGET, overwrite: bool = False, only: str = "") -> RunLog:
     images = {stem: path for stem, path in list_images(ground_truth, "GT").items() if stem.startswith(only)}
-    report = Report()
+    report = RunLog()
     references.make(images, ref, budget, overwrite, report)
     return report
 
@@ -539,8 +539,8 @@ def test_rates_come_back(tmp_path):
     rates = {
         rate.key: rate
         for rate in (
-            Rate('b, "x".png', "image", 320, "0.02", 128, 125, "vvc", "0.02", "7", 2, "0" * 16, "f" * 16),
-            Rate("日本.jpg", "pixel", 8, "0.001953", 64, 64, "rgb332", "", "", 64, "0" * 16, "1" * 16),
+            ReferenceRate('b, "x".png', "image", 320, "0.02", 128, 125, "vvc", "0.02", "7", 2, "0" * 16, "f" * 16),
+            ReferenceRate("日本.jpg", "pixel", 8, "0.001953", 64, 64, "rgb332", "", "", 64, "0" * 16, "1" * 16),
         )
     }
     write_rates(tmp_path / "rate.csv", rates)

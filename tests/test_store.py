@@ -15,7 +15,7 @@ from conftest import ROOT
 from PIL import Image
 
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.files import store
+from cmcbench.files import names, store
 
 LIMITED = """
 import resource, sys
@@ -42,7 +42,7 @@ def script(code: str, *arguments: object, **options) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, **options)
 
 
-def names(folder: Path) -> list[str]:
+def listed(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -50,9 +50,9 @@ def names(folder: Path) -> list[str]:
 def test_a_file_is_written_whole_with_its_folders(tmp_path, data):
     path = tmp_path / "a" / "b" / "c.bin"
     store.write_bytes(path, data)
-    assert path.read_bytes() == data and names(path.parent) == ["c.bin"]
+    assert path.read_bytes() == data and listed(path.parent) == ["c.bin"]
     store.write_bytes(path, data[::-1])
-    assert path.read_bytes() == data[::-1] and names(path.parent) == ["c.bin"]
+    assert path.read_bytes() == data[::-1] and listed(path.parent) == ["c.bin"]
 
 
 @pytest.mark.parametrize("function", ["fsync", "chmod", "replace"])
@@ -67,7 +67,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_temporary_one(tmp_path, monk
     monkeypatch.setattr(store.os, function, fail)
     with pytest.raises(type(error)):
         store.write_bytes(path, b"new")
-    assert path.read_bytes() == b"old" and names(tmp_path) == ["x.csv"]
+    assert path.read_bytes() == b"old" and listed(tmp_path) == ["x.csv"]
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path):
@@ -76,14 +76,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
     process = script(LIMITED, path)
     assert process.communicate(timeout=60)[0].strip() == "27"  # EFBIG, as OSError and not as a signal
     assert process.returncode == 0
-    assert path.read_bytes() == b"old" and names(tmp_path) == ["x.csv"]
+    assert path.read_bytes() == b"old" and listed(tmp_path) == ["x.csv"]
 
 
 def test_a_folder_in_the_place_of_the_file_stays(tmp_path):
     (tmp_path / "x.csv").mkdir()
     with pytest.raises(OSError):
         store.write_bytes(tmp_path / "x.csv", b"new")
-    assert names(tmp_path) == ["x.csv"] and (tmp_path / "x.csv").is_dir()
+    assert listed(tmp_path) == ["x.csv"] and (tmp_path / "x.csv").is_dir()
 
 
 @pytest.mark.parametrize("mask, mode", [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664), (0, 0o666)])
@@ -118,7 +118,7 @@ def test_json_comes_back_and_keeps_its_order(tmp_path):
 def test_no_number_is_no_json(tmp_path):
     with pytest.raises(ValueError):
         store.write_json(tmp_path / "x.json", {"fr": float("nan")})
-    assert names(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_no_file_is_none(tmp_path):
@@ -179,16 +179,16 @@ def test_sweep_removes_unfinished_files_alone(tmp_path):
     for name in unfinished + finished:
         (tmp_path / name).write_bytes(b"")
     store.sweep(tmp_path, "a.")
-    assert names(tmp_path) == sorted([".tmp-b.csv-2", ".tmp-", *finished])
+    assert listed(tmp_path) == sorted([".tmp-b.csv-2", ".tmp-", *finished])
     store.sweep(tmp_path)
-    assert names(tmp_path) == sorted(finished)
+    assert listed(tmp_path) == sorted(finished)
 
 
 def test_sweep_of_no_folder(tmp_path):
     store.sweep(tmp_path / "missing")
     (tmp_path / "file").write_bytes(b"")
     store.sweep(tmp_path / "file")
-    assert names(tmp_path) == ["file"]
+    assert listed(tmp_path) == ["file"]
 
 
 def test_sweep_finds_what_a_killed_write_leaves(tmp_path, monkeypatch):
@@ -196,11 +196,11 @@ def test_sweep_finds_what_a_killed_write_leaves(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(store.os, "replace", lambda temporary, path: seen.append(Path(temporary)))
     store.write_bytes(tmp_path / "qwen.csv", b"half")
-    assert names(tmp_path) == [seen[0].name]
+    assert listed(tmp_path) == [seen[0].name]
     store.sweep(tmp_path, "gpt4v.")
-    assert names(tmp_path) == [seen[0].name]
+    assert listed(tmp_path) == [seen[0].name]
     store.sweep(tmp_path, "qwen.")
-    assert names(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_sweep_finds_what_a_killed_write_leaves(tmp_path, monkeypatch):
     ],
 )
 def test_plain_names(name):
-    assert store.plain_name(name)
+    assert names.plain_name(name)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_plain_names(name):
     ids=ascii,
 )
 def test_names_that_are_not_plain(name):
-    assert not store.plain_name(name)
+    assert not names.plain_name(name)
 
 
 @pytest.fixture

@@ -116,8 +116,8 @@ def test_the_published_result_deviates_in_nothing(tmp_path, monkeypatch):
         for number in range(count)
     ]
     folder = submissions.result(tmp_path, names, ("full", "text"))
-    known = {metric: {"file": each["file"], "sha256": []} for metric, each in rules.published_weights().items()}
-    monkeypatch.setattr(rules, "published_weights", lambda: known)
+    known = {metric: {"file": each["file"], "sha256": []} for metric, each in dataset.published_weights().items()}
+    monkeypatch.setattr(dataset, "published_weights", lambda: known)
     sized = [replace(each, megabytes=0) if each.part == "weights" else each for each in dataset.FILES]
     monkeypatch.setattr(dataset, "FILES", sized)
     contents = packed(folder)

@@ -14,14 +14,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..bitstream.bits import bpp
 from ..codecs import FAMILY, SCALES, Codec, Coded, Search, create, decoded, timed
 from ..codecs.ffmpeg import peak
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import choose, list_images, read_rgb
-from ..files.references import bpp
+from ..files.images import list_images, read_rgb
 from ..files.store import digest, only_writer
+from ..files.subset import choose
 from ..runtime.cli import add_choice, parser, positive
-from ..runtime.messages import Report, progress, say
+from ..runtime.messages import RunLog, progress, say
 from .output import Output
 
 MODE = "image"  # a codec sends a picture and no caption, as the benchmark's image mode does
@@ -29,7 +30,7 @@ FLOORS = ("downscale", "report")
 
 
 @dataclass
-class _Target:
+class _CodecTarget:
     """One codec at one rate (bits per pixel), or at one setting of its own scale."""
 
     codec: Codec
@@ -54,7 +55,7 @@ def main(argv: list[str]) -> int:
     if not images:
         found = f"of the {len(everything)} images in {folder} none is chosen"
         raise BadInput(f"--ground_truth: {found}. Try: --ground_truth samples/GT")
-    report = Report()
+    report = RunLog()
     able = []
     for codec in codecs:
         problem = codec.problem()
@@ -69,7 +70,7 @@ def main(argv: list[str]) -> int:
             locks.enter_context(only_writer(target.output.lock, str(target.output.folder)))
         for target in targets:  # all are checked before the first is worked on
             target.missing = set(target.output.begin(options.overwrite))
-        _Work(targets, readable, options.floor, report).run(options.jobs)
+        _CodecRun(targets, readable, options.floor, report).run(options.jobs)
     for target in targets:
         _tell(target)
     names = [target.output.folder.name for target in targets]
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
     return report.close(f"{len(images)} images, {where} but for what failed: {listed or 'none'}.")
 
 
-def _digests(images: dict[str, Path], report: Report) -> tuple[dict[str, str], dict[str, Path]]:
+def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], dict[str, Path]]:
     """(stem -> digest, stem -> path) of the ground truths whose files can be read at all."""
     truth = {}
     for stem, path in images.items():
@@ -89,7 +90,7 @@ def _digests(images: dict[str, Path], report: Report) -> tuple[dict[str, str], d
     return truth, {stem: images[stem] for stem in truth}
 
 
-def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -> list[_Target]:
+def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -> list[_CodecTarget]:
     targets = []
     for rate, quality in [
         *((rate, None) for rate in options.bpp or ()),
@@ -107,7 +108,7 @@ def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -
         }
         inputs = {stem: {"ground_truth": value} for stem, value in truth.items()}
         output = Output(Path(options.output_path) / name, MODE, settings, inputs, codec.extension, facts)
-        targets.append(_Target(codec, rate, None if quality is None else codec.setting(quality), output))
+        targets.append(_CodecTarget(codec, rate, None if quality is None else codec.setting(quality), output))
     return list({target.output.folder: target for target in targets}.values())
 
 
@@ -118,10 +119,10 @@ def _ffmpeg_release() -> str | None:
         return None
 
 
-class _Work:
+class _CodecRun:
     """The codings that are missing, several images at once; an image's rates share its trial encodings."""
 
-    def __init__(self, targets: list[_Target], images: dict[str, Path], floor: str, report: Report) -> None:
+    def __init__(self, targets: list[_CodecTarget], images: dict[str, Path], floor: str, report: RunLog) -> None:
         self.targets, self.images, self.report = targets, images, report
         self.scales = SCALES if floor == "downscale" else SCALES[:1]
         self.stopped = False
@@ -170,7 +171,7 @@ class _Work:
                 **spent,
             )
 
-    def _image(self, stem: str, targets: list[_Target]) -> list[tuple[_Target, str, object]]:
+    def _image(self, stem: str, targets: list[_CodecTarget]) -> list[tuple[_CodecTarget, str, object]]:
         """Code one image for several rates of one codec: for each the coding, its picture, time and memory, setting,
         note, or why not.
         """
@@ -179,7 +180,7 @@ class _Work:
         except ImageProblem as error:
             return [(target, stem, error) for target in targets]
         search = Search(targets[0].codec, image, lambda: self.stopped)
-        results: list[tuple[_Target, str, object]] = []
+        results: list[tuple[_CodecTarget, str, object]] = []
         for target in targets:
             try:
                 coded, setting = self._coded(target, search, image)
@@ -191,7 +192,7 @@ class _Work:
                 results.append((target, stem, error))
         return results
 
-    def _coded(self, target: _Target, search: Search, image: Image.Image) -> tuple[Coded, float]:
+    def _coded(self, target: _CodecTarget, search: Search, image: Image.Image) -> tuple[Coded, float]:
         codec = target.codec
         if target.rate is None:
             return timed(codec, image, target.quality, -1, 1), target.quality
@@ -205,7 +206,7 @@ class _Work:
         return coded, codec.settings[coded.level]
 
 
-def _tell(target: _Target) -> None:
+def _tell(target: _CodecTarget) -> None:
     """What a reader of a target's rate must know: how many of this run's images were downscaled, or are above it."""
     name = target.output.folder.name
     small = ", ".join(

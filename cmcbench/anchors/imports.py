@@ -12,11 +12,13 @@ from pathlib import Path
 
 from ..errors import BadInput, ImageProblem
 from ..files.captions import LARGEST_CELL
-from ..files.images import choose, image_size, list_images, read_rgb
-from ..files.store import digest, only_writer, plain_name
+from ..files.images import image_size, list_images, read_rgb
+from ..files.names import plain_name, target_name
+from ..files.store import digest, only_writer
+from ..files.subset import choose
 from ..protocol import MODES
-from ..runtime.cli import add_choice, parser, target_name
-from ..runtime.messages import Report, progress
+from ..runtime.cli import add_choice, parser
+from ..runtime.messages import RunLog, progress
 from .output import Output
 
 RATES = ("bits", "bytes", "bpp")
@@ -25,7 +27,7 @@ MOST = (48, 8_000_000)  # bits a pixel and bits besides: more than any codec nee
 
 
 @dataclass(frozen=True)
-class Cost:
+class ImportedCost:
     """What one reconstruction cost. value: in the unit of the table's column; peak_memory in bytes."""
 
     value: float
@@ -45,7 +47,7 @@ def main(argv: list[str]) -> int:
     """Bring a folder of reconstructions into Result/. Returns the exit code."""
     options = _parser().parse_args(argv)
     name = target_name(options.name, "--name")
-    report = Report()
+    report = RunLog()
     truth = list_images(Path(options.ground_truth), "--ground_truth")
     found = list_images(Path(options.folder), "FOLDER")
     if not found:
@@ -80,9 +82,9 @@ def _paired(
     chosen: list[str],
     truth: dict[str, Path],
     found: dict[str, Path],
-    costs: dict[str, Cost],
+    costs: dict[str, ImportedCost],
     options: argparse.Namespace,
-    report: Report,
+    report: RunLog,
 ) -> list[str]:
     """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported by name."""
     wanted = set(chosen)
@@ -96,7 +98,7 @@ def _paired(
     return [stem for stem in chosen if stem in found and stem in costs]
 
 
-def _input(truth: Path, found: Path, cost: Cost, unit: str) -> dict[str, object]:
+def _input(truth: Path, found: Path, cost: ImportedCost, unit: str) -> dict[str, object]:
     return {
         "ground_truth": digest(truth.read_bytes()),
         "reconstruction": digest(found.read_bytes()),
@@ -105,7 +107,7 @@ def _input(truth: Path, found: Path, cost: Cost, unit: str) -> dict[str, object]
     }
 
 
-def _bring(stem: str, truth: Path, found: Path, cost: Cost, unit: str, output: Output, report: Report) -> None:
+def _bring(stem: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output, report: RunLog) -> None:
     image, note = read_rgb(found)
     size = image_size(truth)
     if image.size != size:
@@ -115,7 +117,7 @@ def _bring(stem: str, truth: Path, found: Path, cost: Cost, unit: str, output: O
     output.write(stem, image, None, bits=bits, image_bits=bits, **{name: getattr(cost, name) for name in COSTS})
 
 
-def read_costs(path: Path) -> tuple[str, dict[str, Cost], dict[str, str]]:
+def read_costs(path: Path) -> tuple[str, dict[str, ImportedCost], dict[str, str]]:
     """A table of rates: its unit, stem -> Cost, and name -> why a row cannot be used.
 
     Columns: name, one of bits, bytes, bpp, and perhaps encode_seconds, decode_seconds, peak_memory (bytes); others are
@@ -125,7 +127,7 @@ def read_costs(path: Path) -> tuple[str, dict[str, Cost], dict[str, str]]:
     try:
         rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
         unit = _unit(list(rows.fieldnames or []), path)
-        costs: dict[str, Cost] = {}
+        costs: dict[str, ImportedCost] = {}
         problems: dict[str, str] = {}
         for row in rows:
             _take(row, unit, f"{path.name}, line {rows.line_num}", costs, problems)
@@ -146,7 +148,7 @@ def _unit(columns: list[str], path: Path) -> str:
     return units[0]
 
 
-def _take(row: dict[str, str], unit: str, where: str, costs: dict[str, Cost], problems: dict[str, str]) -> None:
+def _take(row: dict[str, str], unit: str, where: str, costs: dict[str, ImportedCost], problems: dict[str, str]) -> None:
     name = (row["name"] or "").strip()
     shown, stem = ascii(name[:80]), Path(name).stem
     if not plain_name(name):
@@ -162,7 +164,7 @@ def _take(row: dict[str, str], unit: str, where: str, costs: dict[str, Cost], pr
         problems[name] = f"{where}: {name}: {error}"
         costs.pop(stem, None)
         return
-    cost = Cost(values.pop(unit), **values)
+    cost = ImportedCost(values.pop(unit), **values)
     if stem in costs and costs[stem] != cost:
         problems[name] = f"{where}: {name} stands in the table twice, with different values"
     if any(Path(each).stem == stem for each in problems):

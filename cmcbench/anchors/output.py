@@ -11,7 +11,7 @@ from PIL import Image
 from ..errors import BadInput
 from ..files import manifest, rates
 from ..files.images import is_whole_png
-from ..files.rates import Spent
+from ..files.rates import Cost
 from ..files.store import digest, png_bytes, read_json, sweep, write_bytes, write_json
 from ..protocol import MODES
 
@@ -116,7 +116,7 @@ class Output:
         if stream is not None:
             write_bytes(self.stream(stem), stream)
         write_bytes(self.picture(stem), png)
-        row = Spent(f"{stem}.png", self.mode, sha256=digest(png), **spent)
+        row = Cost(f"{stem}.png", self.mode, sha256=digest(png), **spent)
         self.spent[row.key] = row
         rates.write(self.folder / rates.FILE, self.spent)
 

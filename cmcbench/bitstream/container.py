@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from ..errors import ImageProblem
 from ..files.captions import LARGEST_CELL
-from ..files.references import grid_size
-from ..files.sizes import check_size
+from ..files.references import check_size
 from ..protocol import MODES
 from . import dictionary
+from .bits import grid_size
 
 ENDING = ".cmc"
 MAGIC = 0xCB

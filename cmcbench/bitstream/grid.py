@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageStat
 
-from ..files.references import BLOCK, grid_size
+from .bits import BLOCK, grid_size
 
 STEPS = (7, 7, 3)  # of red, green, blue; a channel's levels are 0 to its number of steps
 REACH = 3  # blocks that the visible part of an edge block depends on: itself and two before it

@@ -9,20 +9,21 @@ from typing import Any
 
 from ..errors import BadInput, ImageProblem
 from ..files.captions import Captions
-from ..files.images import choose, image_size, list_images
-from ..files.rates import MEASURED, NOMINAL, Spent
-from ..files.references import BITS_PER_BLOCK, caption_bits, nominal_bits, read_rates
-from ..files.sizes import read_sizes
+from ..files.images import image_size, list_images
+from ..files.rates import MEASURED, NOMINAL, Cost
+from ..files.references import read_rates, read_sizes
 from ..files.store import digest
+from ..files.subset import choose
 from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, Mode
-from ..runtime.messages import Report
+from ..runtime.messages import RunLog
+from .bits import BITS_PER_BLOCK, caption_bits, nominal_bits
 from .dictionary import deflate_bits
 
 FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
 
 
 @dataclass(frozen=True)
-class Planned:
+class DecoderInput:
     """One reconstruction to make. stem: the image's name without ending. size: the output's (width, height) in pixels.
 
     inputs: what it is made of (digests of prompt and guide, size), as the manifest keeps it. spent: what it costs, as
@@ -35,10 +36,10 @@ class Planned:
     guide: Path | None
     size: tuple[int, int]
     inputs: dict[str, Any]
-    spent: Spent
+    spent: Cost
 
 
-class Sources:
+class DecoderInputs:
     """The folders and captions that jobs are made of. seconds: stem -> what an image's caption took, where it is
     known.
     """
@@ -48,7 +49,7 @@ class Sources:
         references: Path,
         ground_truth: Path,
         captions: Captions | None,
-        report: Report,
+        report: RunLog,
         seconds: Mapping[str, float] = {},
     ) -> None:
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
@@ -58,7 +59,7 @@ class Sources:
         self.rates = read_rates(references / "rate.csv")
         self.sizes = read_sizes(references)
 
-    def plan(self, mode: Mode, pattern: str | None, subset: int | None) -> list[Planned]:
+    def plan(self, mode: Mode, pattern: str | None, subset: int | None) -> list[DecoderInput]:
         """The jobs of a mode, by name. Images that lack an input are reported. Raises BadInput where none is left."""
         if mode.reference and not self.references[mode.reference]:
             raise BadInput(
@@ -114,7 +115,7 @@ class Sources:
             prompts[stem] = text
         return prompts
 
-    def _job(self, mode: Mode, stem: str, prompt: str) -> Planned | None:
+    def _job(self, mode: Mode, stem: str, prompt: str) -> DecoderInput | None:
         guide = self.references[mode.reference].get(stem) if mode.reference else None
         try:
             if mode.reference and guide is None:
@@ -125,9 +126,9 @@ class Sources:
             self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
             return None
         inputs = {"prompt": digest(prompt.encode()), "guide": seen, "size": f"{size[0]}x{size[1]}"}
-        return Planned(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))
+        return DecoderInput(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))
 
-    def _spent(self, mode: Mode, stem: str, prompt: str, size: tuple[int, int], guide: str | None) -> Spent:
+    def _spent(self, mode: Mode, stem: str, prompt: str, size: tuple[int, int], guide: str | None) -> Cost:
         """What the decoder is sent, and what encoding it took where that is known of caption and reference alike.
 
         guide: the reference's digest. One that rate.csv does not tell of is taken at the protocol's rate.
@@ -141,7 +142,7 @@ class Sources:
             parts[mode.reference] = rate.bits if known else nominal_bits(mode.reference, *size)
             seconds.append(rate.seconds if known else None)
             kind = MEASURED if known else NOMINAL
-        return Spent(
+        return Cost(
             f"{stem}.png",
             mode.name,
             sum(parts.values()),

@@ -13,14 +13,15 @@ from .. import codecs
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions, manifest, rates
 from ..files.images import read_rgb
-from ..files.store import only_writer, plain_name, read_json, sweep, write_bytes
+from ..files.names import folder_name, plain_name
+from ..files.store import only_writer, read_json, sweep, write_bytes
 from ..protocol import MODES, Mode
-from ..runtime.cli import add_choice, folder_name, parser
-from ..runtime.messages import Report, progress, say
+from ..runtime.cli import add_choice, parser
+from ..runtime.messages import RunLog, progress, say
 from . import container
 from .container import Sent
 from .grid import grid_from
-from .inputs import Planned, Sources
+from .inputs import DecoderInput, DecoderInputs
 
 DEFAULTS = {"input_path": "./Text/gpt4v.csv", "ref_dir": "./Ref/"}
 
@@ -29,11 +30,11 @@ DEFAULTS = {"input_path": "./Text/gpt4v.csv", "ref_dir": "./Ref/"}
 class Packer:
     """Turns jobs into files below `folder`. deflated: whether captions are."""
 
-    sources: Sources
+    sources: DecoderInputs
     folder: Path
     deflated: bool
 
-    def pack(self, mode: Mode, job: Planned) -> int:
+    def pack(self, mode: Mode, job: DecoderInput) -> int:
         """Write one file. Returns its length in bytes. Raises ImageProblem and RunFailed where there is no
         bitstream.
         """
@@ -50,7 +51,7 @@ class Packer:
             write_bytes(path, data)
         return len(data)
 
-    def _grid(self, job: Planned) -> bytes:
+    def _grid(self, job: DecoderInput) -> bytes:
         picture, _ = read_rgb(job.guide)
         grid = grid_from(picture)
         if grid is None:
@@ -59,7 +60,7 @@ class Packer:
             )
         return grid
 
-    def _with_stream(self, sent: Sent, job: Planned) -> Sent:
+    def _with_stream(self, sent: Sent, job: DecoderInput) -> Sent:
         rate = self.sources.rates.get(("image", job.stem))
         if job.spent.kind == rates.NOMINAL or rate is None:
             raise ImageProblem(
@@ -78,7 +79,7 @@ class Packer:
                 f"--model_name none --references --ref_dir {self.sources.folder}"
             ) from None
 
-    def _check_stream(self, sent: Sent, job: Planned) -> None:
+    def _check_stream(self, sent: Sent, job: DecoderInput) -> None:
         found = codecs.decode_stream(sent.codec, sent.stream, sent.size, sent.scale)
         picture, _ = read_rgb(job.guide)
         if found.tobytes() != picture.tobytes():
@@ -88,14 +89,14 @@ class Packer:
 def main(argv: list[str]) -> int:
     """Pack. Returns the exit code."""
     options = _parser().parse_args(argv)
-    report = Report()
+    report = RunLog()
     result = Path(options.output_path) / folder_name(options.result, "--result") if options.result else None
     made = _manifest(result) if result else {}
     file, references = _inputs(options, result, made)
     modes = _modes(made, references, file) if options.mode == "all" else [MODES[options.mode]]
     texts = captions.read(file) if any(mode.captioned for mode in modes) else None
     name = folder_name(options.name or options.result or file.stem, "--name")
-    sources = Sources(references, Path(options.ground_truth), texts, report)
+    sources = DecoderInputs(references, Path(options.ground_truth), texts, report)
     packer = Packer(sources, Path(options.packed_path) / name, options.text == "deflate")
     jobs = [(mode, job) for mode in modes for job in sources.plan(mode, options.images, options.subset)]
     lengths: dict[tuple[str, str], int] = {}
@@ -111,13 +112,13 @@ def main(argv: list[str]) -> int:
 
 
 def _pack_all(
-    packer: Packer, jobs: list[tuple[Mode, Planned]], report: Report
+    packer: Packer, jobs: list[tuple[Mode, DecoderInput]], report: RunLog
 ) -> Iterator[tuple[tuple[str, str], int]]:
     """((stem, mode), bytes) of each file; failures go to the report. Several at once: streams are decoded by other
     programs.
     """
 
-    def one(pair: tuple[Mode, Planned]) -> Any:
+    def one(pair: tuple[Mode, DecoderInput]) -> Any:
         try:
             return packer.pack(*pair)
         except (ImageProblem, RunFailed) as error:
@@ -182,7 +183,7 @@ def _modes(made: dict[str, Any], references: Path, file: Path) -> list[Mode]:
     return modes
 
 
-def _same_inputs(made: dict[str, Any], mode: Mode, job: Planned, report: Report) -> bool:
+def _same_inputs(made: dict[str, Any], mode: Mode, job: DecoderInput, report: RunLog) -> bool:
     """Whether a reconstruction was made from this caption and reference. One that was made from others is reported."""
     seen = made.get(mode.name, {}).get("inputs", {}).get(job.stem)
     if seen is None:

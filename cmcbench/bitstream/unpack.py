@@ -8,13 +8,14 @@ from .. import codecs
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions
 from ..files.images import is_whole_png
-from ..files.references import BLOCK, Rate, bpp, read_rates, write_rates
-from ..files.sizes import write_sizes
-from ..files.store import digest, only_writer, plain_name, png_bytes, sweep, write_bytes
+from ..files.names import folder_name, plain_name
+from ..files.references import ReferenceRate, read_rates, write_rates, write_sizes
+from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
 from ..protocol import MODES
-from ..runtime.cli import folder_name, parser
-from ..runtime.messages import Report, progress
+from ..runtime.cli import parser
+from ..runtime.messages import RunLog, progress
 from . import container
+from .bits import BLOCK, bpp
 from .container import Sent
 from .grid import enlarged
 
@@ -28,7 +29,7 @@ class Unpacker:
         self.references, self.captions_file = folder / "Ref", folder / "Text" / f"{name}.csv"
         self.texts: dict[str, str] = {}
         self.sizes: dict[str, tuple[int, int]] = {}
-        self.rates: dict[tuple[str, str], Rate] = {}
+        self.rates: dict[tuple[str, str], ReferenceRate] = {}
         try:
             self._before = read_rates(self.references / "rate.csv")
         except BadInput:
@@ -63,7 +64,7 @@ class Unpacker:
             bits = 8 * len(data)  # as codecs count them
             shape = (bits, f"{bpp(bits, *sent.size):.6f}", *sent.size, codec, "", "", scale, "")
             seen = self._seen_before(kind, stem, data, shape) or self._write(kind, stem, sent, data)
-            self.rates[kind, stem] = Rate(f"{stem}.png", kind, *shape, seen)
+            self.rates[kind, stem] = ReferenceRate(f"{stem}.png", kind, *shape, seen)
         elif (known.codec, known.scale) != (codec, scale) or not _holds(self._stream(stem, codec), data):
             raise ImageProblem("has another reference than the same picture in another mode")
 
@@ -75,7 +76,7 @@ class Unpacker:
         time.
         """
         before, place = self._before.get((kind, stem)), self.references / kind / f"{stem}.png"
-        if before is None or kind != "image" or before != Rate(f"{stem}.png", kind, *shape, before.sha256):
+        if before is None or kind != "image" or before != ReferenceRate(f"{stem}.png", kind, *shape, before.sha256):
             return None
         whole = _holds(self._stream(stem, before.codec), data) and is_whole_png(place)
         return before.sha256 if whole and digest(place.read_bytes()) == before.sha256 else None
@@ -114,7 +115,7 @@ def _holds(path: Path, data: bytes) -> bool:
 def main(argv: list[str]) -> int:
     """Unpack. Returns the exit code."""
     options = _parser().parse_args(argv)
-    report, source = Report(), Path(options.packed)
+    report, source = RunLog(), Path(options.packed)
     name = folder_name(source.resolve().name, "the folder")
     files = [
         (mode, path)

@@ -12,17 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import BadInput
-from ..files.images import content
-from ..files.store import plain_name
-from ..protocol import overall_i2t, overall_t2i
-from ..published.tables import I2T, PAIR
+from ..files.names import plain_name
+from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
+from ..published.tables import I2T
 
 LARGEST_FILE = 64 << 20  # bytes; the benchmark's 4,000 rows have 1 MiB
 LARGEST_SCORE = 1e12  # nothing that is a score comes near, and squares of it can still be summed
 
 
 @dataclass
-class Images:
+class ImageScores:
     """names: of the images, sorted. truths: name -> digest of its ground truth. scores: (mode, metric) -> (n,), NaN:
     missing.
     """
@@ -47,7 +46,7 @@ class Images:
         """
         modes = list(modes)
         make: Callable = overall_i2t if formula == I2T else overall_t2i
-        return make(*(self.of(metric, modes) for metric in PAIR))
+        return make(*(self.of(metric, modes) for metric in OVERALL_METRICS))
 
     def of_kind(self, kind: str) -> np.ndarray:
         """Which images are of a content type ("NSI") or source ("NSI_pgc"): (n,), bool; all for ""."""
@@ -62,7 +61,7 @@ class Images:
         return values[[places[name] for name in names]]
 
 
-def read(path: Path, metrics: Iterable[str]) -> Images:
+def read(path: Path, metrics: Iterable[str]) -> ImageScores:
     """The scores of these metrics in a scores.csv. Raises BadInput where it is missing, broken, or holds what is no
     score.
     """
@@ -82,8 +81,8 @@ def read(path: Path, metrics: Iterable[str]) -> Images:
         ) from None
 
 
-def _images(rows: list[dict[str, str]], metrics: list[str]) -> Images:
-    found = Images(sorted({row["name"] or "" for row in rows}), {})
+def _images(rows: list[dict[str, str]], metrics: list[str]) -> ImageScores:
+    found = ImageScores(sorted({row["name"] or "" for row in rows}), {})
     places = {name: place for place, name in enumerate(found.names)}
     for name in found.names:
         if not plain_name(name):

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import BadInput, RunFailed
 from ..published.dataset import CAPTIONS_BASE, FILES, LICENCE, PARTS, REPOSITORY
 from ..runtime.cli import parser
-from ..runtime.messages import Report
+from ..runtime.messages import RunLog
 from .items import CaptionItem, HubItem, Item
 
 MARGIN = 100_000_000  # bytes that stay free
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
 
     if is_offline():
         raise BadInput(OFFLINE)
-    report, root = Report(), Path(options.root)
+    report, root = RunLog(), Path(options.root)
     items = _look(options, root, report)
     if not items:
         return report.close("Nothing could be looked up.")
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     return report.close(f"What is there, and what it enables: python -m cmcbench doctor{_root(options.root)}")
 
 
-def _look(options: argparse.Namespace, root: Path, report: Report) -> list[Item]:
+def _look(options: argparse.Namespace, root: Path, report: RunLog) -> list[Item]:
     """What is here and what is to come, of each file that can be had; the others are reported."""
     from .hub import Unreachable, endpoint
 

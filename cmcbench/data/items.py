@@ -12,9 +12,10 @@ from typing import Any
 
 from ..errors import BadInput, RunFailed
 from ..files.images import list_images
-from ..files.store import only_writer, plain_name, read_json, sweep, write_bytes, write_json
+from ..files.names import plain_name
+from ..files.store import only_writer, read_json, sweep, write_bytes, write_json
 from ..published.dataset import Published, is_whole
-from ..runtime.messages import Report, say
+from ..runtime.messages import RunLog, say
 from . import github, hub
 from .unzip import Members, compare, total_size, unpack
 
@@ -42,10 +43,10 @@ class Item(ABC):
             raise RunFailed(f"{self.file}: {self.folder} is a file, and a folder is needed. Move it away.")
 
     @abstractmethod
-    def finish(self, keep_zips: bool, report: Report) -> None:
+    def finish(self, keep_zips: bool, report: RunLog) -> None:
         """Bring the file to its place. Failures go to the report. Raises RunFailed."""
 
-    def _left_alone(self, report: Report, names: list[str]) -> None:
+    def _left_alone(self, report: RunLog, names: list[str]) -> None:
         paths = [self.folder / name for name in names]
         report.fail_all(
             (str(path), f"{path}: differs from the published file and was left alone. {REPLACE}") for path in paths
@@ -67,7 +68,7 @@ class CaptionItem(Item):
         self.state = "is here" if self.settled else "another file is here" if self.differs else "to fetch"
         self.to_fetch = 0 if self.settled or (self.differs and not overwrite) else self.size
 
-    def finish(self, keep_zips: bool, report: Report) -> None:
+    def finish(self, keep_zips: bool, report: RunLog) -> None:
         if self.settled:
             return
         if self.differs and not self.overwrite:
@@ -137,7 +138,7 @@ class HubItem(Item):
             unpacked = total_size(self.whole) if self.whole.is_file() and here == self.size else round(1.02 * self.size)
             self.to_unpack = max(0, unpacked - _bytes_of(self.folder))
 
-    def finish(self, keep_zips: bool, report: Report) -> None:
+    def finish(self, keep_zips: bool, report: RunLog) -> None:
         self._left_alone(report, self.kept)
         if self.settled or self.kept:
             return
@@ -152,7 +153,7 @@ class HubItem(Item):
                 os.replace(self.part_file, self.whole)
             self._unpack(keep_zips, report)
 
-    def _unpack(self, keep_zips: bool, report: Report) -> None:
+    def _unpack(self, keep_zips: bool, report: RunLog) -> None:
         for stem in ("NSI_", "SCI_", "AIGI_"):
             sweep(self.folder, stem)
         done = unpack(self.whole, self.folder, self.overwrite)

@@ -17,7 +17,8 @@ from typing import BinaryIO
 
 from ..errors import RunFailed
 from ..files.images import ENDINGS
-from ..files.store import plain_name, write_bytes
+from ..files.names import plain_name
+from ..files.store import write_bytes
 from ..runtime.messages import progress
 
 MOST_ENTRIES = 20_000

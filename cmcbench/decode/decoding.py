@@ -6,46 +6,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from models.base import Job, ModelError, T2IModel
+from models.base import Job, ModelError
 
-from ..bitstream.inputs import Planned
+from ..bitstream.inputs import DecoderInput
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
 from ..files.store import only_writer, png_bytes, sweep, write_bytes
 from ..protocol import image_seed, working_size
 from ..runtime.batches import ask
-from ..runtime.cli import resolve_device, resolve_dtype
-from ..runtime.messages import Report, progress
-from ..runtime.ranks import Ranks
-from .ledger import Clock, Costs
+from ..runtime.devices import resolve_device, resolve_dtype
+from ..runtime.messages import progress
+from .clock import Clock
+from .ledger import CostLedger
+from .request import DecodeRequest
 from .result_folder import ResultFolder
 
 
-@dataclass
-class Request:
-    """What the user asked for. jobs: mode name -> its jobs. folder: Result/NAME. settings: mode name -> its settings,
-    as the manifest keeps them; dtype may be None, for the device to decide."""
-
-    model: T2IModel
-    model_dir: str | None
-    jobs: dict[str, list[Planned]]
-    folder: Path
-    settings: dict[str, dict[str, Any]]
-    facts: dict[str, Any]
-    device: str
-    dtype: str
-    batch_size: int
-    overwrite: bool
-    options: dict[str, Any] = field(default_factory=dict)  # handed to the model's `load` as they are
-    ranks: Ranks = Ranks()
-    report: Report = field(default_factory=Report)
-
-
-def make(*requests: Request) -> int:
+def make(*requests: DecodeRequest) -> int:
     """Make the reconstructions that are missing, of several results by one load of their model. Returns their number.
 
     The requests of a call differ in folder, jobs, settings and facts alone. With several processes each makes its share
@@ -60,7 +39,7 @@ def make(*requests: Request) -> int:
                     place = request.folder / mode
                     locks.enter_context(only_writer(request.folder / f".{mode}.lock", str(place)))
                     sweep(place)
-        works = [_Work(request, several=len(requests) > 1) for request in requests]
+        works = [_Decoding(request, several=len(requests) > 1) for request in requests]
         if any(any(work.mine.values()) for work in works):
             _load(works)
         for work in works:
@@ -77,7 +56,7 @@ def make(*requests: Request) -> int:
         return made
 
 
-def _load(works: list[_Work]) -> None:
+def _load(works: list[_Decoding]) -> None:
     """Load the model for all that this process is going to make."""
     first = works[0].request
     device = first.ranks.device(resolve_device(first.device))
@@ -91,15 +70,15 @@ def _load(works: list[_Work]) -> None:
     first.model.load(first.model_dir, device, dtype, modes, **first.options)
 
 
-class _Work:
+class _Decoding:
     """One request: which of its images are missing, and which of them are this process's."""
 
-    def __init__(self, request: Request, several: bool) -> None:
+    def __init__(self, request: DecodeRequest, several: bool) -> None:
         self.request, self.several = request, several
         self.place = ResultFolder(request)
-        self.costs = Costs(request.folder, request.jobs, request.ranks)
+        self.costs = CostLedger(request.folder, request.jobs, request.ranks)
         self.device = "cpu"
-        self.missing: dict[str, list[Planned]] = {}
+        self.missing: dict[str, list[DecoderInput]] = {}
         if request.ranks.first:
             self.place.check()
             self.missing = self.place.missing()
@@ -138,17 +117,17 @@ class _Work:
     def _fail(self, mode: str, stem: str, problem: str) -> None:
         self.request.report.fail(f"{self._label(mode)}/{stem}", f"{problem} (mode {self._label(mode)})")
 
-    def _batches(self, jobs: list[Planned]) -> Iterator[list[Planned]]:
+    def _batches(self, jobs: list[DecoderInput]) -> Iterator[list[DecoderInput]]:
         """Batches of equal size: a decoder would silently bring a mixed batch to the size of its first image."""
         size = min(self.request.batch_size, self.request.model.max_batch or self.request.batch_size)
-        groups: dict[tuple[int, int], list[Planned]] = {}
+        groups: dict[tuple[int, int], list[DecoderInput]] = {}
         for job in jobs:
             groups.setdefault(job.size, []).append(job)
         for group in groups.values():
             for start in range(0, len(group), size):
                 yield group[start : start + size]
 
-    def _batch(self, mode: str, planned: list[Planned], clock: Clock) -> int:
+    def _batch(self, mode: str, planned: list[DecoderInput], clock: Clock) -> int:
         """Make a few images and write them. Returns how many were made."""
         model, jobs, of = self.request.model, {}, {each.stem: each for each in planned}
         for each in planned:
@@ -171,13 +150,13 @@ class _Work:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
         return made
 
-    def _write(self, mode: str, planned: Planned, image: Any, seconds: float | None, memory: int | None) -> None:
+    def _write(self, mode: str, planned: DecoderInput, image: Any, seconds: float | None, memory: int | None) -> None:
         image = image.convert("RGB")
         png = png_bytes(image if image.size == planned.size else image.resize(planned.size))
         write_bytes(self.place.path(mode, planned), png)
         self.costs.add(planned, png, seconds, memory)
 
-    def _job(self, mode: str, planned: Planned) -> Job:
+    def _job(self, mode: str, planned: DecoderInput) -> Job:
         settings = self.request.settings[mode]
         guide = None
         if planned.guide is not None:

@@ -5,16 +5,14 @@ A picture is written before its row. One whose row a kill took gets it in the ne
 
 from __future__ import annotations
 
-import re
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from ..bitstream.inputs import Planned
+from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
 from ..files import rates
-from ..files.rates import Rates, Spent
+from ..files.rates import Cost, Rates
 from ..files.store import digest, only_writer, sweep
 from ..runtime.messages import say
 from ..runtime.ranks import Ranks
@@ -24,21 +22,21 @@ PAUSE = 100  # times what saving takes: until it is done again
 PART = ".rates.part-"  # begins the names of the files of processes other than 0
 
 
-class Costs:
+class CostLedger:
     """The rows of one result's rates.csv. Process 0 writes that file, each other one a part, which process 0 takes
     over.
 
     Another run may be at other modes of the same result, so that saving replaces the rows of this run's modes alone.
     """
 
-    def __init__(self, folder: Path, jobs: dict[str, list[Planned]], ranks: Ranks) -> None:
+    def __init__(self, folder: Path, jobs: dict[str, list[DecoderInput]], ranks: Ranks) -> None:
         self.folder, self.jobs, self.ranks = folder, jobs, ranks
         self.file = folder / rates.FILE
         self.parts = f"{PART}{'+'.join(sorted(jobs))}-"
         self.rows: Rates = {}
         self._unsaved, self._next_save = False, 0.0
 
-    def open(self, missing: dict[str, list[Planned]]) -> None:
+    def open(self, missing: dict[str, list[DecoderInput]]) -> None:
         """Process 0: settle the rows of what is there, before anything is made.
 
         Rows of pictures that will be made are dropped, parts of a killed run taken over, pictures without a row get
@@ -63,7 +61,7 @@ class Costs:
         self._drop_parts()
         sweep(self.folder, self.parts)
 
-    def add(self, job: Planned, picture: bytes, seconds: float | None, memory: int | None) -> None:
+    def add(self, job: DecoderInput, picture: bytes, seconds: float | None, memory: int | None) -> None:
         """A reconstruction has been made. picture: its file. seconds: its share of its batch's time. memory: peak, in
         bytes.
         """
@@ -136,7 +134,7 @@ class Costs:
             path.unlink(missing_ok=True)
 
 
-def _sent(row: Spent, now: Spent) -> Spent:
+def _sent(row: Cost, now: Cost) -> Cost:
     """A row with what was sent as it is known now."""
     return replace(
         row,
@@ -148,59 +146,3 @@ def _sent(row: Spent, now: Spent) -> Spent:
         image_bits=now.image_bits,
         encode_seconds=now.encode_seconds,
     )
-
-
-class Clock:
-    """Times what a model does, a batch at a time, and tells the memory that it takes.
-
-    The first batch of a process warms caches up, compiles, and chooses kernels: where others follow it, its pictures
-    get no time.
-    """
-
-    def __init__(self, batches: int, device: str, here: bool) -> None:
-        """batches: how many this process will make. here: whether the model computes in this process at all."""
-        self._warm, self._device, self._here = batches < 2, device, here
-        self._start = 0.0
-
-    def start(self) -> None:
-        self._start = time.perf_counter()
-        if self._cuda:
-            self._cuda.reset_peak_memory_stats(self._device)
-
-    def stop(self, images: int) -> float | None:
-        """Seconds an image since `start`, None of a batch that warmed up."""
-        seconds = (time.perf_counter() - self._start) / max(1, images)
-        warm, self._warm = self._warm, True
-        return seconds if warm else None
-
-    def memory(self) -> int | None:
-        """Peak memory in bytes: on CUDA what torch took on the device since `start`, else this process's so far.
-
-        None for a model that computes in another process, and where the system does not tell.
-        """
-        if not self._here:
-            return None
-        if self._cuda:
-            return self._cuda.max_memory_allocated(self._device)
-        return _own_peak()
-
-    @property
-    def _cuda(self):
-        torch = sys.modules.get("torch")
-        return torch.cuda if torch is not None and self._here and self._device.startswith("cuda") else None
-
-
-def _own_peak() -> int | None:
-    """Peak resident memory of this process in bytes, None where the system does not tell."""
-    try:
-        # Not getrusage's, to which Linux adds what the process that started this one took
-        status = Path("/proc/self/status").read_text()
-        return 1024 * int(re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)[1])
-    except (OSError, TypeError):
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

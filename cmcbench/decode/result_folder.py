@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bitstream.inputs import Planned
+from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
 from ..files import manifest, rates
 from ..files.images import is_whole_png
@@ -13,7 +13,7 @@ from ..files.store import only_writer, read_json, write_json
 from ..protocol import MODES
 
 if TYPE_CHECKING:
-    from .decoding import Request
+    from .request import DecodeRequest
 
 OWN = ("strength",)  # settings that a mode may have for itself; in all others the modes of a result agree
 
@@ -21,7 +21,7 @@ OWN = ("strength",)  # settings that a mode may have for itself; in all others t
 class ResultFolder:
     """The folder of one request. Raises BadInput where its manifest or its rates.csv is broken."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: DecodeRequest) -> None:
         self.request = request
         self.file = request.folder / "manifest.json"
         self.before = manifest.modes(read_json(self.file) or {}, self.file)
@@ -30,10 +30,10 @@ class ResultFolder:
             if settings["dtype"] is None:  # automatic is what the folder was begun with, until the device is known
                 settings["dtype"] = next((old["settings"].get("dtype") for old in self.before.values()), None)
 
-    def path(self, mode: str, job: Planned) -> Path:
+    def path(self, mode: str, job: DecoderInput) -> Path:
         return self.request.folder / mode / f"{job.stem}.png"
 
-    def missing(self) -> dict[str, list[Planned]]:
+    def missing(self) -> dict[str, list[DecoderInput]]:
         """mode -> the jobs that are still to do."""
         return {
             mode: [job for job in jobs if self.request.overwrite or not is_whole_png(self.path(mode, job))]
@@ -86,7 +86,7 @@ class ResultFolder:
                 )
             settings["dtype"] = dtype
 
-    def remove(self, jobs: dict[str, list[Planned]]) -> None:
+    def remove(self, jobs: dict[str, list[DecoderInput]]) -> None:
         """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the
         new.
         """
@@ -109,7 +109,7 @@ class ResultFolder:
             write_json(self.file, {**facts, "modes": {mode: modes[mode] for mode in MODES if mode in modes}})
 
 
-def _other_inputs(old: dict[str, Any], jobs: dict[str, Planned], made: set[str]) -> str:
+def _other_inputs(old: dict[str, Any], jobs: dict[str, DecoderInput], made: set[str]) -> str:
     """Which inputs of images already made have changed since, as a phrase."""
     changed: dict[str, list[str]] = {}
     for stem in sorted(made & set(jobs)):

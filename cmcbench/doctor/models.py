@@ -27,7 +27,7 @@ WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".param")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Need:
     """One thing that a model needs. there: True, False (then `text` tells the remedy), None where it cannot be told."""
 
     what: str
@@ -116,23 +116,23 @@ def _print_needs(kind: str, model: Model, name: str, model_dir: str | None) -> i
     return 1 if missing else 0
 
 
-def _findings(model: Model, model_dir: str | None) -> Iterator[Finding]:
+def _findings(model: Model, model_dir: str | None) -> Iterator[Need]:
     packages = _packages("requirements.txt", _listed(REQUIREMENTS), INSTALL)
     yield packages
     if model.packages:
         yield _packages("packages of its own", model.packages, f"pip install {' '.join(model.packages)}")
     if model.key:
         there = bool(os.environ.get(model.key, "").strip())
-        yield Finding("key", there, f"{model.key} is set" if there else f"set it: export {model.key}=...")
+        yield Need("key", there, f"{model.key} is set" if there else f"set it: export {model.key}=...")
     if model.runs_on == "server":
         checkpoint = model_dir or model.default_dir or "the server's only one, or --model_dir"
-        yield Finding("model", None, f"{checkpoint}, on the server that --api_base names (None: OpenAI's)")
+        yield Need("model", None, f"{checkpoint}, on the server that --api_base names (None: OpenAI's)")
         return
     if model.runs_on == "program":
-        yield Finding("program", None, "yours, given with --command; docs/adding-a-model.md tells how to write one")
+        yield Need("program", None, "yours, given with --command; docs/adding-a-model.md tells how to write one")
         return
     if not packages.there and any(importlib.util.find_spec(name) is None for name in ("huggingface_hub", "psutil")):
-        yield Finding("weights, memory", None, "told once the packages are installed")
+        yield Need("weights, memory", None, "told once the packages are installed")
         return
     yield _weights(model_dir or model.default_dir)
     for other in () if model_dir else model.also:
@@ -150,9 +150,9 @@ def _listed(file: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
 
 
-def _packages(what: str, wanted: tuple[str, ...], remedy: str) -> Finding:
+def _packages(what: str, wanted: tuple[str, ...], remedy: str) -> Need:
     problems = [problem for problem in map(_problem, wanted) if problem]
-    return Finding(what, not problems, f"missing: {', '.join(problems)}. {remedy}" if problems else "installed")
+    return Need(what, not problems, f"missing: {', '.join(problems)}. {remedy}" if problems else "installed")
 
 
 def _problem(requirement: str) -> str:
@@ -173,14 +173,14 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
 
 
-def _weights(checkpoint: str | None) -> Finding:
+def _weights(checkpoint: str | None) -> Need:
     if not checkpoint:
-        return Finding("weights", True, "none to fetch")
+        return Need("weights", True, "none to fetch")
     folder, place = Path(checkpoint).expanduser(), "in the folder"
     if not folder.is_dir():
         found = _cached(checkpoint)
         if found is None:
-            return Finding(
+            return Need(
                 "weights",
                 False,
                 f"{checkpoint} is not on disk. It is fetched at the first run, or by: hf download {checkpoint}",
@@ -190,11 +190,11 @@ def _weights(checkpoint: str | None) -> Finding:
     absent = _absent_shards(folder)
     if not files or absent:
         lack = f"{len(absent)} of its parts are missing ({absent[0]}, ...)" if absent else "no weights are in it"
-        return Finding(
+        return Need(
             "weights", False, f"{checkpoint}, {place} {folder}: {lack}. Fetch it again: hf download {checkpoint}"
         )
     size = sum(path.stat().st_size for path in files) / 1e9
-    return Finding("weights", True, f"{checkpoint}, {size:.1f} GB {place} {folder}")
+    return Need("weights", True, f"{checkpoint}, {size:.1f} GB {place} {folder}")
 
 
 def _cached(checkpoint: str) -> Path | None:
@@ -225,13 +225,13 @@ def _absent_shards(folder: Path) -> list[str]:
     return sorted(absent)
 
 
-def _memory(parameters: float | None, has_checkpoint: bool) -> Finding:
+def _memory(parameters: float | None, has_checkpoint: bool) -> Need:
     """Whether the weights fit: 2 bytes a parameter on a GPU, 4 on a CPU. What is computed with them comes on top."""
     if parameters is None:
         return (
-            Finding("memory", None, "unknown, since its number of parameters is")
+            Need("memory", None, "unknown, since its number of parameters is")
             if has_checkpoint
-            else Finding("memory", True, "little")
+            else Need("memory", True, "little")
         )
     import psutil
 
@@ -240,7 +240,7 @@ def _memory(parameters: float | None, has_checkpoint: bool) -> Finding:
     text = f"{on_gpu:.1f} GB of weights in 16 bits on a GPU ({f'{gpu:.1f} GB' if gpu else 'there is none'}), "
     text += f"{on_cpu:.1f} GB in 32 bits on the CPU ({ram:.1f} GB of RAM)"
     fits = on_gpu < gpu or on_cpu < ram
-    return Finding(
+    return Need(
         "memory", fits, text if fits else f"{text}. Take a larger machine, or a smaller checkpoint with --model_dir"
     )
 

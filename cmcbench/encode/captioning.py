@@ -4,50 +4,22 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from models.base import Caption, I2TModel, ModelError
+from models.base import Caption, ModelError
 
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
-from ..runtime.cli import resolve_device, resolve_dtype
-from ..runtime.messages import Report, progress
-from ..runtime.ranks import Ranks
-from .ledger import Ledger
+from ..runtime.devices import resolve_device, resolve_dtype
+from ..runtime.messages import progress
+from .ledger import CaptionLedger
+from .request import EncodeRequest
 
 
-@dataclass
-class Request:
-    """What the user asked for: which model captions which images, how, and where the captions go.
-
-    images: stem -> path, those to caption. order: all of the ground truth's file names, the order of the rows.
-    file: Text/NAME.csv. device and dtype as on the command line. options: what is handed to the model's `load` as it
-    is.
-    """
-
-    model: I2TModel
-    model_name: str
-    model_dir: str | None
-    images: dict[str, Path]
-    order: list[str]
-    file: Path
-    words: int
-    seed: int
-    device: str
-    dtype: str
-    batch_size: int
-    overwrite: bool
-    options: dict[str, Any]
-    adapter: str = ""  # what identifies a user's own adapter
-    ranks: Ranks = Ranks()
-    report: Report = field(default_factory=Report)
-
-
-def make(request: Request) -> int:
+def make(request: EncodeRequest) -> int:
     """Caption what Text/NAME.csv lacks. Returns the number of captions made. Raises BadInput, ModelError, OSError.
 
     With several processes each captions its share of the images into a file of its own, which process 0 takes over; the
@@ -58,7 +30,7 @@ def make(request: Request) -> int:
         if ranks.first:
             locks.enter_context(only_writer(request.file.parent / f".{request.file.stem}.lock", str(request.file)))
             sweep(request.file.parent, request.file.stem + ".")
-        ledger = Ledger(request)
+        ledger = CaptionLedger(request)
         try:
             mine = _caption_share(request, ledger)
         finally:  # also when it is interrupted
@@ -72,7 +44,7 @@ def make(request: Request) -> int:
         return made
 
 
-def _caption_share(request: Request, ledger: Ledger) -> int:
+def _caption_share(request: EncodeRequest, ledger: CaptionLedger) -> int:
     """Caption this process's share of what is missing. Returns the number of captions made."""
     ranks, images = request.ranks, {path.name: path for path in request.images.values()}
     missing: list[str] = []
@@ -93,7 +65,7 @@ def _caption_share(request: Request, ledger: Ledger) -> int:
     return made
 
 
-def _load(request: Request, ledger: Ledger) -> None:
+def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
     device = request.ranks.device(resolve_device(request.device))
     name, dtype = resolve_dtype(request.dtype, device, request.model.dtype)
     request.model.load(request.model_dir, device, dtype, seed=request.seed, **request.options)
@@ -101,7 +73,7 @@ def _load(request: Request, ledger: Ledger) -> None:
     ledger.loaded({"dtype": None if request.model.runs_on == "server" else name, **request.model.identity})
 
 
-def _caption_batch(request: Request, ledger: Ledger, images: dict[str, Path]) -> int:
+def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[str, Path]) -> int:
     """Caption a few images. Returns how many got a caption."""
     model, report = request.model, request.report
     pictures: dict[str, Any] = {}

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
-from .store import plain_name, write_bytes
+from .names import plain_name
+from .store import write_bytes
 
 LARGEST_CELL = 1 << 20  # characters; a caption beyond it is no caption
 

@@ -103,3 +103,10 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def _said(value: Any) -> Any:
     return "none" if value == "" else value
+
+
+def own_adapter(model_name: str) -> str:
+    """What identifies the file of a user's own adapter; "" for a model that comes with this program."""
+    from .manifest import checkpoint
+
+    return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from .references import seconds, whole
-from .store import plain_name, write_bytes
+from .csv_tables import seconds, whole
+from .names import plain_name
+from .store import write_bytes
 
 FILE = "rates.csv"
 MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
 
 
 @dataclass(frozen=True)
-class Spent:
+class Cost:
     """A row of rates.csv: one reconstruction. A field that is None is not known.
 
     name: the reconstruction's file name. bits: what the decoder was sent, caption_bits + pixel_bits + image_bits, the
@@ -55,7 +56,7 @@ class Spent:
         return Path(self.name).stem, self.mode
 
 
-Rates = dict[tuple[str, str], Spent]  # (stem, mode) -> Spent
+Rates = dict[tuple[str, str], Cost]  # (stem, mode) -> Spent
 
 
 READ: dict[str, Callable[[str], Any]] = {
@@ -80,8 +81,8 @@ def read(path: Path) -> Rates:
     return {row.key: row for row in spent}
 
 
-def _row(cells: dict[str, str]) -> Spent:
-    row = Spent(
+def _row(cells: dict[str, str]) -> Cost:
+    row = Cost(
         **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
     )
     if not (row.name and plain_name(row.name) and row.mode):
@@ -94,7 +95,7 @@ def _row(cells: dict[str, str]) -> Spent:
 def write(path: Path, rates: Rates) -> None:
     """Write a rates.csv, sorted by name and mode, atomically."""
     buffer = io.StringIO(newline="")
-    names = [column.name for column in fields(Spent)]
+    names = [column.name for column in fields(Cost)]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(names)
     for key in sorted(rates):

@@ -4,48 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..protocol import NOMINAL_IMAGE_BPP
+from .csv_tables import seconds, whole
 from .store import write_bytes
-
-BLOCK = 64  # pixels; one side of the block that becomes one pixel of the pixel reference
-BITS_PER_BLOCK = 8
-
-
-def caption_bits(text: str) -> int:
-    """Bits of a caption at the benchmark's 8 bits a character, counted in UTF-8 so that the caption can be sent with
-    them.
-    """
-    return 8 * len(text.encode("utf-8"))
-
-
-def grid_size(width: int, height: int) -> tuple[int, int]:
-    """(columns, rows) of 64x64 blocks that cover a picture; blocks at the right and lower edge may be partial."""
-    return math.ceil(width / BLOCK), math.ceil(height / BLOCK)
-
-
-def grid_bits(width: int, height: int) -> int:
-    """Bits of the pixel reference: one byte a block."""
-    columns, rows = grid_size(width, height)
-    return BITS_PER_BLOCK * columns * rows
-
-
-def nominal_bits(reference: str, width: int, height: int) -> int:
-    """Bits at which the protocol takes a reference ("image" or "pixel") whose bitstream is not known, by its picture's
-    size.
-    """
-    return grid_bits(width, height) if reference == "pixel" else round(NOMINAL_IMAGE_BPP * width * height)
-
-
-def bpp(bits: int, width: int, height: int) -> float:
-    """Bits per pixel of the ground truth."""
-    return bits / (width * height)
 
 
 def references_at(folder: Path, rate: float) -> Path:
@@ -60,7 +26,7 @@ def references_at(folder: Path, rate: float) -> Path:
 
 
 @dataclass(frozen=True)
-class Rate:
+class ReferenceRate:
     """A row of Ref/rate.csv: what one reference costs and what made it.
 
     bits: payload bits that a decoder needs. budget: the bpp asked for ("" for pixel, whose rate is fixed).
@@ -92,33 +58,20 @@ class Rate:
         return self.codec, self.budget
 
 
-def whole(text: str) -> int:
-    """A cell of a table of rates as a whole number, 0 <= n < 2**63. Raises ValueError."""
-    value = int(text)
-    if not 0 <= value < 1 << 63:
-        raise ValueError(f"{text[:40]} is no count")
-    return value
-
-
-def seconds(text: str) -> float | None:
-    """A cell of a table of rates as a time, None of an empty one. Raises ValueError."""
-    value = float(text) if text else None
-    if value is not None and not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{text} is no time")
-    return value
-
-
 READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("bits", "width", "height", "scale"), whole),
     "seconds": seconds,
 }
 
 
-def read_rates(path: Path) -> dict[tuple[str, str], Rate]:
+def read_rates(path: Path) -> dict[tuple[str, str], ReferenceRate]:
     """Ref/rate.csv as (reference, stem) -> Rate; {} where there is none. Raises BadInput for a broken one."""
     try:
         rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-        rates = [Rate(**{**row, **{key: READ[key](text) for key, text in row.items() if key in READ}}) for row in rows]
+        rates = [
+            ReferenceRate(**{**row, **{key: READ[key](text) for key, text in row.items() if key in READ}})
+            for row in rows
+        ]
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
@@ -128,10 +81,50 @@ def read_rates(path: Path) -> dict[tuple[str, str], Rate]:
     return {rate.key: rate for rate in rates}
 
 
-def write_rates(path: Path, rates: dict[tuple[str, str], Rate]) -> None:
+def write_rates(path: Path, rates: dict[tuple[str, str], ReferenceRate]) -> None:
     """Write Ref/rate.csv, sorted by reference and name, atomically."""
     buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, [column.name for column in fields(Rate)], lineterminator="\n")
+    writer = csv.DictWriter(buffer, [column.name for column in fields(ReferenceRate)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(rates[key]) for key in sorted(rates))
     write_bytes(path, buffer.getvalue().encode())
+
+
+FILE = "sizes.csv"
+LARGEST_SIDE = 1 << 16  # pixels
+
+
+def check_size(width: int, height: int) -> tuple[int, int]:
+    """(width, height), if a picture may have it: no more pixels than Pillow opens. Raises ValueError."""
+    from PIL import Image
+
+    if not (
+        1 <= width <= LARGEST_SIDE
+        and 1 <= height <= LARGEST_SIDE
+        and width * height <= (Image.MAX_IMAGE_PIXELS or 1 << 32)
+    ):
+        raise ValueError("its size is none that a picture may have")
+    return width, height
+
+
+def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
+    """stem -> (width, height); {} where there is no sizes.csv. Raises BadInput for a broken one."""
+    path = folder / FILE
+    try:
+        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
+        return {Path(row["name"]).stem: check_size(int(row["width"]), int(row["height"])) for row in rows}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise BadInput(
+            f"{path} is no table of sizes with the columns name, width, height ({error}). Move it away."
+        ) from None
+
+
+def write_sizes(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
+    """Write sizes.csv, atomically."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("name", "width", "height"))
+    writer.writerows((f"{stem}.png", *sizes[stem]) for stem in sorted(sizes))
+    write_bytes(folder / FILE, buffer.getvalue().encode())

@@ -8,9 +8,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..protocol import MODES
-from .images import content
-from .rates import NOMINAL, READ, Spent
+from ..protocol import MODES, content
+from .rates import NOMINAL, READ, Cost
 from .store import write_bytes
 
 FIXED = ("name", "type", "source", "mode")
@@ -30,7 +29,7 @@ LAST = (*SPENT, "bpp", "ground_truth", "reconstruction")
 
 
 @dataclass
-class Row:
+class ScoreRow:
     """The scores of one reconstruction.
 
     name: the ground truth's file name. ground_truth, reconstruction: digests of the two files that were scored.
@@ -42,7 +41,7 @@ class Row:
     ground_truth: str
     reconstruction: str
     scores: dict[str, float] = field(default_factory=dict)
-    spent: Spent | None = None
+    spent: Cost | None = None
     bpp: float | None = None
 
     @property
@@ -50,7 +49,7 @@ class Row:
         return self.spent is not None and self.spent.kind == NOMINAL
 
 
-Table = dict[tuple[str, str], Row]  # (stem, mode) -> Row
+Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> Row
 
 
 def read(path: Path) -> Table:
@@ -68,7 +67,7 @@ def read(path: Path) -> Table:
             if not all(math.isfinite(score) for score in scores.values()):
                 raise ValueError("holds a score that is no number")
             bpp = float(each["bpp"]) if each["bpp"] else None  # six decimals
-            row = Row(
+            row = ScoreRow(
                 each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, _spent(each), bpp
             )
             table[Path(row.name).stem, row.mode] = row
@@ -77,11 +76,11 @@ def read(path: Path) -> Table:
     return table
 
 
-def _spent(cells: dict[str, str]) -> Spent | None:
+def _spent(cells: dict[str, str]) -> Cost | None:
     if not cells.get("kind"):
         return None  # not known, or a table from before there were kinds, whose scores still hold
     known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells[column]}
-    return Spent(cells["name"], cells["mode"], kind=cells["kind"], **known)
+    return Cost(cells["name"], cells["mode"], kind=cells["kind"], **known)
 
 
 def write(path: Path, table: Table) -> None:

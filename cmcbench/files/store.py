@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, RunFailed
@@ -97,19 +97,6 @@ def sweep(folder: Path, stem: str = "") -> None:
         for leftover in folder.iterdir():
             if leftover.name.startswith(TEMPORARY + stem):
                 leftover.unlink(missing_ok=True)
-
-
-def plain_name(name: str) -> bool:
-    """Whether a name from a file is a bare file name, on every system: it cannot lead out of its folder."""
-    return (
-        bool(name)
-        and name not in (".", "..")
-        and not name.startswith(TEMPORARY)
-        and not any(character in name for character in '/\\:\0<>"|?*')
-        and name.isprintable()
-        and len(name.encode("utf-8", "replace")) <= 200
-        and not PureWindowsPath(name).is_reserved()
-    )
 
 
 @contextmanager

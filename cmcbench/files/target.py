@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..protocol import MODES
+from ..protocol import MODES, PLAIN
 from .images import list_images
-from .rates import FILE, Rates, Spent, read
+from .rates import FILE, Cost, Rates, read
 from .store import read_json
-
-PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Target:
     manifest: dict[str, Any]
     rates: Rates
 
-    def spent(self, truth: str, mode: str, reconstruction: str) -> Spent | None:
+    def spent(self, truth: str, mode: str, reconstruction: str) -> Cost | None:
         """What a reconstruction cost, None where rates.csv does not tell, or tells of another picture.
 
         truth: the ground truth's file name. reconstruction: the digest of the file that is scored.

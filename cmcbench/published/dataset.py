@@ -5,12 +5,14 @@ Sizes are those of the published files, for the user to know beforehand; what is
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from ..files.images import content
-from ..protocol import SOURCES
+from ..protocol import SOURCES, content
 
 REPOSITORY = "lcysyzxdxc/CMC-Bench"  # a data set on the Hugging Face hub
 LICENCE = "CC-BY-4.0"
@@ -73,3 +75,8 @@ def is_whole(names: Iterable[str]) -> bool:
     """Whether these names have the published number of images of each source, and no others."""
     expected = {(kind, source): COUNTS[source] for kind, sources in SOURCES.items() for source in sources}
     return by_source(names) == expected
+
+
+def published_weights() -> dict[str, dict[str, Any]]:
+    """metric -> {"file", "sha256"} of the published weights; sha256 lists the hashes that are known, maybe none."""
+    return json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))

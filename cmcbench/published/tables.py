@@ -12,7 +12,6 @@ from ..protocol import MODES
 
 FILE = Path(__file__).with_name("tables.csv")
 T2I, I2T = "t2i", "i2t"  # the benchmark's two tables
-PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for
 # What the other side was: all decoders were compared with one encoder's captions, all encoders with one decoder
 PARTNERS = {T2I: "GPT-4o", I2T: "RealVis"}
 IMAGES = {  # of each source in the published ground truth, 1,000 together
@@ -31,7 +30,7 @@ IMAGES = {  # of each source in the published ground truth, 1,000 together
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """table: T2I or I2T, by whose formula Overall is made. fr, nr: mode -> mean TOPIQ score over the 1,000 images."""
 
     table: str
@@ -42,14 +41,14 @@ class Row:
 
 
 @functools.cache
-def rows(table: str) -> tuple[Row, ...]:
+def rows(table: str) -> tuple[PublishedRow, ...]:
     """The rows of a table, in the published order: the best first."""
     with open(FILE, encoding="utf-8", newline="") as file:
         return tuple(_row(cells) for cells in csv.DictReader(file) if cells["table"] == table)
 
 
-def _row(cells: Mapping[str, str]) -> Row:
+def _row(cells: Mapping[str, str]) -> PublishedRow:
     fr, nr = (
         {mode: float(cells[f"{mode}_{kind}"]) for mode in MODES if cells[f"{mode}_{kind}"]} for kind in ("fr", "nr")
     )
-    return Row(cells["table"], cells["model"], fr, nr, float(cells["overall"]))
+    return PublishedRow(cells["table"], cells["model"], fr, nr, float(cells["overall"]))

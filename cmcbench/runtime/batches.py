@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from models.base import Model, ModelError
 
+from ..errors import first_line
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -30,7 +32,7 @@ def ask(
         return dict(zip(items, answers))
     except FAILURES as error:
         if len(items) == 1:
-            return {name: ModelError(_first_line(error)) for name in items}
+            return {name: ModelError(first_line(error)) for name in items}
     _free_memory()
     names = list(items)
     half = (len(names) + 1) // 2
@@ -38,10 +40,6 @@ def ask(
     for part in (names[:half], names[half:]):
         answers |= ask(model, function, {name: items[name] for name in part})
     return answers
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _free_memory() -> None:

@@ -44,7 +44,7 @@ def progress(total: int, done: int, what: str, unit: str = "image") -> Any:
     )
 
 
-class Report:
+class RunLog:
     """Collects notes and failures of one run."""
 
     def __init__(self) -> None:

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
 from ..files import scores
 from ..files.images import image_size
-from ..files.references import bpp
-from ..files.scores import Row
+from ..files.scores import ScoreRow
 from ..files.store import digest, read_json, sweep, write_json
 from ..files.target import Target
 from ..runtime.messages import say
@@ -24,7 +24,7 @@ from .summary import summarise
 SAVE_EVERY = 1.0  # seconds: what a killed run can lose
 
 
-class Ledger:
+class ScoreLedger:
     """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Ledger:
                 say(f"note: {mode}: {len(alien)} image(s) have no ground truth and are not scored (first: {first}).")
             paired = {stem: path for stem, path in images.items() if stem in self.truth}
             for stem, seen in digests(paired).items():
-                row = Row(self.truth[stem].name, mode, self.truth_digests[stem], seen)
+                row = ScoreRow(self.truth[stem].name, mode, self.truth_digests[stem], seen)
                 old = before.get((stem, mode))
                 if old and (old.ground_truth, old.reconstruction) == (row.ground_truth, row.reconstruction):
                     row.scores = dict(old.scores)

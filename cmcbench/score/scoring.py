@@ -7,51 +7,22 @@ image's pictures are in memory.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files.images import read_rgb
-from ..files.scores import Row, Table
+from ..files.scores import ScoreRow
 from ..files.store import only_writer, sweep
-from ..files.target import Target
-from ..runtime.cli import resolve_device
-from ..runtime.messages import Report, progress
-from ..runtime.ranks import Ranks
-from .ledger import Ledger, digests
+from ..runtime.devices import resolve_device
+from ..runtime.messages import progress
+from .ledger import ScoreLedger, digests
 from .metrics.base import Metric, SetMetric, checked
+from .request import ScoreRequest, ScoreResult
 from .set_scores import Missing, measure, missing, refused
 
 
-@dataclass
-class Request:
-    """truth: stem -> path of the whole ground truth. chosen: the stems to score. modes: target name -> modes to score.
-
-    metrics: what to score with, measures of whole sets among them.
-    """
-
-    targets: list[Target]
-    truth: dict[str, Path]
-    chosen: list[str]
-    modes: dict[str, list[str]]
-    metrics: list[Metric | SetMetric]
-    device: str
-    overwrite: bool
-    i2t_table: bool
-    ranks: Ranks = Ranks()
-    report: Report = field(default_factory=Report)
-
-
-@dataclass(frozen=True)
-class Result:
-    """A target's table, and mode -> measure of the whole set -> {"mean", "n", ...}."""
-
-    rows: Table
-    sets: dict[str, dict[str, dict[str, Any]]]
-
-
-def score(request: Request) -> tuple[list[Result], list[Metric | SetMetric]]:
+def score(request: ScoreRequest) -> tuple[list[ScoreResult], list[Metric | SetMetric]]:
     """Score what is not in the targets' scores.csv yet; write scores.csv and summary.json.
 
     Returns each target's result, and the metrics that could be made ready; the others are reported by name. With
@@ -65,7 +36,7 @@ def score(request: Request) -> tuple[list[Result], list[Metric | SetMetric]]:
                 locks.enter_context(only_writer(target.folder / ".scores.lock", f"scores of {target.folder}"))
                 for file in ("scores.csv", "summary.json", ".scores.part"):
                     sweep(target.folder, file)
-        work = _Work(request)
+        work = _Scoring(request)
         if ranks.first:
             work.prepare(request.overwrite)
         ranks.meet()
@@ -83,17 +54,21 @@ def score(request: Request) -> tuple[list[Result], list[Metric | SetMetric]]:
         if ranks.first:
             work.finish()
         ranks.meet()  # torchrun ends the others when one has ended with an error
-        return ([Result(ledger.rows, ledger.sets) for ledger in work.ledgers], work.ready) if ranks.first else ([], [])
+        return (
+            ([ScoreResult(ledger.rows, ledger.sets) for ledger in work.ledgers], work.ready)
+            if ranks.first
+            else ([], [])
+        )
 
 
-class _Work:
-    def __init__(self, request: Request) -> None:
+class _Scoring:
+    def __init__(self, request: ScoreRequest) -> None:
         self.request = request
         seen = digests(request.truth)
         self.metrics = [metric for metric in request.metrics if isinstance(metric, Metric)]
         self.measures = [metric for metric in request.metrics if isinstance(metric, SetMetric)]
         self.ledgers = [
-            Ledger(target, request.truth, seen, self.metrics, request.ranks, self.measures)
+            ScoreLedger(target, request.truth, seen, self.metrics, request.ranks, self.measures)
             for target in request.targets
         ]
         self.sets: list[Missing] = []  # what is to be measured of whole sets, by process 0
@@ -115,7 +90,7 @@ class _Work:
         for ledger in self.ledgers:
             ledger.finish(self.request.i2t_table)
 
-    def _keys(self, ledger: Ledger) -> list[tuple[str, str]]:
+    def _keys(self, ledger: ScoreLedger) -> list[tuple[str, str]]:
         """(stem, mode) of what this run was asked to score of a target."""
         modes = self.request.modes[ledger.target.name]
         paired = ledger.target.modes
@@ -156,7 +131,7 @@ class _Work:
                 for ledger in self.ledgers:
                     ledger.save_now_and_then()
 
-    def _lacking(self, row: Row) -> list[Metric]:
+    def _lacking(self, row: ScoreRow) -> list[Metric]:
         return [metric for metric in self.metrics if metric.name not in row.scores]
 
     def make_ready(self, anew: bool) -> None:
@@ -214,7 +189,7 @@ class _Work:
             else:
                 self.request.report.fail_all([(f"metric {name}", str(error))])
 
-    def _image(self, stem: str, entries: list[tuple[Ledger, Row]]) -> None:
+    def _image(self, stem: str, entries: list[tuple[ScoreLedger, ScoreRow]]) -> None:
         """Score the reconstructions of one ground truth. A failure is reported and leaves its scores out."""
         path = self.request.truth[stem]
         try:
@@ -223,7 +198,7 @@ class _Work:
             self.request.report.fail(stem, f"ground truth {error}")
             return
         self.request.report.converted(path.name, note)
-        pictures: list[tuple[str, Row, Any]] = []
+        pictures: list[tuple[str, ScoreRow, Any]] = []
         for ledger, row in entries:
             where = f"{ledger.target.folder.name}/{row.mode}"
             try:
@@ -242,7 +217,7 @@ class _Work:
             )
         return picture
 
-    def _metric(self, metric: Metric, truth: Any, pictures: list[tuple[str, Row, Any]]) -> None:
+    def _metric(self, metric: Metric, truth: Any, pictures: list[tuple[str, ScoreRow, Any]]) -> None:
         """Enter a metric's scores of one ground truth's pictures. Where they fail together, each is tried by itself."""
         if not pictures:
             return

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
-from ..runtime.messages import Report, progress
-from .ledger import Ledger
+from ..runtime.messages import RunLog, progress
+from .ledger import ScoreLedger
 from .metrics.base import SetMetric
 
 
@@ -20,7 +20,7 @@ class Missing:
     """A measure that a mode of a target lacks."""
 
     metric: SetMetric
-    ledger: Ledger
+    ledger: ScoreLedger
     mode: str
 
     @property
@@ -33,7 +33,9 @@ class Missing:
         return sorted(stem for stem, mode in self.ledger.rows if mode == self.mode)
 
 
-def missing(ledgers: list[Ledger], measures: list[SetMetric], modes: dict[str, list[str]], anew: bool) -> list[Missing]:
+def missing(
+    ledgers: list[ScoreLedger], measures: list[SetMetric], modes: dict[str, list[str]], anew: bool
+) -> list[Missing]:
     """What is still to be measured of the modes asked for (target -> modes), or all of it, anew."""
     return [
         Missing(metric, ledger, mode)
@@ -55,7 +57,7 @@ def refused(work: Missing, chosen: set[str]) -> str:
     return ""
 
 
-def measure(works: list[Missing], truth: dict[str, Path], report: Report) -> None:
+def measure(works: list[Missing], truth: dict[str, Path], report: RunLog) -> None:
     """Enter the measures, each target saved as soon as it has one. A picture that cannot be used is reported and left
     out.
     """
@@ -83,7 +85,7 @@ def measure(works: list[Missing], truth: dict[str, Path], report: Report) -> Non
 class _Features:
     """Features of pictures. Those of the ground truth are kept, since every mode and target has the same."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: RunLog) -> None:
         self.report = report
         self.truth: dict[tuple[str, str], tuple[tuple[int, int], Any]] = {}  # (metric, stem) -> size, features
 

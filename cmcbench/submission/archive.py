@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import BadInput
-from ..files.store import plain_name
+from ..files.names import plain_name
 from ..files.untrusted import same
 
 LARGEST_FILE = 32 << 20  # bytes of the zip; the published benchmark's thousand images in four modes take about 1

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..files.untrusted import shown
-from ..protocol import MODES
-from .rules import PAIR, settings
+from ..protocol import MODES, OVERALL_METRICS
+from .rules import settings
 
 SUMS = "SHA256SUMS"
 
@@ -47,7 +47,10 @@ def mail(
         *(f"- {_plain(each)}" for each in submission["deviations"]),
         "",
         "TOPIQ weights (SHA-256):",
-        *(f"- {submission['weights'][metric]['file']}  {submission['weights'][metric]['sha256']}" for metric in PAIR),
+        *(
+            f"- {submission['weights'][metric]['file']}  {submission['weights'][metric]['sha256']}"
+            for metric in OVERALL_METRICS
+        ),
         "Not in the file:" + ("" if submission["absent"] else " nothing, it is complete"),
         *(f"- {name}: {_plain(why)}" for name, why in sorted(submission["absent"].items())),
         f"Contents: SHA-256 of {SUMS} is {hashlib.sha256(listed).hexdigest()}",
@@ -59,7 +62,7 @@ def mail(
 
 
 def _mode(mode: str, found: Mapping[str, Any]) -> str:
-    fr, nr = (found["metrics"][metric]["mean"] for metric in PAIR)
+    fr, nr = (found["metrics"][metric]["mean"] for metric in OVERALL_METRICS)
     bpp, rate = found["bpp"], found.get("rate")
     return (
         f"{mode:<6}   {fr:<6.4f}   {nr:<6.4f}   {_number(bpp and bpp['mean'])}  "

@@ -5,13 +5,11 @@ The one who makes a submission and the one who receives it ask the same function
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..files.store import digest
-from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, SEED, STEPS, WORDS, i2t_prompt
+from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, OVERALL_METRICS, SEED, STEPS, WORDS, i2t_prompt
 from ..published import dataset
 
 FORMAT = 1
@@ -30,10 +28,6 @@ FILES = {  # entry -> its largest size in bytes; OPTIONAL ones may be absent, an
     "captions.json": 8 * MIB,
 }
 OPTIONAL = ("rates.csv", "captions.csv", "captions.json")
-PAIR = (
-    "topiq_fr",
-    "topiq_nr",
-)  # the metrics that the Overall formulas are made for: fp32, published order of FR's arguments
 FEWEST_MODES = 2
 # factor by which the rate of image references may differ from the published one; VVC's levels leave up to 16 %
 ALMOST = 1.25
@@ -50,7 +44,7 @@ def missing(summary: Mapping[str, Any]) -> Iterator[str]:
     """What keeps a summary from being a valid submission, each with its remedy. The summary has passed its schema."""
     name, of = summary["target"], summary["ground_truth"]["images"]
     again = f"python script-evaluate.py --target {name} --submit"
-    lacking = [metric for metric in PAIR if metric not in summary["metrics"]]
+    lacking = [metric for metric in OVERALL_METRICS if metric not in summary["metrics"]]
     if lacking:
         others = [metric for metric in summary["metrics"] if metric.split("@")[0] in lacking]
         found = f"; there are {', '.join(others)}, which are not comparable" if others else ""
@@ -64,7 +58,7 @@ def missing(summary: Mapping[str, Any]) -> Iterator[str]:
             f"Make another with: python script-t2i.py --mode MODE --result_name {name}"
         )
     for mode, found in summary["modes"].items():
-        scored = min(found["metrics"].get(metric, {"n": 0})["n"] for metric in PAIR)
+        scored = min(found["metrics"].get(metric, {"n": 0})["n"] for metric in OVERALL_METRICS)
         if scored < of:
             yield (
                 f"mode {mode} has both scores of {scored} of {of} images. Make the others with: python script-t2i.py "
@@ -102,14 +96,9 @@ def _ground_truth(names: list[str]) -> Iterator[str]:
         yield f"ground truth of {len(names)} images, which is not the benchmark's of {dataset.IMAGES:,}"
 
 
-def published_weights() -> dict[str, dict[str, Any]]:
-    """metric -> {"file", "sha256"} of the published weights; sha256 lists the hashes that are known, maybe none."""
-    return json.loads(Path(__file__).with_name("published_weights.json").read_text(encoding="utf-8"))
-
-
 def _weights(weights: Mapping[str, Any]) -> Iterator[str]:
     sizes = {each.file: each.megabytes for each in dataset.FILES}
-    for metric, known in published_weights().items():
+    for metric, known in dataset.published_weights().items():
         megabytes = weights[metric]["bytes"] / 1e6
         if known["sha256"] and weights[metric]["sha256"] not in known["sha256"]:
             yield f"{known['file']}: its SHA-256 is not that of the published file"

@@ -11,7 +11,8 @@ from typing import Any
 
 from ..files.untrusted import LARGEST
 from ..protocol import MODES
-from .rules import FILES, FORMAT, published_weights
+from ..published import dataset
+from .rules import FILES, FORMAT
 
 MOST_PROBLEMS = 20
 
@@ -62,7 +63,7 @@ WEIGHTS = {
             "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         }
     )
-    for metric, known in published_weights().items()
+    for metric, known in dataset.published_weights().items()
 }
 MODE_NAMES = {"enum": list(MODES)}
 

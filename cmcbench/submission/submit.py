@@ -14,15 +14,17 @@ from ..errors import BadInput
 from ..files import manifest as versions
 from ..files import untrusted
 from ..files.images import list_images
-from ..files.store import digest, plain_name, read_json, write_bytes
+from ..files.names import plain_name
+from ..files.store import digest, read_json, write_bytes
 from ..protocol import MODES
+from ..published import dataset
 from ..runtime.messages import progress, say
 from . import rules as rules
 from .anonymous import anonymous, leaks
 from .archive import pack
 from .checks.documents import open_all
+from .checks.faults import Faults
 from .checks.plausibility import check
-from .checks.tables import Faults
 from .mail import SUMS, mail, sums
 from .schemas import schema_problems
 
@@ -165,7 +167,7 @@ def _captions(folder: Path, record: dict[str, Any]) -> tuple[dict[str, bytes], d
 def _weights(folder: Path, summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """metric -> file, size and SHA-256 of the weights. Raises BadInput where the scores were made with others."""
     used = {}
-    for metric, known in rules.published_weights().items():
+    for metric, known in dataset.published_weights().items():
         path = folder / known["file"]
         if not path.is_file():
             raise BadInput(

@@ -9,14 +9,15 @@ import secrets
 from pathlib import Path
 
 from ..errors import BadInput, RunFailed
+from ..published import dataset
 from ..runtime.cli import parser, positive
 from ..runtime.messages import printable
 from . import archive
 from .checks.documents import Opened, open_all
+from .checks.faults import Faults
 from .checks.pictures import SAME, Sample, check_ground_truth, check_reconstructions, check_weights, rescore
 from .checks.plausibility import check
-from .checks.tables import Faults
-from .rules import FILES, published_weights
+from .rules import FILES
 
 
 def main(argv: list[str]) -> int:
@@ -72,7 +73,7 @@ def _describe(opened: Opened) -> None:
         _tell(f"deviation: {deviation}")
     for name, why in sorted(submission["absent"].items()):
         _tell(f"absent: {name}: {why}")
-    for metric, known in published_weights().items():
+    for metric, known in dataset.published_weights().items():
         if not known["sha256"]:
             told = submission["weights"][metric]["sha256"]
             _tell(

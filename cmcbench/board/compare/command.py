@@ -16,7 +16,7 @@ from ...protocol import MODES
 from ...runtime.cli import parser
 from ...runtime.messages import printable, say
 from ...statistics import LEVEL, RESAMPLES, Difference, holm, paired_differences
-from ..leaderboard.long_tables import LABELS
+from ..labels import LABELS
 from ..markup import csv_text, markdown_table, markdown_text
 from .comparable import Compared, check_pair, columns_of, common_metrics, find, values_of
 

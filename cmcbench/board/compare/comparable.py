@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import BadInput
-from ...files.images import content
-from ...files.store import plain_name, read_json
-from ...published.tables import I2T, PAIR, T2I
+from ...files.names import plain_name
+from ...files.store import read_json
+from ...protocol import OVERALL_METRICS, content
+from ...published.tables import I2T, T2I
 from ...runtime.messages import say
-from ..image_scores import Images, read
-from ..leaderboard.entries import ORDER
+from ..image_scores import ImageScores, read
+from ..labels import ORDER
 
 FORMULAS = {"overall": T2I, "overall-i2t": I2T}
 
@@ -27,7 +28,7 @@ class Compared:
     name: str
     folder: Path
     metrics: dict[str, dict[str, Any]]
-    images: Images
+    images: ImageScores
 
     @property
     def modes(self) -> list[str]:
@@ -83,8 +84,8 @@ def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> 
     lack.
     """
     both = [metric for metric in first.metrics if metric in second.metrics]
-    both.sort(key=lambda metric: (metric not in PAIR, metric))
-    names = [name for each in wanted for name in (PAIR if each == "topiq" else (each,))]
+    both.sort(key=lambda metric: (metric not in OVERALL_METRICS, metric))
+    names = [name for each in wanted for name in (OVERALL_METRICS if each == "topiq" else (each,))]
     for name in names:
         if name not in both:
             raise BadInput(
@@ -128,9 +129,11 @@ def columns_of(
     wanted = [Column(mode, metric, "", (mode,)) for mode in modes for metric in metrics]
     # Overall is made of the modes that have both of its metrics: it must be the same modes for both targets
     whole = [
-        mode for mode in modes if all((mode, metric) in target.images.scores for target in pair for metric in PAIR)
+        mode
+        for mode in modes
+        if all((mode, metric) in target.images.scores for target in pair for metric in OVERALL_METRICS)
     ]
-    if set(PAIR) <= set(metrics) and whole:
+    if set(OVERALL_METRICS) <= set(metrics) and whole:
         wanted += [Column(", ".join(whole), formula, "", tuple(whole)) for formula in list(FORMULAS)[: 1 + i2t]]
     if types:
         kinds = sorted({content(name)[0] for name in _names(*pair)})

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...statistics import RESAMPLES, SEED, percentiles, resampled_means
-from .collect import Curve, Point
+from .collect import Curve, CurvePoint
 from .pchip import integrals
 
 LEAST_POINTS = 2  # what an interpolant needs; the first proposal has 4
@@ -41,7 +41,7 @@ class Delta:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CurveDelta:
     """A curve against the anchor in one metric. points: how many the anchor and the curve have. n: images."""
 
     anchor: str
@@ -70,7 +70,7 @@ class _Figures:
         return _Figures(*(np.take_along_axis(each, order, 1) for each in (self.rates, self.values)), self.sign)
 
 
-def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed: int = SEED) -> list[Comparison]:
+def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed: int = SEED) -> list[CurveDelta]:
     """Every other curve against the anchor in every metric, in the curves' order."""
     found = []
     for metric, measure in anchor.measures.items():
@@ -88,7 +88,7 @@ def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed
             numbers = len(members[anchor.label]), len(members[curve.label])
             n = members[curve.label][0].n if members[curve.label] else 0
             found.append(
-                Comparison(anchor.label, curve.label, metric, measure.lower_is_better, numbers, n, rate, quality)
+                CurveDelta(anchor.label, curve.label, metric, measure.lower_is_better, numbers, n, rate, quality)
             )
     return found
 
@@ -98,12 +98,14 @@ def percent(difference: Any) -> Any:
     return (10**difference - 1) * 100
 
 
-def _exact(points: list[Point], metric: str, sign: float) -> _Figures:
+def _exact(points: list[CurvePoint], metric: str, sign: float) -> _Figures:
     rates = np.array([[point.bpp for point in points]])
     return _Figures(rates, np.array([[sign * point.values[metric] for point in points]]), sign).sorted()
 
 
-def _drawn(members: dict[str, list[Point]], metric: str, sign: float, resamples: int, seed: int) -> dict[str, _Figures]:
+def _drawn(
+    members: dict[str, list[CurvePoint]], metric: str, sign: float, resamples: int, seed: int
+) -> dict[str, _Figures]:
     """The same of every resample. All curves share the draws: a resample has the same images in both."""
     points = [point for each in members.values() for point in each]
     if not points or points[0].n < 2:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...runtime.messages import printable, say
-from .samples import Image, Measure, Raw, read_target
+from .samples import ImageKey, Measure, TargetMode, read_target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,7 +38,7 @@ ROUNDED = 1e-6  # bpp in scores.csv has six decimals
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """A target in one mode. All means are over the same n images, those that every point of the comparison has.
 
     bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
@@ -77,7 +77,7 @@ class Curve:
 
     group: str
     label: str
-    points: tuple[Point, ...]
+    points: tuple[CurvePoint, ...]
     measures: dict[str, Measure] = field(repr=False, compare=False)
     codec: bool = False
 
@@ -93,7 +93,7 @@ def collect(results: Path, targets: list[str] | None = None, metrics: list[str] 
     targets: names, patterns such as 'real*', or groups (vvc for vvc@0.02, vvc@0.04); None: all. metrics: only these.
     What cannot be used is named on stderr and left out. Raises BadInput for a target or metric that is not there.
     """
-    raws: list[Raw] = []
+    raws: list[TargetMode] = []
     found: dict[str, dict[str, Measure]] = {}
     for folder in _folders(results, targets):
         modes, measures = read_target(folder)
@@ -162,7 +162,7 @@ def _comparable(found: dict[str, dict[str, Measure]], wanted: list[str] | None) 
     return chosen
 
 
-def _has_scores(raw: Raw, measures: dict[str, Measure], own: dict[str, Measure]) -> bool:
+def _has_scores(raw: TargetMode, measures: dict[str, Measure], own: dict[str, Measure]) -> bool:
     """Take away what cannot be compared, and metrics that fewer than half of the images have; whether anything is
     left.
     """
@@ -183,7 +183,7 @@ def _has_scores(raw: Raw, measures: dict[str, Measure], own: dict[str, Measure])
     return bool(raw.samples and (kept or raw.sets))
 
 
-def _full_enough(raws: list[Raw]) -> list[Raw]:
+def _full_enough(raws: list[TargetMode]) -> list[TargetMode]:
     fullest = max((len(raw.samples) for raw in raws), default=0)
     kept = []
     for raw in raws:
@@ -194,7 +194,7 @@ def _full_enough(raws: list[Raw]) -> list[Raw]:
     return kept
 
 
-def _common(raws: list[Raw]) -> list[Image]:
+def _common(raws: list[TargetMode]) -> list[ImageKey]:
     """The images that all points have. A point that shares none with most of the others is left out, aloud."""
     votes = Counter(image for raw in raws for image in raw.samples)
     while raws:
@@ -212,10 +212,10 @@ def _common(raws: list[Raw]) -> list[Image]:
     return []
 
 
-def _curves(raws: list[Raw], measures: dict[str, Measure], found: dict[str, dict[str, Measure]]) -> list[Curve]:
+def _curves(raws: list[TargetMode], measures: dict[str, Measure], found: dict[str, dict[str, Measure]]) -> list[Curve]:
     images = _common(raws)
     _same_size(raws, measures)
-    grouped: dict[tuple[str, str, str], list[Raw]] = {}
+    grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
     for raw in raws:
         several = "@" in raw.target
         key = group_of(raw.target), swept(raw.target) if several else "", raw.mode if several else ""
@@ -232,7 +232,7 @@ def _curves(raws: list[Raw], measures: dict[str, Measure], found: dict[str, dict
     return sorted(curves, key=lambda curve: curve.label)
 
 
-def _names(raw: Raw) -> set[str]:
+def _names(raw: TargetMode) -> set[str]:
     return {*raw.sets, *(name for sample in raw.samples.values() for name in sample.scores)}
 
 
@@ -244,7 +244,7 @@ def _label(key: tuple[str, str, str], keys: Iterable[tuple[str, str, str]]) -> s
     return f"{label} ({setting})" if setting and len({other[1] for other in peers if other[2]}) > 1 else label
 
 
-def _same_size(raws: list[Raw], measures: dict[str, Measure]) -> None:
+def _same_size(raws: list[TargetMode], measures: dict[str, Measure]) -> None:
     """Measures of whole sets depend on the number of images: keep those of the largest number."""
     for name in (name for name, measure in measures.items() if measure.of_set):
         largest = max((raw.sets[name][1] for raw in raws if name in raw.sets), default=0)
@@ -257,7 +257,7 @@ def _same_size(raws: list[Raw], measures: dict[str, Measure]) -> None:
                 del raw.sets[name]
 
 
-def _point(raw: Raw, images: list[Image]) -> Point:
+def _point(raw: TargetMode, images: list[ImageKey]) -> CurvePoint:
     import numpy as np
 
     samples = [raw.samples[image] for image in images]
@@ -267,7 +267,7 @@ def _point(raw: Raw, images: list[Image]) -> Point:
     values.update({name: value for name, (value, _) in raw.sets.items()})
     memory = [sample.peak_memory for sample in samples if sample.peak_memory is not None]
     budget = _budget(raw)
-    return Point(
+    return CurvePoint(
         raw.target,
         raw.mode,
         math.fsum(rates) / len(rates),
@@ -285,7 +285,7 @@ def _point(raw: Raw, images: list[Image]) -> Point:
     )
 
 
-def _budget(raw: Raw) -> float:
+def _budget(raw: TargetMode) -> float:
     """The bits per pixel that a codec's target is named after (vvc@0.02), else infinite."""
     text = raw.target.partition("@")[2]
     return float(text) if raw.codec and re.fullmatch(r"\d+(\.\d+)?", text) else math.inf

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...runtime.messages import printable
-from .collect import Curve, Point
+from .collect import Curve, CurvePoint
 from .samples import Measure
 
 COLUMNS = 4
@@ -139,7 +139,12 @@ def _log_axis(axis: Any) -> None:
 
 
 def _curve(
-    panel: Any, curve: Curve, points: Sequence[Point], metric: str, number: int, beside: dict[str, tuple[int, int, str]]
+    panel: Any,
+    curve: Curve,
+    points: Sequence[CurvePoint],
+    metric: str,
+    number: int,
+    beside: dict[str, tuple[int, int, str]],
 ) -> None:
     style = _style(number, curve)
     rates, values = [point.bpp for point in points], [point.values[metric] for point in points]

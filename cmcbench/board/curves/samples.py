@@ -10,16 +10,15 @@ from ...errors import BadInput
 from ...files import rates, untrusted
 from ...files.rates import NOMINAL
 from ...files.untrusted import Unusable
-from ...protocol import MODES
+from ...protocol import MODES, PLAIN
 from ...runtime.messages import say
 
-PLAIN = "images"
 LARGEST_FILE = 1 << 26  # bytes; the published benchmark's table of four modes has below 2 MB
 LARGEST_SCORE = 1e12
 LARGEST_RATE = 1e3  # bits per pixel; an uncompressed picture has 24
 LONGEST_NAME = 60  # characters of a metric's name
 
-Image = tuple[str, str]  # (file name, digest of the ground truth that it was scored against)
+ImageKey = tuple[str, str]  # (file name, digest of the ground truth that it was scored against)
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Sample:
 
 
 @dataclass
-class Raw:
+class TargetMode:
     """A target in one mode. sets: measures of the whole set -> (value, number of images). of: images of the ground
     truth.
     """
@@ -59,12 +58,12 @@ class Raw:
     target: str
     mode: str
     of: int
-    samples: dict[Image, Sample] = field(default_factory=dict)
+    samples: dict[ImageKey, Sample] = field(default_factory=dict)
     sets: dict[str, tuple[float, int]] = field(default_factory=dict)
     codec: bool = False
 
 
-def read_target(folder: Path) -> tuple[list[Raw], dict[str, Measure]]:
+def read_target(folder: Path) -> tuple[list[TargetMode], dict[str, Measure]]:
     """The modes of a target whose rate is known, and its metrics.
 
     What cannot be used is named on stderr and left out: a damaged file, scores of a run that has not ended, a mode of
@@ -127,7 +126,7 @@ def _measures(summary: dict[str, Any]) -> dict[str, Measure]:
     return found
 
 
-def _sets(summary: dict[str, Any], measures: dict[str, Measure]) -> dict[str, Raw]:
+def _sets(summary: dict[str, Any], measures: dict[str, Measure]) -> dict[str, TargetMode]:
     """mode -> what the summary alone knows of it: the number of images of the ground truth, and measures of the set."""
     of = _object(summary, "ground_truth").get("images")
     if not isinstance(of, int) or of < 0:
@@ -136,7 +135,7 @@ def _sets(summary: dict[str, Any], measures: dict[str, Measure]) -> dict[str, Ra
     for mode, found in _object(summary, "modes").items():
         if mode not in (*MODES, PLAIN):
             raise Unusable(f"tells of a mode {untrusted.shown(mode)}")
-        raws[mode] = Raw("", mode, of)
+        raws[mode] = TargetMode("", mode, of)
         for name, each in _object({mode: found}, mode).get("metrics", {}).items():
             if name in measures and measures[name].of_set and isinstance(each, dict):
                 mean, n = each.get("mean"), each.get("n")
@@ -154,7 +153,11 @@ def _object(holder: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def _enter(
-    cells: dict[str, str], line: int, raws: dict[str, Raw], metrics: list[str], scales: dict[tuple[str, str, str], int]
+    cells: dict[str, str],
+    line: int,
+    raws: dict[str, TargetMode],
+    metrics: list[str],
+    scales: dict[tuple[str, str, str], int],
 ) -> None:
     """Put a row of scores.csv among the samples of its mode. Rows without a rate are no samples."""
     raw = raws.get(cells["mode"])

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...files.rates import MEASURED, NOMINAL
 from ..markup import csv_text, markdown_table, markdown_text, number
-from .bjontegaard import Comparison, Delta
-from .collect import Curve, Point
+from .bjontegaard import CurveDelta, Delta
+from .collect import Curve, CurvePoint
 
 LEAST_OVERLAP = 0.5  # below it a delta tells of a small part of the curves, which the table marks
 USUAL_POINTS = 4  # of Bjontegaard's proposal; fewer are marked
@@ -77,7 +77,7 @@ def cost_markdown(curves: list[Curve]) -> str:
     )
 
 
-def bd_csv(comparisons: list[Comparison]) -> str:
+def bd_csv(comparisons: list[CurveDelta]) -> str:
     """One row a curve and metric, BD-rate and BD-metric with interval, overlap, resamples without one, and reasons."""
     parts = ("", "_low", "_high", "_overlap", "_failed", "_note")
     head = ["curve", "anchor", "metric", "lower_is_better", "n", "points", "anchor_points"]
@@ -92,7 +92,7 @@ def bd_csv(comparisons: list[Comparison]) -> str:
     return csv_text(rows)
 
 
-def bd_markdown(comparisons: list[Comparison], curves: list[Curve], anchor: str, resamples: int) -> str:
+def bd_markdown(comparisons: list[CurveDelta], curves: list[Curve], anchor: str, resamples: int) -> str:
     """A table of BD-rates and one of BD-metrics: a row a curve, a column a metric, and why where there is none."""
     notes: list[str] = []
     parts = [
@@ -113,7 +113,7 @@ def bd_markdown(comparisons: list[Comparison], curves: list[Curve], anchor: str,
     return "\n".join(part for part in parts if part)
 
 
-def _table(comparisons: list[Comparison], notes: list[str], which: Any, digits: int) -> str:
+def _table(comparisons: list[CurveDelta], notes: list[str], which: Any, digits: int) -> str:
     metrics = {each.metric: each.lower_is_better for each in comparisons}
     curves = list(dict.fromkeys(each.curve for each in comparisons))
     cells = {(each.curve, each.metric): _cell(each, which(each), notes, digits) for each in comparisons}
@@ -123,7 +123,7 @@ def _table(comparisons: list[Comparison], notes: list[str], which: Any, digits: 
     )
 
 
-def _cell(each: Comparison, delta: Delta, notes: list[str], digits: int) -> str:
+def _cell(each: CurveDelta, delta: Delta, notes: list[str], digits: int) -> str:
     if delta.value is None:
         return "– " + _noted(notes, delta.refused)
     text = f"{delta.value:+.{digits}f}"
@@ -150,7 +150,7 @@ def _noted(notes: list[str], note: str) -> str:
 
 
 def _images(curves: list[Curve]) -> str:
-    points: list[Point] = [point for curve in curves for point in curve.points]
+    points: list[CurvePoint] = [point for curve in curves for point in curve.points]
     n, of = points[0].n, max(point.of for point in points)
     partial = "" if n == of else " A partial result: some points lack the other images."
     return f"All figures are of the same {n} images, of {of} in the ground truth.{partial}\n"

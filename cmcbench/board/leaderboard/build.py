@@ -9,13 +9,14 @@ from pathlib import Path
 
 from ...errors import BadInput
 from ...files.store import only_writer, read_json, write_bytes
+from ...protocol import OVERALL_METRICS
 from ...published import tables as published
-from ...published.tables import PAIR
 from ...runtime.cli import parser
 from ...runtime.messages import say
+from ..labels import ORDER, OVERALL, OVERALL_I2T
 from ..markup import half_width, latex_table, latex_text, number
 from . import model_grid, paper_tables
-from .entries import ORDER, OVERALL, OVERALL_I2T, Line, published_lines, read_lines
+from .entries import Entry, published_entries, read_entries
 from .long_tables import by_content, by_mode, heading, long_csv, long_markdown, notes, section_markdown
 
 LARGEST_SUMMARY = 16 << 20  # bytes; a whole one has about 100 KiB
@@ -40,7 +41,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def collect(folder: Path, view: str = "", i2t: bool = False) -> tuple[list[Line], dict[str, bool]]:
+def collect(folder: Path, view: str = "", i2t: bool = False) -> tuple[list[Entry], dict[str, bool]]:
     """All rows of a results folder, ranked, the best target first, and metric -> whether lower is better, in order of
     columns.
 
@@ -54,13 +55,13 @@ def collect(folder: Path, view: str = "", i2t: bool = False) -> tuple[list[Line]
     lines, metrics = _read(folder, view, i2t)
     rank(lines, metrics)
     add_places(lines, metrics, quiet=bool(view))
-    names = sorted(metrics, key=lambda name: (name not in PAIR, metrics[name], name))
+    names = sorted(metrics, key=lambda name: (name not in OVERALL_METRICS, metrics[name], name))
     places = {line.folder: _place(line, names) for line in lines if line.mode == OVERALL}
     lines.sort(key=lambda line: (places[line.folder], line.target, line.content, ORDER.index(line.mode)))
     if not view:
         tables = [published.T2I] * any(line.overall is not None for line in lines)
         tables += [published.I2T] * any(line.mode == OVERALL_I2T for line in lines)
-        lines += [line for table in tables for line in published_lines(table)]
+        lines += [line for table in tables for line in published_entries(table)]
     return lines, {name: metrics[name] for name in names}
 
 
@@ -100,8 +101,8 @@ def _write(folder: Path, name: str, text: str) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _read(folder: Path, view: str, i2t: bool) -> tuple[list[Line], dict[str, bool]]:
-    lines: list[Line] = []
+def _read(folder: Path, view: str, i2t: bool) -> tuple[list[Entry], dict[str, bool]]:
+    lines: list[Entry] = []
     metrics: dict[str, bool] = {}
     for file in sorted(folder.glob("*/summary.json")):
         try:
@@ -110,7 +111,7 @@ def _read(folder: Path, view: str, i2t: bool) -> tuple[list[Line], dict[str, boo
             summary = read_json(file)
             if summary is None or summary.get("unfinished"):
                 continue
-            found = read_lines(summary, file.parent, view, i2t)
+            found = read_entries(summary, file.parent, view, i2t)
             known = {str(name): bool(each["lower_is_better"]) for name, each in summary["metrics"].items()}
             _agree(known, metrics)
         except BAD as error:
@@ -124,7 +125,7 @@ def _read(folder: Path, view: str, i2t: bool) -> tuple[list[Line], dict[str, boo
     return lines, metrics
 
 
-def _count(lines: list[Line]) -> None:
+def _count(lines: list[Entry]) -> None:
     """Enter how many images of each kind the ground truth has: what the target has that has most of them."""
     most: dict[tuple[str, str], int] = {}
     for line in lines:
@@ -141,22 +142,24 @@ def _agree(known: dict[str, bool], metrics: dict[str, bool]) -> None:
             raise ValueError(f"it says of {ascii(name)} that {better} is better, others say the opposite")
 
 
-def _place(line: Line, names: Sequence[str]) -> tuple[bool, int]:
+def _place(line: Entry, names: Sequence[str]) -> tuple[bool, int]:
     """Where a target's rows stand: by Overall, else by the first metric; those without a rank come last."""
     ranks = [line.ranks[column] for column in (OVERALL, *names) if column in line.ranks]
     return not ranks, ranks[0] if ranks else 0
 
 
-def _markdown(lines: list[Line], names: Sequence[str], metrics: dict[str, bool]) -> str:
+def _markdown(lines: list[Entry], names: Sequence[str], metrics: dict[str, bool]) -> str:
     tables = paper_tables.markdown(lines)
     long = long_markdown(lines, names, metrics)
     return (f"{tables}\n## All rows\n\n{long}" if tables else long) + notes(lines, names)
 
 
-def _latex(lines: list[Line], names: Sequence[str], metrics: dict[str, bool]) -> str:
+def _latex(lines: list[Entry], names: Sequence[str], metrics: dict[str, bool]) -> str:
     r"""What to put between \begin{document} and \end{document}; it needs \usepackage{booktabs}."""
     own = [line for line in lines if not line.published]
-    columns = [name for name in names if name not in PAIR or not any(line.overall is not None for line in own)]
+    columns = [
+        name for name in names if name not in OVERALL_METRICS or not any(line.overall is not None for line in own)
+    ]
     tables = ["% needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}\n", paper_tables.latex(lines)]
     if columns:
         arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
@@ -177,7 +180,7 @@ def _latex(lines: list[Line], names: Sequence[str], metrics: dict[str, bool]) ->
     return "\n".join(table for table in tables if table)
 
 
-def _latex_score(line: Line, name: str) -> str:
+def _latex_score(line: Entry, name: str) -> str:
     value = number(line.cells.get(name), 4)
     half = half_width(line.low.get(name), line.high.get(name))
     value = rf"\textbf{{{value}}}" if line.ranks.get(name) == 1 else value

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ...files.rates import NOMINAL
-from ...protocol import MODES, SOURCES, overall_i2t, overall_t2i
+from ...protocol import MODES, OVERALL_METRICS, SOURCES, overall_i2t, overall_t2i
 from ...published import tables
-from ...published.tables import PAIR
+from ..labels import OVERALL, OVERALL_I2T
 
-OVERALL, OVERALL_I2T = "overall", "overall-i2t"
-ORDER = [*MODES, "images", OVERALL, OVERALL_I2T]
 WHOLE, PARTIAL, SINGLE, PUBLISHED = "whole", "partial", "single mode", "published"
 KINDS = {  # view -> what images are told apart by
     "types": sorted([*SOURCES, "other"]),
@@ -24,7 +22,7 @@ LONGEST_NAME, MOST_METRICS = 200, 64  # what a table can still be read with
 
 
 @dataclass
-class Line:
+class Entry:
     """One row of the leaderboard: a target in a mode, or one of its overall rows; of all images, or of one kind of
     them.
 
@@ -84,7 +82,7 @@ class Line:
         return self.status == PUBLISHED
 
 
-def read_lines(summary: dict[str, Any], folder: Path, view: str = "", i2t: bool = False) -> list[Line]:
+def read_entries(summary: dict[str, Any], folder: Path, view: str = "", i2t: bool = False) -> list[Entry]:
     """The rows of one summary: one a mode, then the overall row, then that of the I2T table where it is asked for.
 
     view: "types" or "sources" for a row of each kind of image instead of one of all. i2t: the I2T row in any case.
@@ -105,8 +103,8 @@ class _Reader:
         if len(summary["metrics"]) > MOST_METRICS:
             raise ValueError(f"it has {len(summary['metrics'])} metrics")
         self.peers = {_name(name): (truth, _name(each["identity"])) for name, each in summary["metrics"].items()}
-        if set(PAIR) <= self.peers.keys():
-            self.peers[OVERALL] = (*self.peers[PAIR[0]], *self.peers[PAIR[1]])
+        if set(OVERALL_METRICS) <= self.peers.keys():
+            self.peers[OVERALL] = (*self.peers[OVERALL_METRICS[0]], *self.peers[OVERALL_METRICS[1]])
         made_by = summary["made_by"]
         captions = made_by.get("captions") or {}
         self.about = {
@@ -118,7 +116,7 @@ class _Reader:
         self.target, self.baseline = _name(summary["target"]), _baseline(made_by, captions)
         self.i2t = i2t or bool(summary.get("i2t_table"))
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[Entry]:
         lines = [self._mode(mode) for mode in self.modes]
         yield from lines
         low, high = _ends(self.summary.get("over_modes_interval") or {})
@@ -135,7 +133,7 @@ class _Reader:
             line.among_published = self._among_published(line)
             yield line
 
-    def kind(self, view: str, kind: str) -> Iterator[Line]:
+    def kind(self, view: str, kind: str) -> Iterator[Entry]:
         """The rows of one content type or source. Overall is made of their means by the same formulas."""
         lines = [
             self._mode(mode, view, kind) for mode in self.modes if self.summary["modes"][mode].get(view, {}).get(kind)
@@ -144,7 +142,7 @@ class _Reader:
         metrics = dict.fromkeys(name for line in lines for name in line.cells)
         by_metric = {name: {line.mode: line.cells[name] for line in lines if name in line.cells} for name in metrics}
         cells = {name: math.fsum(means.values()) / len(means) for name, means in by_metric.items()}
-        fr, nr = (by_metric.get(name, {}) for name in PAIR)
+        fr, nr = (by_metric.get(name, {}) for name in OVERALL_METRICS)
         line = self._overall(lines, cells, overall_t2i(fr, nr))
         line.content = kind
         yield line
@@ -152,7 +150,7 @@ class _Reader:
         if self.i2t and total is not None:
             yield _encoders_row(line, total)
 
-    def _mode(self, mode: str, view: str = "", kind: str = "") -> Line:
+    def _mode(self, mode: str, view: str = "", kind: str = "") -> Entry:
         found = self.summary["modes"][mode]
         means = found[view][kind] if view else found["metrics"]
         cells = {str(name): _finite(each["mean"]) for name, each in means.items()}
@@ -161,7 +159,7 @@ class _Reader:
         everything = min((int(each["n"]) for each in found["metrics"].values()), default=0)
         status = WHOLE if everything == self.of else PARTIAL
         bpp = _finite(found["bpp"]["mean"]) if found["bpp"] else None
-        line = Line(
+        line = Entry(
             self.target,
             self.baseline,
             mode,
@@ -185,7 +183,7 @@ class _Reader:
             line.nominal = False
         return line
 
-    def _costs(self, line: Line, found: dict[str, Any]) -> None:
+    def _costs(self, line: Entry, found: dict[str, Any]) -> None:
         rate, cost = found.get("rate") or {}, found.get("cost") or {}
         line.nominal, line.ratio = rate.get("kind") == NOMINAL, _maybe(rate.get("ratio"))
         caption, deflate = _maybe(rate.get("caption")), _maybe(rate.get("deflate"))
@@ -197,15 +195,15 @@ class _Reader:
         )
         line.peak_memory = _maybe(cost.get("peak_memory"))
 
-    def _overall(self, lines: list[Line], cells: dict[str, float], overall: float | None) -> Line:
+    def _overall(self, lines: list[Entry], cells: dict[str, float], overall: float | None) -> Entry:
         n = min((line.n for line in lines), default=0)
-        if overall is not None and any(metric not in line.cells for line in lines for metric in PAIR):
+        if overall is not None and any(metric not in line.cells for line in lines for metric in OVERALL_METRICS):
             n = 0  # a mode lacks a score that Overall is made of: it would stand among those of more modes
         whole = n > 0 and all(line.status == WHOLE for line in lines)
         status = PARTIAL if not whole else WHOLE if len(self.modes) > 1 else SINGLE
         if overall is not None and OVERALL not in self.peers:
             raise ValueError("an Overall without TOPIQ's metrics")
-        return Line(
+        return Entry(
             self.target,
             self.baseline,
             OVERALL,
@@ -220,15 +218,16 @@ class _Reader:
             **self.about,
         )
 
-    def _interval(self, line: Line, formula: str) -> None:
+    def _interval(self, line: Entry, formula: str) -> None:
         low, high = _ends({OVERALL: (self.summary.get("overall_interval") or {}).get(formula)})
         line.low, line.high = {**line.low, **low}, {**line.high, **high}
 
-    def _among_published(self, line: Line) -> tuple[int, int] | None:
+    def _among_published(self, line: Entry) -> tuple[int, int] | None:
         """Where Overall would stand among the published ones, if the ground truth is the published one by its names."""
         sources = (self.summary["modes"][mode].get("sources", {}) for mode in self.modes)
         same = all(
-            {name: each.get(PAIR[0], {}).get("n") for name, each in found.items()} == tables.IMAGES for found in sources
+            {name: each.get(OVERALL_METRICS[0], {}).get("n") for name, each in found.items()} == tables.IMAGES
+            for found in sources
         )
         if line.status != WHOLE or line.overall is None or self.of != sum(tables.IMAGES.values()) or not same:
             return None
@@ -236,14 +235,14 @@ class _Reader:
         return 1 + sum(row.overall > line.overall for row in rivals), len(rivals) + 1
 
 
-def _encoders_row(line: Line, overall: float) -> Line:
+def _encoders_row(line: Entry, overall: float) -> Entry:
     """The row of the I2T table beside that of the T2I table."""
     return replace(
         line, mode=OVERALL_I2T, overall=overall, cells={}, low={}, high={}, ranks={}, places={}, among_published=None
     )
 
 
-def published_lines(table: str) -> Iterator[Line]:
+def published_entries(table: str) -> Iterator[Entry]:
     """The published rows of a table: those of the modes and the overall row of each model."""
     images = sum(tables.IMAGES.values())
     partner = tables.PARTNERS[table]
@@ -251,11 +250,14 @@ def published_lines(table: str) -> Iterator[Line]:
         encoder, decoder = (partner, row.model) if table == tables.T2I else (row.model, partner)
         about = {"table": table, "encoder": encoder, "decoder": decoder}
         for mode in row.fr:
-            cells = {PAIR[0]: row.fr[mode], PAIR[1]: row.nr[mode]}
-            yield Line(row.model, "", mode, images, images, PUBLISHED, None, cells, {}, modes=(mode,), **about)
-        means = {PAIR[0]: sum(row.fr.values()) / len(row.fr), PAIR[1]: sum(row.nr.values()) / len(row.nr)}
+            cells = {OVERALL_METRICS[0]: row.fr[mode], OVERALL_METRICS[1]: row.nr[mode]}
+            yield Entry(row.model, "", mode, images, images, PUBLISHED, None, cells, {}, modes=(mode,), **about)
+        means = {
+            OVERALL_METRICS[0]: sum(row.fr.values()) / len(row.fr),
+            OVERALL_METRICS[1]: sum(row.nr.values()) / len(row.nr),
+        }
         mode, cells = (OVERALL, means) if table == tables.T2I else (OVERALL_I2T, {})
-        yield Line(
+        yield Entry(
             row.model, "", mode, images, images, PUBLISHED, None, cells, {}, row.overall, modes=tuple(row.fr), **about
         )
 

@@ -6,11 +6,11 @@ import string
 from collections.abc import Callable, Iterable, Sequence
 
 from ...files.rates import MEASURED, NOMINAL
-from ...published.tables import PAIR
+from ...protocol import OVERALL_METRICS
+from ..labels import LABELS, ORDER, OVERALL
 from ..markup import csv_text, half_width, markdown_table, markdown_text, number
-from .entries import ORDER, OVERALL, PUBLISHED, SINGLE, WHOLE, Line
+from .entries import PUBLISHED, SINGLE, WHOLE, Entry
 
-LABELS = dict(zip(PAIR, ("FR", "NR")))
 ENDS = ("low", "high", "rank", "rank_best", "rank_worst")
 NOTES = """
 ↑ higher is better, ↓ lower is better. ±: half the 95 % interval of a mean, by the bootstrap over images. In \
@@ -36,7 +36,7 @@ class Marks:
     metric.
     """
 
-    def __init__(self, lines: Iterable[Line], columns: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[Entry], columns: Iterable[str]) -> None:
         lines = [line for line in lines if not line.published]
         peers = {
             column: {line.peers.get(column) for line in lines if line.value(column) is not None} for column in columns
@@ -45,12 +45,12 @@ class Marks:
         sets = sorted({found for found in map(self._set, lines) if found})
         self.letters = {found: _letter(place) for place, found in enumerate(sets)} if len(sets) > 1 else {}
 
-    def _set(self, line: Line) -> tuple[str, ...]:
+    def _set(self, line: Entry) -> tuple[str, ...]:
         """What a row's scores were made with, as far as others' were made with something else."""
         found = [f"{LABELS.get(name, name)} {line.peers[name][1]}" for name in self.columns if name in line.peers]
         return (line.truth, *found) if found else ()
 
-    def of(self, line: Line) -> str:
+    def of(self, line: Entry) -> str:
         return "" if line.published else self.letters.get(self._set(line), "")
 
     def legend(self) -> str:
@@ -64,7 +64,7 @@ def _letter(number: int) -> str:
     return letters[number] if number < len(letters) else f"z{number}"
 
 
-def long_csv(lines: Sequence[Line], names: Sequence[str]) -> str:
+def long_csv(lines: Sequence[Entry], names: Sequence[str]) -> str:
     """Every row with every figure; empty where not known."""
     scores = [f"{name}{end}" for name in (*names, OVERALL) for end in ("", *(f"_{end}" for end in ENDS))]
     head = [
@@ -93,7 +93,7 @@ def long_csv(lines: Sequence[Line], names: Sequence[str]) -> str:
     return csv_text([head, *(_csv_row(line, names) for line in lines)])
 
 
-def _csv_row(line: Line, names: Sequence[str]) -> list[object]:
+def _csv_row(line: Entry, names: Sequence[str]) -> list[object]:
     scores = [cell for name in (*names, OVERALL) for cell in _csv_score(line, name)]
     rate = "" if line.bpp is None else NOMINAL if line.nominal else MEASURED
     costs = [number(value, 3) for value in (line.encode_seconds, line.decode_seconds)]
@@ -124,13 +124,13 @@ def _csv_row(line: Line, names: Sequence[str]) -> list[object]:
     ]
 
 
-def _csv_score(line: Line, column: str) -> list[object]:
+def _csv_score(line: Entry, column: str) -> list[object]:
     ends = (line.low.get(column), line.high.get(column))
     best, worst = line.places.get(column, (None, None))
     return [number(value, 6) for value in (line.value(column), *ends)] + [line.ranks.get(column), best, worst]
 
 
-def long_markdown(lines: Sequence[Line], names: Sequence[str], metrics: dict[str, bool]) -> str:
+def long_markdown(lines: Sequence[Entry], names: Sequence[str], metrics: dict[str, bool]) -> str:
     """The table without its notes. Published rows are not in it: they have a table of their own with the user's.
 
     Nor is the overall row of a single mode that has no Overall, which would only repeat the mode's.
@@ -149,7 +149,7 @@ def long_markdown(lines: Sequence[Line], names: Sequence[str], metrics: dict[str
     return markdown_table(["target", "mode", "n", *extra, *(heading(name, metrics) for name in columns)], rows)
 
 
-def notes(lines: Sequence[Line], names: Sequence[str]) -> str:
+def notes(lines: Sequence[Entry], names: Sequence[str]) -> str:
     """What the tables' signs mean."""
     legend = Marks(lines, (*names, OVERALL)).legend()
     nominal = NOMINAL_NOTE if any(line.nominal for line in lines) else ""
@@ -163,21 +163,21 @@ def heading(column: str, metrics: dict[str, bool]) -> str:
     return f"{LABELS.get(column, markdown_text(column))} {'↓' if metrics[column] else '↑'}"
 
 
-def name_cell(line: Line) -> str:
+def name_cell(line: Entry) -> str:
     name = markdown_text(line.target)
     name = f"**{name}**" if line.mode == OVERALL else name
     return f"{name} (baseline {line.baseline})" if line.baseline else name
 
 
-def _count(line: Line) -> str:
+def _count(line: Entry) -> str:
     return f"{line.n}/{line.of}" + ("" if line.status in (WHOLE, PUBLISHED) else f" *{line.status}*")
 
 
-def _bpp(line: Line) -> str:
+def _bpp(line: Entry) -> str:
     return number(line.bpp, 4) + ("\\*" if line.nominal and line.bpp is not None else "")
 
 
-def score_cell(line: Line, column: str) -> str:
+def score_cell(line: Entry, column: str) -> str:
     """ "2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval."""
     cell = number(line.value(column), 4)
     if not cell:
@@ -188,29 +188,29 @@ def score_cell(line: Line, column: str) -> str:
     return cell + (f" ±{half}" if half else "") + ("" if rank is None else f" ({rank}{where})")
 
 
-def by_mode(lines: Iterable[Line]) -> dict[str, list[Line]]:
+def by_mode(lines: Iterable[Entry]) -> dict[str, list[Entry]]:
     """mode -> its rows, the best first; the overall rows are the last two."""
     return _sections(lines, lambda line: line.mode, ORDER)
 
 
-def by_content(lines: Iterable[Line]) -> dict[str, list[Line]]:
+def by_content(lines: Iterable[Entry]) -> dict[str, list[Entry]]:
     """Content type or source -> its rows, by mode, the best first."""
     return _sections(lines, lambda line: line.content, sorted({line.content for line in lines}))
 
 
-def _sections(lines: Iterable[Line], key: Callable[[Line], str], order: Sequence[str]) -> dict[str, list[Line]]:
+def _sections(lines: Iterable[Entry], key: Callable[[Entry], str], order: Sequence[str]) -> dict[str, list[Entry]]:
     lines = [line for line in lines if not line.published]
     sections = {name: [line for line in lines if key(line) == name] for name in order}
     return {name: sorted(found, key=_best_first) for name, found in sections.items() if found}
 
 
-def _best_first(line: Line) -> tuple[int, bool, int, str]:
-    ranks = [line.ranks[column] for column in (OVERALL, *PAIR, *sorted(line.ranks)) if column in line.ranks]
+def _best_first(line: Entry) -> tuple[int, bool, int, str]:
+    ranks = [line.ranks[column] for column in (OVERALL, *OVERALL_METRICS, *sorted(line.ranks)) if column in line.ranks]
     return ORDER.index(line.mode), not ranks, ranks[0] if ranks else 0, line.target
 
 
 def section_markdown(
-    title: str, sections: dict[str, list[Line]], names: Sequence[str], metrics: dict[str, bool]
+    title: str, sections: dict[str, list[Entry]], names: Sequence[str], metrics: dict[str, bool]
 ) -> str:
     """A heading and a table for each section, then the notes."""
     tables = [f"## {markdown_text(name)}\n\n{long_markdown(lines, names, metrics)}" for name, lines in sections.items()]

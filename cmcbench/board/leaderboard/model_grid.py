@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ...published.tables import PAIR
+from ...protocol import OVERALL_METRICS
+from ..labels import OVERALL, OVERALL_I2T
 from ..markup import csv_text, half_width, markdown_table, markdown_text, number
-from .entries import OVERALL, OVERALL_I2T, WHOLE, Line
+from .entries import WHOLE, Entry
 from .long_tables import Marks
 
 TITLES = {OVERALL: "Overall of the T2I table", OVERALL_I2T: "Overall of the I2T table"}
@@ -17,9 +18,9 @@ images. A target whose name holds an `@` is another setting of a pair and is not
 """
 
 
-def pairs(lines: Iterable[Line], mode: str = OVERALL) -> dict[tuple[str, str], Line]:
+def pairs(lines: Iterable[Entry], mode: str = OVERALL) -> dict[tuple[str, str], Entry]:
     """(encoder, decoder) -> its overall row. Of several targets of a pair the first by name."""
-    found: dict[tuple[str, str], Line] = {}
+    found: dict[tuple[str, str], Entry] = {}
     for line in sorted(lines, key=lambda line: line.target):
         here = line.mode == mode and line.overall is not None and not line.published
         if here and line.encoder and line.decoder and "@" not in line.target:
@@ -27,7 +28,7 @@ def pairs(lines: Iterable[Line], mode: str = OVERALL) -> dict[tuple[str, str], L
     return found
 
 
-def files(lines: Sequence[Line]) -> tuple[str, str]:
+def files(lines: Sequence[Entry]) -> tuple[str, str]:
     """(Markdown, CSV) of the grid, one for each formula that has two pairs or more; ("", "") where there are fewer."""
     grids = {mode: pairs(lines, mode) for mode in TITLES}
     grids = {mode: found for mode, found in grids.items() if len(found) > 1}
@@ -37,7 +38,7 @@ def files(lines: Sequence[Line]) -> tuple[str, str]:
     tables, rows = [], [["formula", "set", "encoder", *every]]
     for mode, found in grids.items():
         encoders, decoders = (sorted({key[side] for key in found}) for side in (0, 1))
-        marks = Marks(found.values(), PAIR)
+        marks = Marks(found.values(), OVERALL_METRICS)
         cells = [[_cell(found.get((encoder, decoder)), marks) for decoder in decoders] for encoder in encoders]
         body = [[markdown_text(encoder), *row] for encoder, row in zip(encoders, cells)]
         legend = markdown_text(marks.legend())
@@ -52,12 +53,12 @@ def files(lines: Sequence[Line]) -> tuple[str, str]:
     return "\n".join(tables) + NOTES, csv_text(rows)
 
 
-def _figure(line: Line | None, name: str, marks: Marks) -> str:
+def _figure(line: Entry | None, name: str, marks: Marks) -> str:
     """Overall of a whole result of this set."""
     return "" if line is None or line.status != WHOLE or marks.of(line) != name else number(line.overall, 6)
 
 
-def _cell(line: Line | None, marks: Marks) -> str:
+def _cell(line: Entry | None, marks: Marks) -> str:
     if line is None:
         return "-"
     half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))

@@ -7,11 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ...protocol import OVERALL_METRICS
 from ...published import tables as published
-from ...published.tables import PAIR
+from ..labels import LABELS, OVERALL, OVERALL_I2T
 from ..markup import half_width, latex_table, latex_text, markdown_table, markdown_text, number, place
-from .entries import OVERALL, OVERALL_I2T, PARTIAL, SINGLE, Line
-from .long_tables import LABELS, Marks
+from .entries import PARTIAL, SINGLE, Entry
+from .long_tables import Marks
 
 TITLES = {
     published.T2I: "Decoders (T2I): Overall is 2/3 of the mean FR + 1/3 of the mean NR over the modes present",
@@ -31,53 +32,53 @@ published images' names, the last column says where a row would stand among the 
 
 
 @dataclass
-class Entry:
+class PaperRow:
     """A row of a table: the overall row, and the rows of its modes by their names."""
 
-    line: Line
-    modes: dict[str, Line]
+    line: Entry
+    modes: dict[str, Entry]
 
 
-def entries(lines: Iterable[Line], table: str) -> list[Entry]:
+def entries(lines: Iterable[Entry], table: str) -> list[PaperRow]:
     """The rows of a table, by Overall, own and published together; [] where there is no own one.
 
     Published rows are kept out of the own ones' places: whether the two can be compared is not known here.
     """
     lines = [line for line in lines if not line.published or line.table == table]
     mode = OVERALL if table == published.T2I else OVERALL_I2T
-    modes: dict[object, dict[str, Line]] = {}
+    modes: dict[object, dict[str, Entry]] = {}
     for line in lines:
         modes.setdefault(_owner(line), {})[line.mode] = line
-    found = [Entry(line, modes[_owner(line)]) for line in lines if line.mode == mode and line.overall is not None]
+    found = [PaperRow(line, modes[_owner(line)]) for line in lines if line.mode == mode and line.overall is not None]
     if all(entry.line.published for entry in found):
         return []
     return sorted(found, key=lambda entry: (-entry.line.overall, entry.line.published, entry.line.target))
 
 
-def _owner(line: Line) -> object:
+def _owner(line: Entry) -> object:
     return line.target if line.published else line.folder
 
 
-def markdown(lines: Sequence[Line]) -> str:
+def markdown(lines: Sequence[Entry]) -> str:
     """The tables that have an own row, with their notes; "" where there is none."""
     tables = []
     for table, title in TITLES.items():
         found = entries(lines, table)
         if found:
-            marks = Marks([entry.line for entry in found], PAIR)
+            marks = Marks([entry.line for entry in found], OVERALL_METRICS)
             text = markdown_table(_head(table), [_row(entry, table, marks, markdown_text) for entry in found])
             legend = markdown_text(marks.legend())
             tables.append(f"## {title}\n\n{text}" + (f"\n{legend}\n" if legend else ""))
     return "\n".join(tables) + NOTES if tables else ""
 
 
-def latex(lines: Sequence[Line]) -> str:
+def latex(lines: Sequence[Entry]) -> str:
     """The same for a paper, with booktabs; the best own figure of each column is bold."""
     tables = []
     for table, title in TITLES.items():
         found = entries(lines, table)
         if found:
-            marks = Marks([entry.line for entry in found], PAIR)
+            marks = Marks([entry.line for entry in found], OVERALL_METRICS)
             rows = [_row(entry, table, marks, latex_text, *LATEX) for entry in found]
             head = [latex_text(cell) for cell in _head(table)]
             columns = f"llll{'r' * (len(head) - 5)}l"
@@ -93,7 +94,7 @@ def _head(table: str) -> list[str]:
 
 
 def _row(
-    entry: Entry,
+    entry: PaperRow,
     table: str,
     marks: Marks,
     escape: Callable[[str], str],
@@ -102,7 +103,7 @@ def _row(
 ) -> list[str]:
     line = entry.line
     sides = [line.decoder, line.encoder] if table == published.T2I else [line.encoder, line.decoder]
-    scores = [_score(entry.modes.get(mode), metric, bold) for mode in MODES[table] for metric in PAIR]
+    scores = [_score(entry.modes.get(mode), metric, bold) for mode in MODES[table] for metric in OVERALL_METRICS]
     overall = number(line.overall, 4)
     overall = bold(overall) if line.ranks.get(OVERALL) == 1 else overall
     width = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
@@ -112,14 +113,14 @@ def _row(
     return [where, escape(name), *(escape(side) for side in sides), *scores, overall, escape(_note(line, marks))]
 
 
-def _score(line: Line | None, metric: str, bold: Callable[[str], str]) -> str:
+def _score(line: Entry | None, metric: str, bold: Callable[[str], str]) -> str:
     if line is None or metric not in line.cells:
         return "-"
     cell = number(line.cells[metric], 4)
     return bold(cell) if line.ranks.get(metric) == 1 else cell
 
 
-def _note(line: Line, marks: Marks) -> str:
+def _note(line: Entry, marks: Marks) -> str:
     notes = [f"set {marks.of(line)}"] if marks.of(line) else []
     if line.status == PARTIAL:
         notes.append(f"partial {line.n}/{line.of}")

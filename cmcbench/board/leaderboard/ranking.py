@@ -14,13 +14,14 @@ import numpy as np
 from ...errors import BadInput
 from ...runtime.messages import say
 from ...statistics import percentiles, places_of_means, resampled_means
-from ..image_scores import Images, read
-from .entries import OVERALL, OVERALL_I2T, WHOLE, Line
+from ..image_scores import ImageScores, read
+from ..labels import OVERALL, OVERALL_I2T
+from .entries import WHOLE, Entry
 
-Entry = tuple[Line, str]  # a row, and a column of it
+Entry = tuple[Entry, str]  # a row, and a column of it
 
 
-def rank(lines: list[Line], metrics: dict[str, bool]) -> None:
+def rank(lines: list[Entry], metrics: dict[str, bool]) -> None:
     """Give every whole row its places: 1 for the best, equal values share one. metrics: name -> whether lower is
     better.
     """
@@ -31,10 +32,10 @@ def rank(lines: list[Line], metrics: dict[str, bool]) -> None:
             line.ranks[column] = 1 + sum(better)
 
 
-def _contests(lines: list[Line], metrics: dict[str, bool]) -> Iterator[tuple[str, list[Line]]]:
+def _contests(lines: list[Entry], metrics: dict[str, bool]) -> Iterator[tuple[str, list[Entry]]]:
     """(column, the whole rows that may be compared in it): same mode, content, ground truth and weights. Published rows
     are in none: what they were made with is not known here by its digest."""
-    groups: dict[tuple, list[Line]] = {}
+    groups: dict[tuple, list[Entry]] = {}
     for column in (*metrics, OVERALL):
         for line in lines:
             if line.status == WHOLE and line.value(column) is not None:
@@ -43,14 +44,14 @@ def _contests(lines: list[Line], metrics: dict[str, bool]) -> Iterator[tuple[str
         yield column, peers
 
 
-def add_places(lines: list[Line], metrics: dict[str, bool], quiet: bool = False) -> None:
+def add_places(lines: list[Entry], metrics: dict[str, bool], quiet: bool = False) -> None:
     """Give every ranked row the 95 % interval of its places, and its means theirs where they lack it, from scores.csv.
 
     Where a target's scores.csv is missing, broken or not what its summary was made of, those that it is compared with
     have no such interval either, which is said (unless quiet): places among fewer would be others.
     """
     images = _all_images([line for line, _ in _entries(lines, metrics)], metrics, quiet)
-    groups: dict[tuple[str, ...], list[tuple[Line, str, np.ndarray]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[Entry, str, np.ndarray]]] = {}
     stale = set()
     for line, column in _entries(lines, metrics):
         try:
@@ -81,26 +82,26 @@ def add_places(lines: list[Line], metrics: dict[str, bool], quiet: bool = False)
                 line.places[column] = places
 
 
-def _entries(lines: Iterable[Line], metrics: dict[str, bool]) -> Iterator[Entry]:
+def _entries(lines: Iterable[Entry], metrics: dict[str, bool]) -> Iterator[Entry]:
     for line in lines:
         for column in (*metrics, OVERALL):
             if line.status == WHOLE and line.folder is not None and line.value(column) is not None:
                 yield line, column
 
 
-def _read(file: Path, metrics: tuple[str, ...]) -> Images:
+def _read(file: Path, metrics: tuple[str, ...]) -> ImageScores:
     """The scores of a file that has not changed are read once for all views."""
     state = file.stat() if file.exists() else None
     return _read_once(file, metrics, state and (state.st_mtime_ns, state.st_size))
 
 
 @functools.lru_cache(maxsize=64)
-def _read_once(file: Path, metrics: tuple[str, ...], state: object) -> Images:
+def _read_once(file: Path, metrics: tuple[str, ...], state: object) -> ImageScores:
     return read(file, metrics)
 
 
-def _all_images(lines: Iterable[Line], metrics: Iterable[str], quiet: bool) -> dict[Path | None, Images]:
-    found: dict[Path | None, Images] = {}
+def _all_images(lines: Iterable[Entry], metrics: Iterable[str], quiet: bool) -> dict[Path | None, ImageScores]:
+    found: dict[Path | None, ImageScores] = {}
     for folder in dict.fromkeys(line.folder for line in lines if line.folder is not None):
         try:
             found[folder] = _read(folder / "scores.csv", tuple(metrics))
@@ -114,7 +115,7 @@ class _Stale(Exception):
     """The scores are not those that the mean was made of."""
 
 
-def _scores(line: Line, column: str, images: Images | None) -> tuple[tuple[str, ...], np.ndarray] | None:
+def _scores(line: Entry, column: str, images: ImageScores | None) -> tuple[tuple[str, ...], np.ndarray] | None:
     """(names, values) of a row's images; None of a measure of a whole set. Raises _Stale."""
     if images is None:
         return None

@@ -12,12 +12,12 @@ from ...published import tables
 from ...runtime.messages import say
 from ..curves import collect
 from ..leaderboard import build
-from ..leaderboard.entries import Line, published_lines
+from ..leaderboard.entries import Entry, published_entries
 from .summary_data import short
-from .targets import Target
+from .targets import PageTarget
 
 
-def lines_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
+def lines_data(results: Path, targets: list[PageTarget]) -> list[dict[str, Any]]:
     """Own rows of all images and of each kind of them, ranked among all targets in `results`, then the 18 published
     ones.
     """
@@ -29,10 +29,10 @@ def lines_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
             for line in build.collect(results, view, i2t=True)[0]
             if line.folder in places
         ]
-    return found + [_line(line, None) for table in (tables.T2I, tables.I2T) for line in published_lines(table)]
+    return found + [_line(line, None) for table in (tables.T2I, tables.I2T) for line in published_entries(table)]
 
 
-def _line(line: Line, place: int | None) -> dict[str, Any]:
+def _line(line: Entry, place: int | None) -> dict[str, Any]:
     """A row without what it does not have. target: its place among the page's targets."""
     row = {
         "target": place,
@@ -74,7 +74,7 @@ def _figure(value: float | None) -> float | None:
     return None if value is None else short(value)
 
 
-def curves_data(results: Path, targets: list[Target]) -> list[dict[str, Any]]:
+def curves_data(results: Path, targets: list[PageTarget]) -> list[dict[str, Any]]:
     """The rate-distortion curves of the page's targets, [] where no target has rates."""
     try:
         found = collect.collect(results, sorted(target.folder.name for target in targets))

@@ -5,32 +5,32 @@ removed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ... import __version__
 from ...errors import BadInput
-from ...files.images import content, list_images
-from ...files.store import TEMPORARY, only_writer, plain_name, read_json, sweep, write_bytes
-from ...runtime.messages import Report
+from ...files.images import list_images
+from ...files.store import only_writer, read_json, sweep
+from ...protocol import content
+from ...runtime.messages import RunLog
 from . import summary_data
 from .board_data import curves_data, lines_data
+from .folder import RECORD, _check_ours, _remember, _remove, _safe, _write_if_new
 from .image_data import Gallery, featured, images_data, target_data
-from .targets import Target, read_targets
+from .targets import PageTarget, read_targets
 from .thumbnails import COPIES, LINKS, Album, Made, Picture
 
 ASSETS = Path(__file__).parent / "site"
-RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
 AUTO = "auto"
 LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pictures are some 20 GB
 REFERENCES = ("pixel", "image")
-OURS = ("index.html", "page", "data", "pictures")
 
 
 @dataclass
-class Request:
+class PageRequest:
     """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES,
     LINKS, THUMBS.
 
@@ -45,7 +45,7 @@ class Request:
     wanted: list[str] = field(default_factory=list)
     pictures: str = AUTO
     most: int | None = None
-    report: Report = field(default_factory=Report)
+    report: RunLog = field(default_factory=RunLog)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Outcome:
     skipped: int
 
 
-def build(request: Request) -> Outcome:
+def build(request: PageRequest) -> Outcome:
     """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
     ours.
     """
@@ -110,9 +110,9 @@ def build(request: Request) -> Outcome:
     return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
 
 
-def _files(request: Request, gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
+def _files(request: PageRequest, gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
     """All files of the page but its pictures: path in the report -> content."""
-    targets: list[Target] = gallery.targets
+    targets: list[PageTarget] = gallery.targets
     metrics = summary_data.metrics(targets)
     board = {
         "version": __version__,
@@ -159,57 +159,3 @@ def _assets() -> dict[str, bytes]:
     }
     files["index.html"] = files.pop("page/index.html")
     return files
-
-
-def _check_ours(output: Path) -> None:
-    """Raises BadInput where the report's folder holds what is not of a report."""
-    if output.exists() and not output.is_dir():
-        raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
-    there = (
-        [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))]
-        if output.is_dir()
-        else []
-    )
-    if there and RECORD not in there:
-        raise BadInput(
-            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another"
-            " folder."
-        )
-
-
-def _safe(names: Any) -> Iterator[str]:
-    """The names of a record that lead nowhere but into the report: the record may come from anybody."""
-    for name in names if isinstance(names, list) else ():
-        parts = name.split("/") if isinstance(name, str) else []
-        if parts and parts[0] in OURS and all(map(plain_name, parts)):
-            yield name
-
-
-def _remember(output: Path, files: Iterable[str], thumbs: dict[str, Any]) -> None:
-    record = {"files": sorted(files), "thumbs": dict(sorted(thumbs.items()))}
-    write_bytes(output / RECORD, json.dumps(record, separators=(",", ":")).encode())
-
-
-def _write_if_new(path: Path, data: bytes) -> None:
-    try:
-        if path.read_bytes() == data:
-            return
-    except OSError:
-        pass
-    write_bytes(path, data)
-
-
-def _remove(output: Path, names: Iterable[str]) -> None:
-    """Remove files that an earlier run made and this one does not, and the folders that they leave empty."""
-    folders = set()
-    for name in names:
-        path = output / PurePosixPath(name)
-        if path.is_symlink() or not path.resolve().is_relative_to(output.resolve()):
-            continue
-        path.unlink(missing_ok=True)
-        folders.update(parent for parent in path.parents if output in parent.parents)
-    for folder in sorted(folders, key=lambda each: -len(each.parts)):
-        try:
-            folder.rmdir()
-        except OSError:
-            continue

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import BadInput
 from ...runtime.cli import parser
-from ...runtime.messages import Report, say
+from ...runtime.messages import RunLog, say
 from .thumbnails import COPIES, LINKS, THUMBS
 
 AUTO = "auto"
@@ -50,12 +50,12 @@ def _write(
     ref_dir: str = "",
     most: int | None = None,
 ) -> int:
-    from .build import Request, build  # Pillow and numpy, which --help need not wait for
+    from .build import PageRequest, build  # Pillow and numpy, which --help need not wait for
 
     beside = results.resolve().parent
-    report = Report()
+    report = RunLog()
     done = build(
-        Request(
+        PageRequest(
             results,
             truth,
             Path(ref_dir) if ref_dir else beside / "Ref",

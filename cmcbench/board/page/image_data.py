@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...files.images import content
+from ...protocol import content
 from .summary_data import ORDER, content_groups
-from .targets import Target
+from .targets import PageTarget
 from .thumbnails import Made, Picture
 
 FEATURED = ("typical", "best", "worst")
@@ -22,14 +22,14 @@ class Gallery:
     stems: all images, sorted. names: stem -> the image's file name.
     """
 
-    targets: list[Target]
+    targets: list[PageTarget]
     truth: dict[str, Path]
     references: dict[str, dict[str, Path]]
     stems: list[str]
     names: dict[str, str]
 
     @classmethod
-    def of(cls, targets: list[Target], truth: dict[str, Path], references: dict[str, dict[str, Path]]) -> Gallery:
+    def of(cls, targets: list[PageTarget], truth: dict[str, Path], references: dict[str, dict[str, Path]]) -> Gallery:
         names = {stem: path.name for stem, path in truth.items()}
         for target in targets:
             for (stem, _), row in target.rows.items():
@@ -78,7 +78,7 @@ def images_data(gallery: Gallery, made: Mapping[Picture, Made]) -> dict[str, Any
     }
 
 
-def target_data(gallery: Gallery, target: Target, made: Mapping[Picture, Made]) -> dict[str, Any]:
+def target_data(gallery: Gallery, target: PageTarget, made: Mapping[Picture, Made]) -> dict[str, Any]:
     """A target's pictures, scores, bits and captions, in the order of the images."""
     modes = {}
     for mode in ORDER:
@@ -133,7 +133,7 @@ def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[
     Baselines and codecs, which are what the others are compared with, come after them.
     """
 
-    def plain(each: tuple[int, Target]) -> tuple[bool, bool]:
+    def plain(each: tuple[int, PageTarget]) -> tuple[bool, bool]:
         return "codec" in each[1].manifest, bool(each[1].summary["made_by"].get("baseline"))
 
     for place, target in sorted(enumerate(gallery.targets), key=plain):
@@ -153,7 +153,7 @@ def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[
 
 
 def _by_score(
-    gallery: Gallery, target: Target, mode: str, metric: str, made: Mapping[Picture, Made]
+    gallery: Gallery, target: PageTarget, mode: str, metric: str, made: Mapping[Picture, Made]
 ) -> list[dict[str, Any]]:
     """The images that can be shown beside their ground truth, from the lowest score to the highest."""
     found = []

@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ...protocol import MODES, SOURCES
-from .targets import PLAIN, Target, number
+from ...protocol import MODES, OVERALL_METRICS, PLAIN, SOURCES
+from .targets import PageTarget, number
 
-PAIR = ("topiq_fr", "topiq_nr")
 ORDER = [*MODES, PLAIN]
 LABELS = {
     "topiq_fr": "TOPIQ FR",
@@ -36,7 +35,7 @@ BINS = 24
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
-def metrics(targets: Iterable[Target]) -> list[dict[str, Any]]:
+def metrics(targets: Iterable[PageTarget]) -> list[dict[str, Any]]:
     """The metrics of all targets, TOPIQ first, then consistency (FR), then perception (NR)."""
     found: dict[str, dict[str, Any]] = {}
     for target in targets:
@@ -50,10 +49,12 @@ def metrics(targets: Iterable[Target]) -> list[dict[str, Any]]:
             if any(mode["metrics"].get(name, {}).get("set") for mode in target.summary["modes"].values()):
                 each["set"] = True  # of a set of images: no score of a single one
             found.setdefault(name, each)
-    return sorted(found.values(), key=lambda each: (each["name"] not in PAIR, each["kind"] != "FR", each["name"]))
+    return sorted(
+        found.values(), key=lambda each: (each["name"] not in OVERALL_METRICS, each["kind"] != "FR", each["name"])
+    )
 
 
-def target_entry(target: Target) -> dict[str, Any]:
+def target_entry(target: PageTarget) -> dict[str, Any]:
     """A target as the page's run card shows it: what made it, what it cost."""
     made_by = target.summary["made_by"]
     captions = made_by.get("captions") if isinstance(made_by.get("captions"), dict) else {}
@@ -114,7 +115,7 @@ def _caption_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]:
+def distributions(targets: list[PageTarget], names: Iterable[str]) -> dict[str, Any]:
     """metric -> {"edges": BINS + 1 borders, "rows": [{"target", "mode", "n", "quantiles", "counts"}]}, of single
     images' scores.
     """
@@ -150,13 +151,13 @@ def distributions(targets: list[Target], names: Iterable[str]) -> dict[str, Any]
     return found
 
 
-def order(targets: list[Target]) -> list[Target]:
+def order(targets: list[PageTarget]) -> list[PageTarget]:
     """The targets as the page lists them: whole before partial, by Overall, else by the first metric's mean over
     modes.
     """
     listed = metrics(targets)
 
-    def place(target: Target) -> tuple:
+    def place(target: PageTarget) -> tuple:
         overall, means = target.summary["overall"]["t2i"], target.summary["over_modes"]
         first: float | None = None
         for each in listed:

@@ -14,12 +14,12 @@ from ...errors import BadInput
 from ...files import captions as caption_files
 from ...files import untrusted
 from ...files.images import list_images
-from ...files.store import digest, plain_name
+from ...files.names import plain_name
+from ...files.store import digest
 from ...files.untrusted import Unusable
-from ...protocol import MODES
+from ...protocol import MODES, PLAIN
 from ...runtime.messages import say
 
-PLAIN = "images"  # the mode of a folder that holds images and no folders of modes
 METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,59}")
 # Names that every object of JavaScript has: a metric of that name would be found where there is none
 TAKEN = {
@@ -48,7 +48,7 @@ class Scored:
 
 
 @dataclass
-class Target:
+class PageTarget:
     """A scored target. key: its folder in the report, unique and a plain name. rows: (stem, mode) -> what was scored.
 
     pictures: mode -> stem -> file. texts: stem -> the caption that its pictures were made of, where it is known.
@@ -67,7 +67,7 @@ class Target:
     notes: list[str] = field(default_factory=list)
 
 
-def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Target]:
+def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[PageTarget]:
     """The targets in `results` whose names match a pattern of `wanted` (none: all), sorted by name.
 
     texts: the folder of captions. One that cannot be read is left out, aloud. Raises BadInput where a wanted one is
@@ -95,20 +95,20 @@ def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[Targ
     return targets
 
 
-def _read(folder: Path, texts: Path) -> Target | None:
+def _read(folder: Path, texts: Path) -> PageTarget | None:
     summary = untrusted.json_object((folder / "summary.json").read_bytes())
     if summary.get("unfinished"):
         return None
     check(summary)
     key = folder.name if plain_name(folder.name) else digest(folder.name.encode("utf-8", "surrogateescape"))
     rows = read_scores(folder / "scores.csv", list(summary["metrics"]))
-    target = Target(str(summary["target"]), key, folder, summary, {}, rows, _pictures(folder))
+    target = PageTarget(str(summary["target"]), key, folder, summary, {}, rows, _pictures(folder))
     target.manifest = _object(folder / "manifest.json", target)
     _add_captions(target, texts)
     return target
 
 
-def _object(file: Path, target: Target) -> dict[str, Any]:
+def _object(file: Path, target: PageTarget) -> dict[str, Any]:
     """A manifest, {} where there is none; one that cannot be shown is said on the page."""
     try:
         return untrusted.json_object(file.read_bytes())
@@ -182,7 +182,7 @@ def _listed(folder: Path) -> dict[str, Path]:
         return {}
 
 
-def _add_captions(target: Target, folder: Path) -> None:
+def _add_captions(target: PageTarget, folder: Path) -> None:
     """Find the captions of a target; a caption that its pictures were not made of is not shown as theirs.
 
     The manifest has the digest of every prompt: a caption file that was changed later is told by it.

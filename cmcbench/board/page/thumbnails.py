@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import ImageProblem
 from ...files.images import read_rgb
 from ...files.store import digest, png_bytes, write_bytes
-from ...runtime.messages import Report, progress
+from ...runtime.messages import RunLog, progress
 
 SIDE = 256  # pixels of a thumbnail's long side
 SHOWN = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}  # what browsers show; the rest becomes PNG
@@ -59,7 +59,7 @@ class Album:
     w, h].
     """
 
-    def __init__(self, output: Path, how: str, known: dict[str, Any], report: Report) -> None:
+    def __init__(self, output: Path, how: str, known: dict[str, Any], report: RunLog) -> None:
         self.output, self.how, self.report = output, how, report
         self.known = {path: record for path, record in known.items() if _is_record(record)}
         self.records: dict[str, list[Any]] = {}

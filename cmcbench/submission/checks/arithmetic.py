@@ -11,16 +11,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ...files.rates import MEASURED, NOMINAL
-from ...protocol import MODES, overall_i2t, overall_t2i
-from ..rules import PAIR
-from .tables import Scored
+from ...protocol import MODES, OVERALL_METRICS, overall_i2t, overall_t2i
+from .tables import SubmittedScores
 
 TOLERANCE = 1e-9  # relative above 1, absolute below: summing in another order moves a mean by less
 INTERVAL = ("low", "high")
 CLOSED = ("modes", "metrics", "types", "sources", "over_modes")  # where a key that the rows do not give is a fault
 
 
-def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
+def arithmetic(summary: dict[str, Any], rows: list[SubmittedScores]) -> Iterator[str]:
     """Where summary.json is not what the rows give. The summary has passed its schema."""
     yield from _compare(_expected(summary, rows), summary, "summary.json", "")
     yield from _sets(summary, rows)
@@ -35,7 +34,7 @@ def arithmetic(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
         yield from _intervals(means, f"summary.json.{key}_interval")
 
 
-def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
+def _expected(summary: dict[str, Any], rows: list[SubmittedScores]) -> dict[str, Any]:
     metrics = [name for name in summary["metrics"] if not _of_a_set(summary, rows, name)]
     modes = {
         mode: _mode([row for row in rows if row.mode == mode], metrics)
@@ -44,7 +43,7 @@ def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
     }
     fr, nr = (
         {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]}
-        for metric in PAIR
+        for metric in OVERALL_METRICS
     )
     truth = {row.stem: row.ground_truth for row in rows}
     listed = "".join(f"{stem}\0{truth[stem]}\n" for stem in sorted(truth))
@@ -58,13 +57,13 @@ def _expected(summary: dict[str, Any], rows: list[Scored]) -> dict[str, Any]:
     }
 
 
-def _of_a_set(summary: dict[str, Any], rows: list[Scored], metric: str) -> bool:
+def _of_a_set(summary: dict[str, Any], rows: list[SubmittedScores], metric: str) -> bool:
     """Whether a metric is one of whole sets of images, such as FID, which no rows give."""
     told = any(each["metrics"].get(metric, {}).get("set") is True for each in summary["modes"].values())
     return told and not any(metric in row.scores for row in rows)
 
 
-def _sets(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
+def _sets(summary: dict[str, Any], rows: list[SubmittedScores]) -> Iterator[str]:
     """Measures of sets cannot be worked out again, but what they are the measure of must be the pictures of the
     mode.
     """
@@ -79,8 +78,8 @@ def _sets(summary: dict[str, Any], rows: list[Scored]) -> Iterator[str]:
                 )
 
 
-def _mode(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:
-    groups: dict[str, dict[str, list[Scored]]] = {"types": {}, "sources": {}}
+def _mode(rows: list[SubmittedScores], metrics: list[str]) -> dict[str, Any]:
+    groups: dict[str, dict[str, list[SubmittedScores]]] = {"types": {}, "sources": {}}
     for row in rows:
         groups["types"].setdefault(row.type, []).append(row)
         if row.source:
@@ -95,7 +94,7 @@ def _mode(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:
     }
 
 
-def _means(rows: list[Scored], metrics: list[str]) -> dict[str, Any]:
+def _means(rows: list[SubmittedScores], metrics: list[str]) -> dict[str, Any]:
     found = {metric: _mean(row.scores.get(metric) for row in rows) for metric in metrics}
     return {metric: mean for metric, mean in found.items() if mean}
 
@@ -105,7 +104,7 @@ def _mean(values: Iterable[float | None]) -> dict[str, Any] | None:
     return {"mean": math.fsum(known) / len(known), "n": len(known)} if known else None
 
 
-def _rate(rows: list[Scored]) -> dict[str, Any] | None:
+def _rate(rows: list[SubmittedScores]) -> dict[str, Any] | None:
     if not rows:
         return None
     bpp = math.fsum(row.bpp for row in rows) / len(rows)
@@ -124,7 +123,7 @@ def _rate(rows: list[Scored]) -> dict[str, Any] | None:
     return rate
 
 
-def _cost(rows: list[Scored]) -> dict[str, Any]:
+def _cost(rows: list[SubmittedScores]) -> dict[str, Any]:
     means = {key: _mean(row.spent.get(key) for row in rows) for key in ("encode_seconds", "decode_seconds")}
     memory = [row.spent["peak_memory"] for row in rows if "peak_memory" in row.spent]
     return {**{key: mean and mean["mean"] for key, mean in means.items()}, "peak_memory": max(memory, default=None)}

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...files import untrusted
-from ...files.store import plain_name
+from ...files.names import plain_name
 from ...files.untrusted import Unusable, shown
-from ...protocol import MODES
+from ...protocol import MODES, OVERALL_METRICS
 from .. import rules as rules
 from ..mail import SUMS, mail, sums
 from ..schemas import SCHEMAS, schema_problems
-from .tables import Faults, Scored, read_captions, read_checksums, read_rates, read_scores
+from .faults import Faults
+from .tables import SubmittedScores, read_captions, read_checksums, read_rates, read_scores
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Opened:
     submission: dict[str, Any]
     summary: dict[str, Any]
     manifest: dict[str, Any]
-    rows: list[Scored]
+    rows: list[SubmittedScores]
     checksums: dict[tuple[str, str], tuple[str, str]]
     captions: dict[str, Any] | None = None
     texts: dict[str, str] = field(default_factory=dict)
@@ -54,7 +55,9 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Opened | None:
         return None
     for message in rules.missing(summary):
         faults.add("incomplete", message)
-    if any(metric not in found["metrics"] for metric in rules.PAIR for found in (summary, *summary["modes"].values())):
+    if any(
+        metric not in found["metrics"] for metric in OVERALL_METRICS for found in (summary, *summary["modes"].values())
+    ):
         return None
     opened = Opened(
         contents,
@@ -105,7 +108,7 @@ def _disagreements(opened: Opened) -> Iterator[str]:
     for key, value in told.items():
         if submission[key] != value:
             yield f"submission.json: {key} is {shown(submission[key])}, and summary.json says {shown(value)}"
-    for metric in rules.PAIR:
+    for metric in OVERALL_METRICS:
         if summary["metrics"][metric]["identity"] != f"weights {submission['weights'][metric]['sha256'][:16]}":
             used = shown(summary["metrics"][metric]["identity"])
             yield f"summary.json: {metric} was scored with {used}, not with the weights of submission.json"

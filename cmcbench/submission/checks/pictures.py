@@ -18,10 +18,12 @@ from ... import ROOT
 from ...errors import BadInput, RunFailed
 from ...files.images import list_images
 from ...files.store import digest
+from ...protocol import OVERALL_METRICS
+from ...published import dataset
 from ...runtime.messages import progress
-from ..rules import PAIR, published_weights
 from .documents import Opened
-from .tables import Faults, Scored, number_or_none
+from .faults import Faults
+from .tables import SubmittedScores, number_or_none
 
 SCRIPT = ROOT / "script-evaluate.py"
 SAME = 1e-4  # a score on another machine or device; on the same one it is equal within 1e-5
@@ -103,7 +105,7 @@ def _hashes(files: dict[tuple[str, str], Path], what: str) -> dict[tuple[str, st
 
 def check_weights(opened: Opened, folder: Path, faults: Faults) -> None:
     """Compare the receiver's TOPIQ weights with those that were scored with. Raises BadInput where they are missing."""
-    for metric, known in published_weights().items():
+    for metric, known in dataset.published_weights().items():
         path = folder / known["file"]
         if not path.is_file():
             raise BadInput(f"--model_weight {folder}: {path} is missing, and scoring again needs it.")
@@ -127,7 +129,7 @@ def rescore(opened: Opened, results: Path, truth: Path, sample: Sample, faults: 
         scores = _read(work / "Result" / "sample" / "scores.csv")
     largest = 0.0
     for row in rows:
-        for metric in PAIR:
+        for metric in OVERALL_METRICS:
             again = scores.get((row.name, row.mode, metric))
             if again is None:
                 faults.add("rescoring", f"{row.where}: cannot be scored again ({said})")
@@ -139,12 +141,12 @@ def rescore(opened: Opened, results: Path, truth: Path, sample: Sample, faults: 
     return len(rows), largest
 
 
-def _choose(rows: list[Scored], sample: Sample) -> list[Scored]:
+def _choose(rows: list[SubmittedScores], sample: Sample) -> list[SubmittedScores]:
     rows = sorted(rows, key=lambda row: (row.name, row.mode))
     return random.Random(sample.seed).sample(rows, min(sample.count, len(rows)))
 
 
-def _copy(row: Scored, results: Path, truth: Path, work: Path) -> bool:
+def _copy(row: SubmittedScores, results: Path, truth: Path, work: Path) -> bool:
     """Copy a row's two pictures, if they are those that were scored. Other files beside them stay out of the run."""
     places = [
         (truth, work / "GT", row.ground_truth),
@@ -193,5 +195,7 @@ def _score(work: Path, sample: Sample, pictures: int) -> str:
 def _read(path: Path) -> dict[tuple[str, str, str], float | None]:
     rows: Iterator[dict[str, str]] = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
     return {
-        (row["name"], row["mode"], metric): number_or_none(row.get(metric) or "") for row in rows for metric in PAIR
+        (row["name"], row["mode"], metric): number_or_none(row.get(metric) or "")
+        for row in rows
+        for metric in OVERALL_METRICS
     }

@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from ...files.references import caption_bits
+from ...bitstream.bits import caption_bits
 from ...files.store import digest
-from ...protocol import MODES
-from ..rules import PAIR, inputs
+from ...protocol import MODES, OVERALL_METRICS
+from ..rules import inputs
 from .arithmetic import arithmetic
 from .documents import Opened
-from .tables import SPENT, Faults, Scored, number_or_none
+from .faults import Faults
+from .tables import SPENT, SubmittedScores, number_or_none
 
 PLAUSIBLE = (
     -1.0,
@@ -55,10 +56,10 @@ def _complete(opened: Opened) -> Iterator[str]:
                 f" {stems[lacking[0]]})"
             )
     for row in opened.rows:
-        for metric in PAIR:
+        for metric in OVERALL_METRICS:
             if metric not in row.scores:
                 yield f"{row.where}: has no {metric}"
-    for metric, kind in zip(PAIR, ("FR", "NR")):
+    for metric, kind in zip(OVERALL_METRICS, ("FR", "NR")):
         told = opened.summary["metrics"][metric]
         if told["kind"] != kind or told["lower_is_better"]:
             yield f"summary.json: {metric} is told to be {told['kind']}, lower is better: {told['lower_is_better']}"
@@ -75,7 +76,7 @@ def _checksums(opened: Opened) -> Iterator[str]:
             yield f"{row.where}: another picture was scored than the one in reconstructions.sha256"
 
 
-def _pictures(rows: list[Scored]) -> Iterator[str]:
+def _pictures(rows: list[SubmittedScores]) -> Iterator[str]:
     """Digests of files that cannot be: one image with two originals, an original or one picture handed in for
     others.
     """
@@ -94,10 +95,10 @@ def _pictures(rows: list[Scored]) -> Iterator[str]:
             yield f"{row.where}: the reconstruction is the same file as that of {first}"
 
 
-def _scores(rows: list[Scored]) -> Iterator[str]:
+def _scores(rows: list[SubmittedScores]) -> Iterator[str]:
     low, high = PLAUSIBLE
     for row in rows:
-        for metric in PAIR:
+        for metric in OVERALL_METRICS:
             if not low <= row.scores.get(metric, low) <= high:
                 yield f"{row.where}: {metric} is {row.scores[metric]:g}, and from {low:g} to {high:g} is plausible"
 
@@ -106,19 +107,19 @@ def _equal_scores(opened: Opened) -> Iterator[str]:
     """Scores that repeat where they cannot, or differ where they cannot."""
     for mode in opened.submission["modes"]:
         here = [row for row in opened.rows if row.mode == mode]
-        values = {metric: [row.scores.get(metric) for row in here] for metric in PAIR}
+        values = {metric: [row.scores.get(metric) for row in here] for metric in OVERALL_METRICS}
         for metric, scores in values.items():
             different = len(set(scores))
             if len(scores) >= FEWEST and different <= len(scores) / 2:
                 yield f"scores.csv: mode {mode} has {different} different values of {metric} for {len(scores)} images"
-        if here and values[PAIR[0]] == values[PAIR[1]]:
-            yield f"scores.csv: mode {mode} has the same numbers for {PAIR[0]} and {PAIR[1]}"
-    pairs: dict[tuple[str, str], list[Scored]] = defaultdict(list)
+        if here and values[OVERALL_METRICS[0]] == values[OVERALL_METRICS[1]]:
+            yield f"scores.csv: mode {mode} has the same numbers for {OVERALL_METRICS[0]} and {OVERALL_METRICS[1]}"
+    pairs: dict[tuple[str, str], list[SubmittedScores]] = defaultdict(list)
     for row in opened.rows:
         pairs[row.ground_truth, row.reconstruction].append(row)
     for rows in pairs.values():
         for row in rows[1:]:
-            for metric in PAIR:
+            for metric in OVERALL_METRICS:
                 if abs(row.scores.get(metric, 0) - rows[0].scores.get(metric, 0)) > SAME_SCORE:
                     yield f"{row.where}: {metric} differs from that of the same two files in mode {rows[0].mode}"
 

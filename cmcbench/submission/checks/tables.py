@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...files import untrusted
-from ...files.images import content
+from ...files.names import plain_name
 from ...files.rates import MEASURED, NOMINAL
-from ...files.store import plain_name
 from ...files.untrusted import Unusable, shown
-from ...protocol import MODES
-from ...runtime.messages import SHOWN
+from ...protocol import MODES, content
+from .faults import Faults
 
 FIXED = ("name", "type", "source", "mode")
 SPENT = (
@@ -31,30 +30,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 SHORT = re.compile(r"[0-9a-f]{16}")
 
 
-class Faults:
-    """What is wrong, by kind: a thousand rows with the same fault are told of as one with its first examples."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, list[str]] = {}
-
-    def add(self, kind: str, message: str) -> None:
-        self._kinds.setdefault(kind, []).append(message)
-
-    def __len__(self) -> int:
-        return sum(len(messages) for messages in self._kinds.values())
-
-    def lines(self) -> list[str]:
-        """The faults, in the order found, with no more than SHOWN of a kind."""
-        lines = []
-        for messages in self._kinds.values():
-            lines += messages[:SHOWN]
-            if len(messages) > SHOWN:
-                lines.append(f"... and {len(messages) - SHOWN:,} more of the last kind")
-        return lines
-
-
 @dataclass(frozen=True)
-class Scored:
+class SubmittedScores:
     """A row of scores.csv. scores: metric -> score. spent: column of SPENT -> number, those that are known."""
 
     name: str
@@ -91,14 +68,14 @@ def _table(
     return columns, rows
 
 
-def read_scores(data: bytes, summary: dict[str, Any], faults: Faults) -> list[Scored]:
+def read_scores(data: bytes, summary: dict[str, Any], faults: Faults) -> list[SubmittedScores]:
     columns, rows = _table("scores.csv", data, (*FIXED, *SPENT, *TOLD), faults)
     told = summary.get("metrics")
     metrics = [column for column in columns if column not in (*FIXED, *SPENT, *TOLD)]
     for metric in metrics:
         if not isinstance(told, dict) or metric not in told:
             faults.add("columns", f"scores.csv: summary.json does not tell what its column {shown(metric)} is")
-    scored: dict[tuple[str, str], Scored] = {}
+    scored: dict[tuple[str, str], SubmittedScores] = {}
     names: dict[str, str] = {}
     for line, cells in enumerate(rows, 2):
         try:
@@ -118,7 +95,7 @@ def read_scores(data: bytes, summary: dict[str, Any], faults: Faults) -> list[Sc
     return list(scored.values())
 
 
-def _scored(cells: dict[str, str], metrics: list[str]) -> Scored:
+def _scored(cells: dict[str, str], metrics: list[str]) -> SubmittedScores:
     """A row with every cell in its form. Raises Unusable."""
     name, mode, kind = cells["name"], cells["mode"], cells["kind"]
     if not plain_name(name):
@@ -146,7 +123,7 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> Scored:
     negative = [column for column in seconds if spent.get(column, 0) < 0] + ["bpp"] * (bpp is not None and bpp < 0)
     if negative:
         raise Unusable(f"{negative[0]} is below 0")
-    return Scored(
+    return SubmittedScores(
         name,
         cells["type"],
         cells["source"],
