@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import sys
 import types
 from dataclasses import fields, replace
 from pathlib import Path
@@ -360,7 +361,7 @@ def test_memory_is_the_device_s_the_process_s_or_nobody_s(monkeypatch):
         reset_peak_memory_stats=lambda device: calls.append(device),
         max_memory_allocated=lambda device: 123 if device == "cuda:1" else 0,
     )
-    monkeypatch.setitem(clock.sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
+    monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(cuda=cuda))
     clock = Clock(1, "cuda:1", here=True)
     clock.start()
     assert clock.memory() == 123 and calls == ["cuda:1"]
@@ -376,15 +377,15 @@ def test_memory_where_the_system_tells_it_otherwise(monkeypatch):
     def absent(path):
         raise FileNotFoundError(path)
 
-    exact = clock._own_peak()
+    exact = clock.own_peak()
     monkeypatch.setattr(clock.Path, "read_text", absent)
     usage = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=3000))
     monkeypatch.setitem(clock.sys.modules, "resource", usage)
     for platform, expected in (("linux", 3_072_000), ("darwin", 3000)):
         monkeypatch.setattr(clock.sys, "platform", platform)
-        assert clock._own_peak() == expected
+        assert clock.own_peak() == expected
     monkeypatch.setitem(clock.sys.modules, "resource", None)
-    assert clock._own_peak() is None and exact > 10e6
+    assert clock.own_peak() is None and exact > 10e6
 
 
 # Into scores and summaries

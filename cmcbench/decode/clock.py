@@ -40,7 +40,7 @@ class Clock:
             return None
         if self._cuda:
             return self._cuda.max_memory_allocated(self._device)
-        return _own_peak()
+        return own_peak()
 
     @property
     def _cuda(self):
@@ -48,7 +48,7 @@ class Clock:
         return torch.cuda if torch is not None and self._here and self._device.startswith("cuda") else None
 
 
-def _own_peak() -> int | None:
+def own_peak() -> int | None:
     """Peak resident memory of this process in bytes, None where the system does not tell."""
     try:
         # Not getrusage's, to which Linux adds what the process that started this one took

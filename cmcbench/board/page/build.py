@@ -18,7 +18,7 @@ from ...protocol import content
 from ...runtime.messages import RunLog
 from . import summary_data
 from .board_data import curves_data, lines_data
-from .folder import RECORD, _check_ours, _remember, _remove, _safe, _write_if_new
+from .folder import RECORD, check_ours, remember, remove, safe_name, write_if_new
 from .image_data import Gallery, featured, images_data, target_data
 from .targets import PageTarget, read_targets
 from .thumbnails import COPIES, LINKS, Album, Made, Picture
@@ -73,7 +73,7 @@ def build(request: PageRequest) -> Outcome:
     references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
     gallery = Gallery.of(targets, truth, references)
     output = request.output
-    _check_ours(output)
+    check_ours(output)
     with only_writer(output / ".report.lock", str(output / "index.html")):
         record = read_json(output / RECORD) or {}
         listed = gallery.pictures()
@@ -87,12 +87,12 @@ def build(request: PageRequest) -> Outcome:
         )
         missing = album.missing(listed)
         skip = request.most is not None and missing > request.most
-        before = set(_safe(record.get("files"))) | set(_safe(list(album.known)))
+        before = set(safe_name(record.get("files"))) | set(safe_name(list(album.known)))
         # Ours by name before they are there, so that a killed run leaves nothing that nobody knows
         possible = before | {path for each in listed for path in (each.thumb, each.copy)}
 
         def save() -> None:
-            _remember(output, possible, {**album.known, **album.records})
+            remember(output, possible, {**album.known, **album.records})
 
         save()
         try:
@@ -102,11 +102,11 @@ def build(request: PageRequest) -> Outcome:
             raise
         files = _files(request, gallery, made, how)
         kept = set(files) | album.files
-        _remember(output, before | kept, album.records)
+        remember(output, before | kept, album.records)
         for name, data in files.items():
-            _write_if_new(output / name, data)
-        _remove(output, before - kept)
-        _remember(output, kept, album.records)
+            write_if_new(output / name, data)
+        remove(output, before - kept)
+        remember(output, kept, album.records)
     return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
 
 

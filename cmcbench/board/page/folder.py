@@ -15,7 +15,7 @@ RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells
 OURS = ("index.html", "page", "data", "pictures")
 
 
-def _check_ours(output: Path) -> None:
+def check_ours(output: Path) -> None:
     """Raises BadInput where the report's folder holds what is not of a report."""
     if output.exists() and not output.is_dir():
         raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
@@ -31,7 +31,7 @@ def _check_ours(output: Path) -> None:
         )
 
 
-def _safe(names: Any) -> Iterator[str]:
+def safe_name(names: Any) -> Iterator[str]:
     """The names of a record that lead nowhere but into the report: the record may come from anybody."""
     for name in names if isinstance(names, list) else ():
         parts = name.split("/") if isinstance(name, str) else []
@@ -39,12 +39,12 @@ def _safe(names: Any) -> Iterator[str]:
             yield name
 
 
-def _remember(output: Path, files: Iterable[str], thumbs: dict[str, Any]) -> None:
+def remember(output: Path, files: Iterable[str], thumbs: dict[str, Any]) -> None:
     record = {"files": sorted(files), "thumbs": dict(sorted(thumbs.items()))}
     write_bytes(output / RECORD, json.dumps(record, separators=(",", ":")).encode())
 
 
-def _write_if_new(path: Path, data: bytes) -> None:
+def write_if_new(path: Path, data: bytes) -> None:
     try:
         if path.read_bytes() == data:
             return
@@ -53,7 +53,7 @@ def _write_if_new(path: Path, data: bytes) -> None:
     write_bytes(path, data)
 
 
-def _remove(output: Path, names: Iterable[str]) -> None:
+def remove(output: Path, names: Iterable[str]) -> None:
     """Remove files that an earlier run made and this one does not, and the folders that they leave empty."""
     folders = set()
     for name in names:
