@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 STEPS, STRENGTH = 40, {"full": 0.5, "image": 0.5, "pixel": 0.8, "text": None}
@@ -74,17 +74,17 @@ def working_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def prepare(folder: Path, count: int) -> Path:
     """Images, references and captions in `folder`. Returns the checkpoint's folder."""
-    import conftest
+    import bench
     import tiny_t2i
     from PIL import Image, ImageFilter
 
-    conftest.write_truth(folder / "GT", count)
+    bench.write_truth(folder / "GT", count)
     for kind, radius in (("image", 3), ("pixel", 20)):
         (folder / "Ref" / kind).mkdir(parents=True)
         for path in (folder / "GT").iterdir():
             with Image.open(path) as image:
                 image.convert("RGB").filter(ImageFilter.GaussianBlur(radius)).save(folder / "Ref" / kind / path.name)
-    conftest.write_captions(folder / "Text" / "gpt4v.csv", {path.name: text for path, text in captions(folder).items()})
+    bench.write_captions(folder / "Text" / "gpt4v.csv", {path.name: text for path, text in captions(folder).items()})
     return tiny_t2i.sdxl(folder / "sdxl")
 
 

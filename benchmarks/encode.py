@@ -22,13 +22,13 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 
 def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     """Seconds an image of each contender, by round."""
-    import conftest
+    import bench
     import tiny_i2t
     import torch
     from PIL import Image
@@ -40,7 +40,7 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     from models import create
 
     checkpoint = tiny_i2t.llava(folder / "llava")
-    conftest.write_truth(folder / "GT", 13)
+    bench.write_truth(folder / "GT", 13)
     paths = [path for _ in range(count) for path in sorted((folder / "GT").iterdir())][:count]
     images = {}
     for number, path in enumerate(paths):  # more images than there are samples

@@ -1,6 +1,6 @@
 """Train the dictionaries that captions are deflated with, or measure them.
 
-    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv --output cmcbench/dictionary     # trains and measures
+    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv --output cmcbench/bitstream/dictionary     # trains and measures
     python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv                                  # measures those that
     are there
 
