@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..protocol import MODES, content
 from .rates import NOMINAL, READ, Cost
@@ -49,16 +51,42 @@ class ScoreRow:
         return self.spent is not None and self.spent.kind == NOMINAL
 
 
-Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> Row
+Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> ScoreRow
+
+
+class Foreign(ValueError):
+    """A readable file that is not of this program: somebody else's, which must not be replaced unasked."""
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """The content of a summary.json, None where there is none.
+
+    Raises OSError where it cannot be read, Foreign for another program's, ValueError for one that is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    parts = [found.get(key) for key in ("metrics", "modes")] if isinstance(found, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
+        raise Foreign("it has no objects 'metrics' and 'modes'")
+    return found
 
 
 def read(path: Path) -> Table:
-    """The rows of a scores.csv; {} where there is none. Raises ValueError for one that is not ours."""
+    """The rows of a scores.csv; {} where there is none.
+
+    Raises OSError where it cannot be read, Foreign for another program's, ValueError for one that is damaged.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return {}
     rows = csv.DictReader(io.StringIO(text, newline=""))
+    if text and not {"name", "mode", "ground_truth", "reconstruction"} <= set(rows.fieldnames or []):
+        raise Foreign("it lacks the columns name, mode, ground_truth, reconstruction")
     metrics = [column for column in rows.fieldnames or [] if column not in FIXED + LAST]
     table: Table = {}
     try:

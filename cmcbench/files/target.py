@@ -50,6 +50,23 @@ def find(name: str, folder: Path) -> Target:
     return Target(name, folder, modes, read_json(folder / "manifest.json") or {}, read(folder / FILE))
 
 
+def check_leaderboard(results: Path) -> None:
+    """Raise BadInput where the leaderboard's files in a results folder are somebody else's: they would be replaced."""
+    table = results / "leaderboard.csv"
+    try:
+        with open(table, "rb") as file:
+            ours = file.read(7) == b"target,"
+    except FileNotFoundError:
+        ours = not any((results / name).exists() for name in ("leaderboard.md", "leaderboard.tex"))
+    except OSError:
+        ours = False
+    if not ours:
+        raise BadInput(
+            f"{results} holds a leaderboard that is not of this program ({table.name}, .md or .tex), and scoring would "
+            "replace it. Move it away, or score a folder below another one."
+        )
+
+
 def holds_images(folder: Path) -> bool:
     """Whether a folder is a target at all."""
     return bool(_images(folder))
