@@ -156,7 +156,8 @@ class DecoderInputs:
             size = self._size(stem, guide)
             seen = digest(guide.read_bytes()) if guide else None
         except (ImageProblem, OSError) as error:
-            self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
+            why = f"{stem}: {guide} cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+            self.report.fail(f"{mode.name}/{stem}", f"{why} (mode {mode.name})")
             return None
         inputs = {"prompt": digest(prompt.encode()), "guide": seen, "size": f"{size[0]}x{size[1]}"}
         return DecoderInput(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))

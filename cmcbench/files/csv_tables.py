@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import BadInput
+from .names import name_problem
 from .store import read_bytes, write_bytes
 
 LARGEST_CELL = 1 << 20  # characters; a caption beyond it is no caption
@@ -153,6 +154,13 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """Write a table, atomically."""
     # A model's API may give half a surrogate pair, which UTF-8 cannot hold
     write_bytes(path, text_of([columns, *rows]).encode("utf-8", "replace"))
+
+
+def file_name(text: str) -> str:
+    """A cell as a plain file name. Raises ValueError."""
+    if problem := name_problem(text):
+        raise ValueError(f"{ascii(text[:80])} is not a plain file name: {problem}")
+    return text
 
 
 def whole(text: str) -> int:

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import BadInput
 from . import csv_tables
-from .csv_tables import seconds, whole
-from .names import name_problem, stem
+from .csv_tables import file_name, seconds, whole
+from .names import stem
 
 FILE = "rates.csv"
 MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
@@ -83,8 +83,7 @@ def _row(cells: dict[str, str]) -> Cost:
     row = Cost(
         **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
     )
-    if problem := name_problem(row.name):
-        raise ValueError(f"{ascii(row.name[:80])} is not a plain file name: {problem}")
+    file_name(row.name)
     if not row.mode:
         raise ValueError(f"{row.name} has no mode")
     if row.kind not in (MEASURED, NOMINAL):

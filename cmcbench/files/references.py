@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import BadInput
 from . import csv_tables
-from .csv_tables import seconds, whole
+from .csv_tables import file_name, seconds, whole
 from .names import stem
 
 RATES = "rate.csv"
@@ -68,6 +68,7 @@ class ReferenceRate:
 
 
 READ: dict[str, Callable[[str], Any]] = {
+    "name": file_name,
     **dict.fromkeys(("bits", "width", "height", "scale"), whole),
     "seconds": seconds,
 }
@@ -124,7 +125,7 @@ def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def _size(cells: dict[str, str]) -> tuple[str, tuple[int, int]]:
-    return stem(cells["name"]), check_size(whole(cells["width"]), whole(cells["height"]))
+    return stem(file_name(cells["name"])), check_size(whole(cells["width"]), whole(cells["height"]))
 
 
 def write_sizes(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> None:

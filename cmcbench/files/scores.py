@@ -63,7 +63,13 @@ def _row(cells: dict[str, str]) -> ScoreRow:
         raise ValueError("a score is not a finite number")
     bpp = csv_tables.number(cells["bpp"]) if cells["bpp"] else None  # six decimals
     return ScoreRow(
-        cells["name"], cells["mode"], cells["ground_truth"], cells["reconstruction"], scores, _spent(cells), bpp
+        csv_tables.file_name(cells["name"]),
+        cells["mode"],
+        cells["ground_truth"],
+        cells["reconstruction"],
+        scores,
+        _spent(cells),
+        bpp,
     )
 
 
