@@ -13,7 +13,7 @@ from ..errors import BadInput, ImageProblem
 from ..files import scores
 from ..files.images import image_size
 from ..files.scores import ScoreRow
-from ..files.store import digest, write_bytes, write_json
+from ..files.store import Foreign, digest, write_bytes, write_json
 from ..files.target import Target
 from ..runtime.messages import say
 from ..runtime.ranks import Ranks
@@ -89,7 +89,7 @@ class ScoreLedger:
                     f"{file} cannot be read at the moment ({error.strerror}). Nothing was changed; run the same command"
                     " when it can be read."
                 ) from None
-            except scores.Foreign as error:
+            except Foreign as error:
                 if not self.overwrite:
                     raise BadInput(
                         f"{file} is not a file of this program ({error}). Move it away, or replace it with --overwrite."

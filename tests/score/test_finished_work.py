@@ -14,7 +14,7 @@ import tiny_topiq
 from bench import write_truth
 from PIL import Image, ImageFilter
 
-from cmcbench.files import scores as score_files
+from cmcbench.files import csv_tables, scores, store
 from cmcbench.score import journal
 from cmcbench.score.journal import Made, ScoreJournal
 
@@ -85,15 +85,16 @@ def test_unusable_or_swapped_weights_leave_all_scores_as_they_were(ready, tmp_pa
 def test_a_file_that_cannot_be_read_at_the_moment_stops_the_run(ready, monkeypatch, name, code):
     ready.score(*METRICS)
     before = finished(ready)
-    read = score_files.Path.read_text
+    read = store.read_bytes
 
-    def fails(path, *arguments, **options):
+    def fails(path, largest):
         if path.name == name and path.parent.name == "real":
             raise OSError(code, os.strerror(code), str(path))
-        return read(path, *arguments, **options)
+        return read(path, largest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(score_files.Path, "read_text", fails)
+        for module in (scores, csv_tables):
+            patched.setattr(module, "read_bytes", fails)
         done = ready.score("--metrics", "psnr", code=2)
     assert f"Result/real/{name} cannot be read at the moment" in done.stderr and finished(ready) == before
 
