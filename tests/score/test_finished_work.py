@@ -60,6 +60,7 @@ UNUSABLE = {
 
 def test_unusable_or_swapped_weights_leave_all_scores_as_they_were(ready, tmp_path):
     weights = tmp_path / "Weight"
+    weights.mkdir(exist_ok=True)
     tiny_topiq.weights(weights)
     good = (weights / "topiq-fr.pth").read_bytes()
     ready.score(*TOPIQ, "--target", "all", "--model_weight", weights)
@@ -197,6 +198,7 @@ def _full_after(lines, add):
 def test_a_metric_left_out_keeps_its_scores(ready, tmp_path):
     """Weights that are missing today take nothing away that they gave yesterday."""
     weights = tmp_path / "Weight"
+    weights.mkdir(exist_ok=True)
     tiny_topiq.weights(weights)
     ready.score(*TOPIQ, "--model_weight", weights)
     before = finished(ready)

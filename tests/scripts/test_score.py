@@ -287,7 +287,7 @@ def test_interrupted_scores_are_kept_and_nothing_passes_for_whole(faked):
     blur(truth, faked.folder / "Result" / "real" / "full", 1)
     process = faked.start("script-evaluate.py", "--metrics", "psnr,piqe,vsi,fsim")
     journal = faked.folder / "Result/real/.scores.part-0.jsonl"
-    faked.until(lambda: journal.exists() and b"psnr" in journal.read_bytes(), process)
+    faked.until(lambda: journal.exists() and b"piqe" in journal.read_bytes(), process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in errors
