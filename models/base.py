@@ -130,8 +130,8 @@ class T2IModel(Model, ABC):
         options: what the command line says, of which a model reads what means something to it: guidance (float or
         None: the checkpoint's own), negative_prompt (str or None), lora (str or None: a folder, file or hub name),
         offload (None, "model" or "sequential"), vae_tiling (bool), compile (bool), long_prompts (bool),
-        trust_remote_code (bool), command (str or None); and steps (int) and strengths (mode -> float or None), with
-        which `generate` will be called.
+        trust_remote_code (bool), command (str or None); and steps (int) and strengths (pairs of a mode and a
+        float or None), with which `generate` will be called.
         Raises ModelError for whatever the user can mend, and for an option whose neglect would change pictures.
         """
 

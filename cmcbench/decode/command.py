@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Any
 
-from models import create
-from models.base import T2IModel
+from models import create, sources
+from models.base import T2IModel, without_secrets
 
 from ..bitstream.inputs import DecoderInputs
 from ..errors import BadInput
@@ -48,6 +49,8 @@ def main(argv: list[str]) -> int:
     model = create("t2i", options.model_name or MODEL, options.model_dir or None)
     name = short_name(options.model_name or MODEL)
     model_dir = options.model_dir or model.default_dir
+    if model.runs_on == "here":
+        model_dir = sources.canonical(model_dir)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
@@ -65,9 +68,9 @@ def main(argv: list[str]) -> int:
         folder = Path(options.output_path) / target_name(
             result + point.suffix, "--result_name" if options.result_name else "--model_name"
         )
-        sources = DecoderInputs(point.references, Path(options.ground_truth), texts, report, _seconds(record))
-        sweep.check_references(point, sources.rates)
-        jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
+        inputs = DecoderInputs(point.references, Path(options.ground_truth), texts, report, _seconds(record))
+        sweep.check_references(point, inputs.rates)
+        jobs = {mode.name: inputs.plan(mode, options.images, options.subset) for mode in modes}
         settings = {mode.name: _settings(mode, point, options, name, model, model_dir, file) for mode in modes}
         facts = _facts(name, model_dir, point, file if texts else None, record)
         requests.append(
@@ -115,8 +118,10 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
     for mode in modes:
         own = strength or mode.strength
         if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:
+            least = next(count for count in itertools.count(steps) if int(count * own) >= 1)
             raise BadInput(
-                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength."
+                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Give --steps {least} or more, "
+                "or a larger --strength."
             )
 
 
@@ -124,9 +129,12 @@ def _settings(
     mode: Mode, point: SweepPoint, options: Any, name: str, model: T2IModel, model_dir: str | None, file: Path
 ) -> dict[str, Any]:
     takes_strength = model.accepts_strength and mode.strength is not None
+    checkpoint, revision = sources.unpinned(model_dir)
+    lora, lora_revision = sources.unpinned(sources.canonical(options.lora))
     return {
         "model": name.lower(),
-        "checkpoint": manifest.checkpoint(model_dir),
+        "checkpoint": manifest.checkpoint(checkpoint),
+        "revision": model.revision or revision,
         "captions": file.name if mode.captioned else None,
         "steps": options.steps,
         "seed": options.seed,
@@ -135,10 +143,11 @@ def _settings(
         # Not None, which would not be compared
         "guidance": "own" if options.guidance is None else options.guidance,
         "negative_prompt": options.negative_prompt or "",
-        "lora": manifest.checkpoint(options.lora) or "",
+        "lora": manifest.checkpoint(lora) or "",
+        "lora_revision": lora_revision,
         "long_prompts": options.long_prompts,
         "vae_tiling": options.vae_tiling,
-        "command": options.command or "",
+        "command": without_secrets(options.command or ""),
         "adapter": own_adapter(options.model_name or MODEL),
     }
 
@@ -182,7 +191,7 @@ def _parser():
     options.add_argument(
         "--model_dir",
         default=None,
-        help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)",
+        help="checkpoint: a folder, hub name, or NAME@REVISION (None: the model's own; real: SG161222/RealVisXL_V4.0)",
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
     options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.base import Model, without_secrets
+
 from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
 from ..files import manifest, rates
@@ -26,9 +28,15 @@ class ResultFolder:
         self.file = request.folder / "manifest.json"
         self.before = manifest.modes(read_json(self.file) or {}, self.file)
         rates.read(request.folder / rates.FILE)
+        for old in self.before.values():
+            if isinstance(command := old["settings"].get("command"), str):  # of a version that kept keys in it
+                old["settings"]["command"] = without_secrets(command)
         for settings in request.settings.values():
+            begun = next((old["settings"] for old in self.before.values()), {})
             if settings["dtype"] is None:  # automatic is what the folder was begun with, until the device is known
-                settings["dtype"] = next((old["settings"].get("dtype") for old in self.before.values()), None)
+                settings["dtype"] = begun.get("dtype")
+            if settings.get("lora_revision") is None and begun.get("lora") == settings.get("lora"):
+                settings["lora_revision"] = begun.get("lora_revision")
 
     def path(self, mode: str, job: DecoderInput) -> Path:
         return self.request.folder / mode / f"{job.stem}.png"
@@ -85,6 +93,13 @@ class ResultFolder:
                     f"Give --dtype {settings['dtype']}, choose another --result_name, or make it anew with --overwrite."
                 )
             settings["dtype"] = dtype
+
+    def check_loaded_settings(self, model: Model) -> None:
+        """The model is loaded, and with it known at which commits. Refuses to go on with others than the folder's."""
+        for settings in self.request.settings.values():
+            settings.update({"revision": model.revision or settings.get("revision"), **model.identity})
+        if self.request.ranks.first:
+            self.check()
 
     def remove(self, jobs: dict[str, list[DecoderInput]]) -> None:
         """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the
