@@ -19,7 +19,8 @@ REFERENCE = re.compile(
     r"(?P<name>\w[\w.-]*/\w[\w.-]*?)(@(?P<revision>refs/[\w.-]+/[\w.-]+|[\w.-]+))?(/(?P<file>[\w.+ -]+(/[\w.+ -]+)*))?"
 )
 ADDRESS = re.compile(
-    r"(?:hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/)(?P<rest>[^?#]*)", re.IGNORECASE
+    r"(?:hf://|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/)(?P<rest>[^?#]*)(?:[?#].*)?",
+    re.IGNORECASE,
 )
 PAGES = ("tree", "blob", "resolve", "raw", "commit")  # of a repository: PAGE/REVISION/FILE
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -114,7 +114,8 @@ def judged(error: openai.APIStatusError, model: str, where: str, sent: dict[str,
     if status in (404, 405):
         remedy = "Check --model_dir and --api_base."
         why = f"{where} has no model '{model}', or is not the address of its API, which mostly ends in /v1 ({said}). "
-        return Hopeless(why + remedy) if model in text else Missing(why + remedy)
+        names_model = re.search(rf"(?<!\w){re.escape(model)}(?!\w)", text)
+        return Hopeless(why + remedy) if names_model else Missing(why + remedy)
     if status in (408, 409, 425, 429) or status >= 500:
         return Later(said, _wait(error.response.headers))
     if any(code in UNWANTED for code in codes):
