@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import create
-from models.base import T2IModel
+from models import create, sources
+from models.base import T2IModel, without_secrets
 
 from ..bitstream.inputs import GROUND_TRUTH, DecoderInputs
 from ..errors import BadInput
@@ -50,6 +51,8 @@ def main(argv: list[str]) -> int:
     model = create("t2i", options.model_name or MODEL, given)
     name = short_name(options.model_name or MODEL)
     model_dir = given or model.default_dir
+    if model.runs_on == "here":
+        model_dir = sources.canonical(model_dir)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
@@ -59,7 +62,9 @@ def main(argv: list[str]) -> int:
     report, ranks = RunLog(), join()
     file = Path(options.input_path or CAPTIONS)
     texts = _Captions(file, captions.read(file), _captions_record(file)) if any(map(_captioned, modes)) else None
-    system = _System(model, name, model_dir, _result_name(options, name, file), _shared(options, name, model_dir))
+    system = _System(
+        model, name, model_dir, _result_name(options, name, file), _shared(options, model, name, model_dir)
+    )
     requests = [_request(point, modes, system, texts, options, ranks, report) for point in points]
     made = make(*requests)
     if not ranks.first:
@@ -158,16 +163,21 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
     for mode in modes:
         own = strength or mode.strength
         if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:
+            least = next(count for count in itertools.count(steps) if int(count * own) >= 1)
             raise BadInput(
-                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength."
+                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Give --steps {least} or more, "
+                "or a larger --strength."
             )
 
 
-def _shared(options: argparse.Namespace, name: str, model_dir: str | None) -> dict[str, Any]:
+def _shared(options: argparse.Namespace, model: T2IModel, name: str, model_dir: str | None) -> dict[str, Any]:
     """The settings that all modes and points share. Checkpoints are hashed here, once."""
+    checkpoint, revision = sources.unpinned(model_dir)
+    lora, lora_revision = sources.unpinned(sources.canonical(options.lora))
     return {
         "model": name.lower(),
-        "checkpoint": manifest.checkpoint(model_dir),
+        "checkpoint": manifest.checkpoint(checkpoint),
+        "revision": model.revision or revision,
         "captions": None,  # a mode's own
         "steps": options.steps,
         "seed": options.seed,
@@ -176,10 +186,11 @@ def _shared(options: argparse.Namespace, name: str, model_dir: str | None) -> di
         # Not None, which would not be compared
         "guidance": "own" if options.guidance is None else options.guidance,
         "negative_prompt": options.negative_prompt or "",
-        "lora": manifest.checkpoint(options.lora) or "",
+        "lora": manifest.checkpoint(lora) or "",
+        "lora_revision": lora_revision,
         "long_prompts": options.long_prompts,
         "vae_tiling": options.vae_tiling,
-        "command": options.command or "",
+        "command": without_secrets(options.command or ""),
         "adapter": own_adapter(options.model_name or MODEL),
     }
 
@@ -232,7 +243,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--model_dir",
         default=None,
-        help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)",
+        help="checkpoint: a folder, hub name, or NAME@REVISION (None: the model's own; real: SG161222/RealVisXL_V4.0)",
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
     options.add_argument(
