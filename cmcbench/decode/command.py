@@ -17,7 +17,7 @@ from ..files.names import folder_name, short_name, target_name
 from ..files.store import digest, read_json
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
-from ..runtime.messages import RunLog
+from ..runtime.messages import RunLog, without_secrets, without_secrets_in
 from ..runtime.ranks import join
 from . import sweep
 from .decoding import make
@@ -138,7 +138,7 @@ def _settings(
         "lora": manifest.checkpoint(options.lora) or "",
         "long_prompts": options.long_prompts,
         "vae_tiling": options.vae_tiling,
-        "command": options.command or "",
+        "command": without_secrets(options.command or ""),
         "adapter": own_adapter(options.model_name or MODEL),
     }
 
@@ -169,7 +169,12 @@ def _facts(
     encoder = None
     if file is not None:
         encoder = {"file": file.name, "sha256": digest(file.read_bytes()), "baseline": bool(record.get("baseline"))}
-    return {"t2i": name, "model_dir": model_dir, "captions": encoder, "references": point.references.resolve().name}
+    return {
+        "t2i": name,
+        "model_dir": without_secrets_in(model_dir),
+        "captions": encoder,
+        "references": point.references.resolve().name,
+    }
 
 
 def _parser():

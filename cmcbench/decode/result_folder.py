@@ -11,6 +11,7 @@ from ..files import manifest, rates
 from ..files.images import is_whole_png
 from ..files.store import only_writer, read_json, write_json
 from ..protocol import MODES
+from ..runtime.messages import without_secrets_in
 
 if TYPE_CHECKING:
     from .request import DecodeRequest
@@ -24,7 +25,7 @@ class ResultFolder:
     def __init__(self, request: DecodeRequest) -> None:
         self.request = request
         self.file = request.folder / "manifest.json"
-        self.before = manifest.modes(read_json(self.file) or {}, self.file)
+        self.before = without_secrets_in(manifest.modes(read_json(self.file) or {}, self.file))
         rates.read(request.folder / rates.FILE)
         for settings in request.settings.values():
             if settings["dtype"] is None:  # automatic is what the folder was begun with, until the device is known

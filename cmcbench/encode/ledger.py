@@ -12,6 +12,7 @@ from ..errors import BadInput
 from ..files import captions, manifest
 from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
+from ..runtime.messages import without_secrets, without_secrets_in
 from . import journal
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class CaptionLedger:
             "words": request.words,
             "seed": request.seed,
             "dtype": None if request.dtype == "auto" else request.dtype,
-            "command": request.options.get("command") or "",
+            "command": without_secrets(request.options.get("command") or ""),
             "adapter": request.adapter,
         }
         self.texts: dict[str, str] = {}
@@ -62,6 +63,7 @@ class CaptionLedger:
 
     def loaded(self, late: dict[str, str | None]) -> None:
         """Settings that the loaded model tells. Raises BadInput where captions are there that were made with others."""
+        late = without_secrets_in(late)
         if problem := manifest.differences(self.begun, late):
             raise BadInput(
                 f"{self.request.file} was begun otherwise: {problem}. Go on with the same (--dtype, --api_base,"
@@ -74,7 +76,7 @@ class CaptionLedger:
         batch's.
         """
         self.texts[name] = text
-        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": answer.finish_reason}
+        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": without_secrets_in(answer.finish_reason)}
         if usage := journal.countable(answer.usage):
             made_of["usage"] = usage
         if seconds is not None:
@@ -97,7 +99,7 @@ class CaptionLedger:
                 if not self._all_anew:
                     raise
                 continue
-            if problem := manifest.differences(kept.settings, self.settings):
+            if problem := manifest.differences(without_secrets_in(kept.settings), self.settings):
                 if not self.request.overwrite or kept.texts.keys() - self._chosen:
                     whole = " without --subset and --images" if self.request.overwrite else ""
                     raise BadInput(
@@ -161,7 +163,7 @@ class CaptionLedger:
             if not (isinstance(settings, dict) and isinstance(images, dict)):
                 raise ValueError("it lacks settings or images")
             return {
-                "settings": settings,
+                "settings": without_secrets_in(settings),
                 "images": {name: journal.read_made_of(made_of) for name, made_of in images.items()},
             }
         except (ValueError, TypeError) as error:
@@ -192,7 +194,7 @@ class CaptionLedger:
         record = {
             "settings": self.settings,
             "baseline": self.request.model.baseline,
-            "model_dir": self.request.model_dir,
+            "model_dir": without_secrets_in(self.request.model_dir),
             "environment": manifest.environment(),
             "usage": _total(self.made_of),
             "images": {name: self.made_of[name] for name in names if name in self.made_of},
