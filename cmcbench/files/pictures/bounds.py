@@ -51,7 +51,7 @@ def check(data: bytes, form: str) -> tuple[bytes, Facts]:
             found = check_tiff(data)
         except ValueError as error:
             raise Unfit(str(error)) from None
-        return data, Facts(found.bits, found.inverted, found.signed, found.orientation, found.pictures)
+        return found.data, Facts(found.bits, found.inverted, found.signed, found.orientation, found.pictures)
     if form == "JPEG2000":
         return data, _jpeg2000_facts(data)
     if form == "AVIF":

@@ -87,7 +87,7 @@ def opened(data: bytes, form: str) -> Image.Image:
     except Image.DecompressionBombError:
         raise too_large() from None
     except UnidentifiedImageError:
-        raise Unfit("is no picture that Pillow can read (it begins as " + form + ")") from None
+        raise Unfit(f"is damaged, or a {form} of a kind that Pillow does not read") from None
     except MemoryError:
         raise Unfit("needs more memory than there is") from None
     except TimeoutError:

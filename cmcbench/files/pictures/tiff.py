@@ -15,13 +15,17 @@ THUMBNAIL, MASK = 1, 4  # bits of the tag SUBFILE
 
 @dataclass(frozen=True)
 class TiffFacts:
-    """bits: of a sample. inverted: white is 0. signed, orientation: as tagged. pictures: with thumbnails and masks."""
+    """bits: of a sample. inverted: white is 0. signed, orientation: as tagged. pictures: with thumbnails and masks.
+
+    data: the file; of 9 bits and more where white is 0, which Pillow does not know, as if black were.
+    """
 
     bits: int
     inverted: bool
     signed: bool
     orientation: int
     pictures: int
+    data: bytes
 
 
 @dataclass
@@ -29,6 +33,7 @@ class _Directory:
     following: int
     tags: dict[int, int] = field(default_factory=dict)  # of KEPT, the first value of each
     held: int = 0  # bytes of all values
+    meaning_at: int = 0  # where the value of PHOTOMETRIC lies
 
 
 def check_tiff(data: bytes) -> TiffFacts:
@@ -57,8 +62,11 @@ def check_tiff(data: bytes) -> TiffFacts:
     pages = [number for number, each in enumerate(directories[1:], 2) if _is_page(first, each.tags, number)]
     if pages:
         raise ValueError(f"holds {len(pages) + 1} pages, expected one picture")
-    inverted = first.get(PHOTOMETRIC) == 0
-    return TiffFacts(first.get(BITS, 1), inverted, first.get(FORMAT) == 2, first.get(ORIENTATION, 1), len(directories))
+    bits, inverted = first.get(BITS, 1), first.get(PHOTOMETRIC) == 0
+    if inverted and bits > 8:
+        place = directories[0].meaning_at
+        data = data[:place] + struct.pack(order + "H", 1) + data[place + 2 :]
+    return TiffFacts(bits, inverted, first.get(FORMAT) == 2, first.get(ORIENTATION, 1), len(directories), data)
 
 
 def _is_page(first: dict[int, int], other: dict[int, int], number: int) -> bool:
@@ -89,6 +97,7 @@ def _read(data: bytes, place: int, order: str, big: bool) -> _Directory:
         if length > (8 if big else 4):
             inside = _number(data, order + ("Q" if big else "I"), inside)
         found.tags[tag] = _number(data, form, inside)
+        found.meaning_at = inside if tag == PHOTOMETRIC and kind == 3 else found.meaning_at
     return found
 
 
