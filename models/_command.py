@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from ._program_output import LONGEST_LINE, MOST_NOISE, TOO_LONG, WAITING, echo, listen, say, short
-from .base import ModelError, without_secrets
+from .base import ModelError
+from .secrets import without_secrets
 
 HELP = "docs/adding-a-model.md tells how it answers"
 DEATHS = 3  # without an answer between them; then the program is given up

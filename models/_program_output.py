@@ -7,7 +7,7 @@ import queue
 import sys
 from typing import IO, Any
 
-from .base import without_secrets
+from .secrets import without_secrets
 
 LONGEST_LINE = 1 << 20  # bytes of an answer
 WAITING = 1000  # answers that nobody has read yet; then the program has to wait

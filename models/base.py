@@ -7,7 +7,6 @@ output: those belong to `cmcbench`, which in turn knows models only through this
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,33 +147,3 @@ class T2IModel(Model, ABC):
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or its class where it has none."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-SECRETS = (  # pattern, what stands in its place
-    (r"data:[\w.+-]+/[\w.+-]+;base64,[\w+/=%\\-]*", "[image]"),
-    (r"[A-Za-z0-9+/_-]{200,}={0,2}", "[data]"),
-    (r"(?<=://)[^\s/@]*@(?=[^\s@])", "[hidden]@"),
-    (r"(?i)([?&](?:[\w-]*key|[\w-]*token|secret|password|sig|signature)=)[^&\s'\"]+", r"\1[hidden]"),
-    (r"(?i)\b(bearer\s+)[^\s'\"}\]]+", r"\1[hidden]"),
-    (
-        r"(?i)((?<![\w-])--?[\w-]*(?:api[-_]?key|token|password|passwd|secret)(?:\s+|=))('[^']*'|\"[^\"]*\"|\S+)",
-        r"\1[hidden]",
-    ),
-    (r"\b(\w*(?:KEY|TOKEN|SECRET|PASSWORD)=)('[^']*'|\"[^\"]*\"|\S+)", r"\1[hidden]"),
-    (r"\b(?:(?:sk|pk|gsk|xai|nvapi)[-_][\w-]{16,}|hf_\w{16,}|gh[pos]_\w{16,}|AIza[\w-]{30,})", "[hidden]"),
-)
-
-
-def without_secrets(text: str) -> str:
-    """The text without keys, passwords and the data of images, which servers and programs may echo.
-
-    To be used wherever a text of a server, a program or an address is shown or written.
-    """
-    for pattern, instead in SECRETS:
-        text = re.sub(pattern, instead, text)
-    return text
-
-
-def holds_data(text: str) -> bool:
-    """Whether a text holds an image's data in base64, as the answer of a server that echoes does."""
-    return any(re.search(pattern, text) for pattern, _ in SECRETS[:2])

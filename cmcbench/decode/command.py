@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from models import create, sources
-from models.base import T2IModel, without_secrets
+from models.base import T2IModel
+from models.secrets import without_secrets, without_secrets_in
 
 from ..bitstream.inputs import GROUND_TRUTH, DecoderInputs
 from ..errors import BadInput
@@ -230,7 +231,12 @@ def _facts(system: _System, point: SweepPoint, texts: _Captions | None) -> dict[
         seen = digest(texts.file.read_bytes())
         encoder = {"file": texts.file.name, "sha256": seen, "baseline": bool(texts.record.get("baseline"))}
     references = point.references.resolve().name
-    return {"t2i": system.name, "model_dir": system.model_dir, "captions": encoder, "references": references}
+    return {
+        "t2i": system.name,
+        "model_dir": without_secrets_in(system.model_dir),
+        "captions": encoder,
+        "references": references,
+    }
 
 
 def _parser() -> argparse.ArgumentParser:

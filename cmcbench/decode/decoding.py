@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from models.base import Job, ModelError, without_secrets
+from models.base import Job, ModelError
+from models.secrets import without_secrets
 
 from ..bitstream.inputs import DecoderInput
 from ..errors import ImageProblem, RunFailed, first_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.base import without_secrets
+from models.secrets import without_secrets
 
 from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
@@ -13,6 +13,7 @@ from ..files import rates
 from ..files.images import is_whole_png
 from ..files.result_manifest import Inputs, ResultManifest
 from ..files.store import only_writer, refuse_links
+from models.secrets import without_secrets_in
 
 if TYPE_CHECKING:
     from .request import DecodeRequest
@@ -32,10 +33,9 @@ class ResultFolder:
         self.request = request
         refuse_links(request.folder, *(request.folder / mode for mode in request.jobs))
         self.manifest = ResultManifest(request.folder, "--result_name")
+        for old in self.manifest.before.values():  # an earlier version kept the secrets of a command line
+            old["settings"] = without_secrets_in(old["settings"])
         rates.read(request.folder / rates.FILE)
-        for old in self.manifest.before.values():
-            if isinstance(command := old["settings"].get("command"), str):  # of a version that kept keys in it
-                old["settings"]["command"] = without_secrets(command)
         begun = next((old["settings"] for old in self.manifest.before.values()), {})
         self.settings = {mode: dict(settings) for mode, settings in request.settings.items()}
         for settings in self.settings.values():
@@ -82,8 +82,8 @@ class ResultFolder:
                 if None not in (before, value) and before != value and not self.request.overwrite:
                     remedy = remedies.get(key, "the same files").format(before)
                     raise BadInput(
-                        f"{self.request.folder} was begun with {key} {before} and would go on with {value}. Give {remedy},"
-                        " choose another --result_name, or replace all with --overwrite."
+                        f"{self.request.folder} was begun with {key} {before} and would go on with {value}. Give "
+                        f"{remedy}, choose another --result_name, or replace all with --overwrite."
                     )
                 if value is not None:
                     settings[key] = value

@@ -49,7 +49,7 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
         return set(), [Finding(AREA, "GT", MISSING, str(error), "", {"images": 0})]
     if not images:
         text = f"no images (the benchmark's: {_published('gt')}); samples/GT holds a few to try with"
-        return set(), [Finding(AREA, "GT", MISSING, text, remedy, {"images": 0})]
+        return set(), [Finding(AREA, "GT", MISSING, text + images.hint, remedy, {"images": 0})]
     names = [path.name for path in images.values()]
     counts = by_source(names)
     sources = {"_".join(key).rstrip("_"): number for key, number in counts.items()}

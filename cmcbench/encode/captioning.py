@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.base import Caption, ModelError, without_secrets
+from models.base import Caption, ModelError
+from models.secrets import without_secrets
 
 from ..errors import ImageProblem, RunFailed
-from ..files.images import read_rgb
+from ..files.images import picture_bytes, read_rgb
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
 from ..runtime.devices import resolve_device, resolve_dtype
@@ -84,14 +85,16 @@ def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[s
     """Caption a few images. Returns how many got a caption."""
     model, report = request.model, request.report
     pictures: dict[str, Image] = {}
+    digests: dict[str, str] = {}
     broken: list[OSError] = []
     for name, path in images.items():
         try:
-            pictures[name], note = read_rgb(path)
+            data = picture_bytes(path)
+            pictures[name], note = read_rgb(data, name)
+            digests[name] = digest(data)
             report.converted(name, note)
         except ImageProblem as error:
             report.fail(name, str(error))
-    digests = {name: digest(images[name].read_bytes()) for name in pictures}
 
     def keep(name: str, answer: Caption | ModelError, seconds: float | None = None) -> bool:
         """Whether there is a caption, which is kept then."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from models import create, sources
 
 from ..errors import BadInput
-from ..files.images import list_images
+from ..files.images import Listing, list_images
 from ..files.manifest import own_adapter
 from ..files.names import folder_name, short_name
 from ..files.references import references_at
@@ -36,10 +36,13 @@ MODEL_OPTIONS = (  # handed to the adapter as they are
 
 @dataclass(frozen=True)
 class _Chosen:
-    """The images of a run. images: stem -> path. order: the file names of the whole ground truth."""
+    """The images of a run. images: stem -> path. order: the file names of the whole ground truth.
+    listing: what the folder holds besides.
+    """
 
     images: dict[str, Path]
     order: list[str]
+    listing: Listing
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ def main(argv: list[str]) -> int:
     places = _places(Path(options.ref_dir), options.bpp)
     encoder = _encoder(options)  # its name is checked before minutes go into references
     ranks = join()
+    if ranks.first:
+        chosen.listing.tell(report, options.images)
     done = []
     if options.references and ranks.first:
         done.append(_make_references(options, chosen, places, report))
@@ -74,8 +79,9 @@ def _chosen(options: Namespace) -> _Chosen:
     everything = list_images(folder, "--ground_truth")
     chosen = choose(everything, options.images, options.subset)
     if not chosen:
-        raise BadInput(_nothing(folder, len(everything), options.images))
-    return _Chosen({stem: everything[stem] for stem in chosen}, [path.name for path in everything.values()])
+        raise BadInput(_nothing(everything, options.images))
+    images = {stem: everything[stem] for stem in chosen}
+    return _Chosen(images, [path.name for path in everything.values()], everything)
 
 
 def _encoder(options: Namespace) -> _Encoder | None:
@@ -149,12 +155,13 @@ def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
     return places
 
 
-def _nothing(folder: Path, found: int, pattern: str) -> str:
+def _nothing(found: Listing, pattern: str | None) -> str:
+    folder = found.folder
     if found:
-        return f"--images {pattern!r} matches none of the {found} images in {folder}."
+        return f"--images {pattern!r} matches none of the {len(found)} images in {folder}."
     what = "holds no images" if folder.is_dir() else "does not exist"
     return (
-        f"--ground_truth: {folder} {what}. Fetch the benchmark's with: python -m cmcbench download gt, "
+        f"--ground_truth: {folder} {what}.{found.hint} Fetch the benchmark's with: python -m cmcbench download gt, "
         "or try: --ground_truth samples/GT"
     )
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models import sources
-from models.base import Caption, without_secrets
+from models.base import Caption
+from models.secrets import without_secrets, without_secrets_in
 
-from ..errors import BadInput
+from ..errors import BadInput, ImageProblem
 from ..files import captions, manifest
+from ..files.images import picture_bytes
 from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
 from ..runtime.pace import Pace
@@ -70,7 +72,7 @@ class CaptionLedger:
         """Settings that the loaded model has. Raises BadInput where captions are there that were made with others."""
         model = self.request.model
         revision = model.revision or self._asked_revision
-        late: dict[str, Any] = {"dtype": dtype, "revision": revision, **model.identity}
+        late: dict[str, Any] = without_secrets_in({"dtype": dtype, "revision": revision, **model.identity})
         before, now = self.begun.get("server"), late.get("server")
         if before and now and (same_address(before, now) or self.request.same_model):
             if not same_address(before, now):
@@ -91,7 +93,7 @@ class CaptionLedger:
         """
         self.texts[name] = text
         reason = answer.finish_reason if isinstance(answer.finish_reason, str) else None
-        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": reason}
+        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": without_secrets_in(reason)}
         if usage := journal.countable(answer.usage):
             made_of["usage"] = usage
         if seconds is not None:
@@ -114,7 +116,7 @@ class CaptionLedger:
                 if not self._all_anew:
                     raise
                 continue
-            if problem := manifest.differences(_comparable(kept.settings), self.settings):
+            if problem := manifest.differences(without_secrets_in(kept.settings), self.settings):
                 if not self.request.overwrite or kept.texts.keys() - self.chosen:
                     whole = " without --subset and --images" if self.request.overwrite else ""
                     raise BadInput(
@@ -156,7 +158,7 @@ class CaptionLedger:
         if record is None:
             problem = "was not made by this program (it has no manifest beside it)"
         else:
-            problem = manifest.differences(_comparable(record.get("settings", {})), self.settings)
+            problem = manifest.differences(without_secrets_in(record.get("settings", {})), self.settings)
             problem = problem and f"has other settings: {problem}"
         if problem and (others or not request.overwrite):
             kept = f" {len(others)} of its captions are not among the images chosen now." if request.overwrite else ""
@@ -182,7 +184,7 @@ class CaptionLedger:
             if not (isinstance(addresses, list) and all(isinstance(address, str) for address in addresses)):
                 raise ValueError("its addresses are no list of texts")
             return {
-                "settings": settings,
+                "settings": without_secrets_in(settings),
                 "addresses": addresses,
                 "images": {name: journal.read_made_of(made_of) for name, made_of in images.items()},
             }
@@ -202,8 +204,8 @@ class CaptionLedger:
         """Whether the picture is another one than the caption was made from; the new one gets a caption of its own."""
         before = self.made_of.get(name, {}).get("sha256")
         try:
-            return name in self.texts and before is not None and before != digest(path.read_bytes())
-        except OSError:
+            return name in self.texts and before is not None and before != digest(picture_bytes(path))
+        except ImageProblem:
             return False
 
     def _save(self) -> None:
@@ -213,7 +215,7 @@ class CaptionLedger:
         record = {
             "settings": self.settings,
             "baseline": self.request.model.baseline,
-            "model_dir": self.request.model_dir,
+            "model_dir": without_secrets_in(self.request.model_dir),
             **({"addresses": self.addresses} if self.addresses else {}),
             "environment": manifest.environment(),
             "usage": _total(self.made_of),
@@ -236,12 +238,6 @@ def _plain_address(address: str) -> str:
     if re.fullmatch(r"localhost|127(\.\d{1,3}){3}|(0*:)*0*1|::1|0\.0\.0\.0|", host):
         host = "localhost"
     return f"{host}:{port}" if port not in (None, "80", "443") else host
-
-
-def _comparable(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an earlier version with today's meaning: no key in a command."""
-    command = settings.get("command")
-    return {**settings, "command": without_secrets(command)} if isinstance(command, str) else settings
 
 
 def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from models.base import Model, ModelError, without_secrets
+from models.base import Model, ModelError
+from models.secrets import without_secrets
 
 from ..errors import first_line
 from .cli import FULL

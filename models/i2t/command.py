@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._command import Program
-from ..base import Caption, I2TModel, ModelError, holds_data, without_secrets
+from ..base import Caption, I2TModel, ModelError
+from ..secrets import holds_data, without_secrets
 from ._refusals import is_refusal
 from ._thoughts import caption_in
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from models.base import holds_data, without_secrets
+from models.secrets import holds_data, without_secrets
 
 KEY = "sk-abcdefghijklmnop1234567890"
 

@@ -70,6 +70,7 @@ def build(request: PageRequest) -> Outcome:
             f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
         )
     truth = list_images(request.truth, "--ground_truth")
+    truth.tell(request.report)
     references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
     gallery = Gallery.of(targets, truth, references)
     output = request.output

@@ -66,7 +66,9 @@ def check_ground_truth(opened: Opened, folder: Path, faults: Faults) -> None:
     """Compare the receiver's ground truth with the one that was scored against. Raises BadInput where there is none."""
     truth = list_images(folder, "--ground_truth")
     if not truth:
-        raise BadInput(f"--ground_truth {folder}: holds no images. Name the folder of the benchmark's ground truth.")
+        raise BadInput(
+            f"--ground_truth {folder}: holds no images.{truth.hint} Name the folder of the benchmark's ground truth."
+        )
     scored = {row.stem: row for row in opened.rows}
     for stem in sorted(truth.keys() - scored.keys()):
         faults.add("images without scores", f"{truth[stem].name}: is in the ground truth and has no scores")

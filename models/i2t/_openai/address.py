@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-from ...base import ModelError, first_line, without_secrets
+from ...base import ModelError, first_line
+from ...secrets import without_secrets
 
 if TYPE_CHECKING:
     import openai

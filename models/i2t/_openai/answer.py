@@ -8,7 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ...base import Caption, ModelError, holds_data, without_secrets
+from ...base import Caption, ModelError
+from ...secrets import holds_data, without_secrets
 from .._refusals import is_refusal
 from .._thoughts import Unended, caption_in
 from . import complaint
