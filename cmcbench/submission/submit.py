@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import BadInput
 from ..files import manifest as versions
 from ..files import untrusted
+from ..files.anonymous import anonymous, leaks
 from ..files.images import list_images
 from ..files.names import plain_name
 from ..files.store import digest, read_json, write_bytes
@@ -20,7 +21,6 @@ from ..protocol import MODES
 from ..published import dataset
 from ..runtime.messages import progress, say
 from . import rules as rules
-from .anonymous import anonymous, leaks
 from .archive import pack
 from .checks.documents import open_all
 from .checks.faults import Faults
