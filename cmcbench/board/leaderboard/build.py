@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def collect(results: Path, view: str = "", i2t: bool = False) -> tuple[list[Entry], dict[str, bool]]:
-    """All rows of a results folder, by `ranked_entries`. A target that cannot be read is named on stderr and left out."""
+    """All rows of a results folder, by `ranked_entries`. A target that cannot be read is named and left out."""
     return ranked_entries(read_all(folders(results), "the leaderboard"), view, i2t)
 
 
