@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import BadInput
 from ..files import untrusted
-from ..files.names import OUTPUTS, matching, plain_name
+from ..files.names import OUTPUTS, matching, plain_name, stem
 from ..files.untrusted import LARGEST_FILE, LARGEST_RATE, LARGEST_SCORE, LARGEST_SUMMARY, Unusable, shown
 from ..runtime.messages import printable, say
 from . import summaries
@@ -91,7 +91,7 @@ def _rows(data: bytes, summary: Summary) -> Rows:
             row = _row(cells, metrics, summary)
             if truths.setdefault(row.name, row.ground_truth) != row.ground_truth:
                 raise Unusable(f"{shown(row.name)} has two ground truths")
-            if rows.setdefault((Path(row.name).stem, row.mode), row) is not row:
+            if rows.setdefault((stem(row.name), row.mode), row) is not row:
                 raise Unusable(f"{shown(row.name)} is there a second time in mode {row.mode}")
         except Unusable as error:
             raise Unusable(f"line {line}: {error}") from None

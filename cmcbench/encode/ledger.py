@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,12 @@ from ..errors import BadInput
 from ..files import captions, manifest
 from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
+from ..runtime.messages import without_secrets, without_secrets_in
+from ..runtime.pace import Pace
 from . import journal
 
 if TYPE_CHECKING:
     from .request import EncodeRequest
-
-# times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
-PAUSE = 50
 
 
 class CaptionLedger:
@@ -38,7 +36,7 @@ class CaptionLedger:
             "words": request.words,
             "seed": request.seed,
             "dtype": None if request.dtype == "auto" else request.dtype,
-            "command": request.options.get("command") or "",
+            "command": without_secrets(request.options.get("command") or ""),
             "adapter": request.adapter,
         }
         self.texts: dict[str, str] = {}
@@ -48,7 +46,7 @@ class CaptionLedger:
         # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
         self._all_anew = request.overwrite and self._chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
-        self._unsaved, self._next_save = False, 0.0
+        self._unsaved, self._pace = False, Pace(at_least=0.0)  # the journal has what is not saved yet
 
     def open(self) -> None:
         """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
@@ -62,6 +60,7 @@ class CaptionLedger:
 
     def loaded(self, late: dict[str, str | None]) -> None:
         """Settings that the loaded model tells. Raises BadInput where captions are there that were made with others."""
+        late = without_secrets_in(late)
         if problem := manifest.differences(self.begun, late):
             raise BadInput(
                 f"{self.request.file} was begun otherwise: {problem}. Go on with the same (--dtype, --api_base,"
@@ -74,7 +73,7 @@ class CaptionLedger:
         batch's.
         """
         self.texts[name] = text
-        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": answer.finish_reason}
+        made_of = self.made_of[name] = {"sha256": picture, "finish_reason": without_secrets_in(answer.finish_reason)}
         if usage := journal.countable(answer.usage):
             made_of["usage"] = usage
         if seconds is not None:
@@ -82,9 +81,9 @@ class CaptionLedger:
         self._journal.add(self.settings, name, text, made_of)
         self._unsaved = True
 
-    def save_in_time(self) -> None:
+    def save_if_due(self) -> None:
         """Save, unless it was done a moment ago: all savings together stay a small part of the run."""
-        if self.request.ranks.first and self._unsaved and time.monotonic() >= self._next_save:
+        if self.request.ranks.first and self._unsaved and self._pace.due:
             self._save()
 
     def others(self) -> list[Path]:
@@ -97,7 +96,7 @@ class CaptionLedger:
                 if not self._all_anew:
                     raise
                 continue
-            if problem := manifest.differences(kept.settings, self.settings):
+            if problem := manifest.differences(without_secrets_in(kept.settings), self.settings):
                 if not self.request.overwrite or kept.texts.keys() - self._chosen:
                     whole = " without --subset and --images" if self.request.overwrite else ""
                     raise BadInput(
@@ -161,7 +160,7 @@ class CaptionLedger:
             if not (isinstance(settings, dict) and isinstance(images, dict)):
                 raise ValueError("it lacks settings or images")
             return {
-                "settings": settings,
+                "settings": without_secrets_in(settings),
                 "images": {name: journal.read_made_of(made_of) for name, made_of in images.items()},
             }
         except (ValueError, TypeError) as error:
@@ -186,21 +185,20 @@ class CaptionLedger:
 
     def _save(self) -> None:
         """Write the manifest and the CSV. The manifest first: a caption without one would look like somebody else's."""
-        start = time.monotonic()
         order = {name: place for place, name in enumerate(self.request.order)}
         names = sorted(self.texts, key=lambda name: (order.get(name, len(order)), name))
         record = {
             "settings": self.settings,
             "baseline": self.request.model.baseline,
-            "model_dir": self.request.model_dir,
+            "model_dir": without_secrets_in(self.request.model_dir),
             "environment": manifest.environment(),
             "usage": _total(self.made_of),
             "images": {name: self.made_of[name] for name in names if name in self.made_of},
         }
-        write_json(self.record_file, record)
-        captions.write(self.request.file, {name: self.texts[name] for name in names})
-        end = time.monotonic()
-        self._unsaved, self._next_save = False, end + PAUSE * (end - start)
+        with self._pace.saving():
+            write_json(self.record_file, record)
+            captions.write(self.request.file, {name: self.texts[name] for name in names})
+        self._unsaved = False
 
 
 def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BadInput
 from ..protocol import MODES, PLAIN
 from .images import list_images
+from .names import stem
 from .rates import FILE, Cost, Rates, read
 from .store import read_json
 
@@ -26,11 +27,11 @@ class Target:
     rates: Rates
 
     def spent(self, truth: str, mode: str, reconstruction: str) -> Cost | None:
-        """What a reconstruction cost, None where rates.csv does not tell, or tells of another picture.
+        """What a reconstruction cost, None where rates.csv has no row for it, or one for another picture.
 
         truth: the ground truth's file name. reconstruction: the digest of the file that is scored.
         """
-        row = self.rates.get((Path(truth).stem, mode))
+        row = self.rates.get((stem(truth), mode))
         if row is None or row.sha256 != reconstruction:
             return None
         # As it stands in scores.csv, so that a row read back equals the row that was written

@@ -10,7 +10,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .captions import LARGEST_CELL
+from . import store
+from .csv_tables import LARGEST_CELL
 
 # The bounds of every reader: bytes of files, sizes of tables, and numbers
 LARGEST_FILE = 64 << 20  # bytes of a table or manifest; the published benchmark's 4,000 rows have 1 MiB
@@ -36,17 +37,13 @@ class Unusable(Exception):
 def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
     """A regular file's bytes, at most `largest`. Raises Unusable: a missing file, a pipe or device, no permission."""
     try:
-        if not path.is_file():
-            raise Unusable("is no regular file" if path.exists() or path.is_symlink() else "is missing")
-        with open(path, "rb") as file:
-            data = file.read(largest + 1)
+        return store.read_bytes(path, largest)
+    except FileNotFoundError:
+        raise Unusable("is missing") from None
     except OSError as error:
         raise Unusable(f"cannot be read ({error.strerror or error})") from None
     except ValueError:  # a NUL in the path
         raise Unusable("cannot be read (its name is invalid)") from None
-    if len(data) > largest:
-        raise Unusable(f"has more than {largest / (1 << 20):g} MiB")
-    return data
 
 
 def text(data: bytes, bom: bool = False) -> str:

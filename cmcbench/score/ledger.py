@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,11 +16,10 @@ from ..files.scores import ScoreRow
 from ..files.store import digest, read_json, sweep, write_json
 from ..files.target import Target
 from ..runtime.messages import say
+from ..runtime.pace import Pace
 from ..runtime.ranks import Ranks
 from .metrics.base import Metric, SetMetric
 from .summary import summarise
-
-SAVE_EVERY = 1.0  # seconds: what a killed run can lose
 
 
 class ScoreLedger:
@@ -35,7 +33,9 @@ class ScoreLedger:
         metrics: list[Metric],
         ranks: Ranks,
         measures: Sequence[SetMetric] = (),
+        targets: int = 1,
     ) -> None:
+        """targets: how many are scored side by side, each with a ledger of its own."""
         self.target, self.truth, self.truth_digests = target, truth, truth_digests
         self.metrics, self.ranks, self.measures = metrics, ranks, list(measures)
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
@@ -44,7 +44,7 @@ class ScoreLedger:
             str, dict[str, dict[str, Any]]
         ] = {}  # mode -> measure of its whole set -> its entry in the summary
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
-        self.saved = time.monotonic()
+        self._pace = Pace(files=targets)
 
     def settle(self) -> None:
         """Take over the rows of images that are still the same."""
@@ -147,17 +147,15 @@ class ScoreLedger:
 
     def save(self) -> None:
         """Write the scores so far. The summary goes first and says that it is none yet, but what the columns are."""
-        if not self.ranks.first:
-            names = {metric.name for metric in self.metrics}
-            scores.write(
-                self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)}
-            )
-            self.saved = time.monotonic()
-            return
-        sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
-        write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics(), "modes": sets})
-        scores.write(self.file, self.rows)
-        self.saved = time.monotonic()
+        with self._pace.saving():
+            if self.ranks.first:
+                sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
+                write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics(), "modes": sets})
+                scores.write(self.file, self.rows)
+            else:
+                names = {metric.name for metric in self.metrics}
+                mine = {key: row for key, row in self.rows.items() if names & set(row.scores)}
+                scores.write(self._part(self.ranks.number), mine)
 
     def _part(self, number: object) -> Path:
         """The file of another process. Its name holds what was scored with, so that other weights' scores never
@@ -190,8 +188,9 @@ class ScoreLedger:
             for part in self.target.folder.glob(".scores.part-*.csv"):
                 part.unlink(missing_ok=True)
 
-    def save_now_and_then(self) -> None:
-        if time.monotonic() - self.saved > SAVE_EVERY:
+    def save_if_due(self) -> None:
+        """Save, unless it was done a moment ago: all targets' savings together stay a small part of the run."""
+        if self._pace.due:
             self.save()
 
     def finish(self, i2t_table: bool) -> None:

@@ -68,7 +68,7 @@ class _Scoring:
         self.metrics = [metric for metric in request.metrics if isinstance(metric, Metric)]
         self.measures = [metric for metric in request.metrics if isinstance(metric, SetMetric)]
         self.ledgers = [
-            ScoreLedger(target, request.truth, seen, self.metrics, request.ranks, self.measures)
+            ScoreLedger(target, request.truth, seen, self.metrics, request.ranks, self.measures, len(request.targets))
             for target in request.targets
         ]
         self.sets: list[Missing] = []  # what is to be measured of whole sets, by process 0
@@ -129,7 +129,7 @@ class _Scoring:
                 self._image(stem, lacking[stem])
                 bar.update(len(lacking[stem]))
                 for ledger in self.ledgers:
-                    ledger.save_now_and_then()
+                    ledger.save_if_due()
 
     def _lacking(self, row: ScoreRow) -> list[Metric]:
         return [metric for metric in self.metrics if metric.name not in row.scores]

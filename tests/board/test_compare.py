@@ -253,7 +253,7 @@ def test_damaged_score_tables(results, damage, message):
 
 def test_a_score_table_that_is_missing_or_far_too_large(results, monkeypatch):
     monkeypatch.setattr("cmcbench.board.scored.LARGEST_FILE", 100)
-    with pytest.raises(BadInput, match="MiB"):
+    with pytest.raises(BadInput, match="it has more than 100 bytes"):
         find("b", results)
     (results / "b" / "scores.csv").unlink()
     with pytest.raises(BadInput, match="script-evaluate.py --target b"):

@@ -12,7 +12,7 @@ from ...files import captions as caption_files
 from ...files import untrusted
 from ...files.anonymous import anonymous
 from ...files.images import list_images
-from ...files.names import plain_name
+from ...files.names import plain_name, stem
 from ...files.store import digest
 from ...files.untrusted import Unusable
 from ...protocol import MODES, PLAIN
@@ -107,17 +107,17 @@ def _captions(manifest: Mapping[str, Any], folder: Path, notes: list[str]) -> tu
         notes.append(f"The captions cannot be shown: {str(error).replace(str(folder / file), file)}")
         return {}, {}
     prompts = _prompts(manifest)
-    stems = {Path(name).stem: text for name, text in texts.items()}
+    stems = {stem(name): text for name, text in texts.items()}
     changed = {
-        stem
-        for stem, text in stems.items()
-        if stem in prompts and digest(text.encode("utf-8", "replace")) not in prompts[stem]
+        image
+        for image, text in stems.items()
+        if image in prompts and digest(text.encode("utf-8", "replace")) not in prompts[image]
     }
     if changed:
         notes.append(
             f"{len(changed)} captions in {file} have changed since these pictures were made; they are not shown."
         )
-    kept = {stem: text for stem, text in stems.items() if stem not in changed}
+    kept = {image: text for image, text in stems.items() if image not in changed}
     return kept, _object((folder / file).with_suffix(".json"), notes)
 
 
@@ -128,7 +128,7 @@ def _prompts(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
     for mode, each in modes.items() if isinstance(modes, dict) else ():
         inputs = each.get("inputs") if isinstance(each, dict) else None
         if mode in MODES and MODES[mode].captioned and isinstance(inputs, dict):
-            for stem, made_of in inputs.items():
+            for image, made_of in inputs.items():
                 if isinstance(made_of, dict) and isinstance(made_of.get("prompt"), str):
-                    found.setdefault(str(stem), set()).add(made_of["prompt"])
+                    found.setdefault(str(image), set()).add(made_of["prompt"])
     return found
