@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.secrets import without_secrets
+from models.secrets import without_secrets_in
 
 from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
@@ -13,7 +13,6 @@ from ..files import rates
 from ..files.images import is_whole_png
 from ..files.result_manifest import Inputs, ResultManifest
 from ..files.store import only_writer, refuse_links
-from models.secrets import without_secrets_in
 
 if TYPE_CHECKING:
     from .request import DecodeRequest

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import BadInput
@@ -82,3 +84,16 @@ def target_name(text: str, flag: str) -> str:
             f"{flag} {text}: is the folder of figures and pages beside the targets, which would leave it out."
         )
     return folder_name(text, flag)
+
+
+def matching(asked: str, there: Iterable[str]) -> list[str]:
+    """The names that a name or a pattern such as 'real*' means: that very name where it is there, whatever characters
+    it holds, else all that fit the pattern. Composed and decomposed letters (Unicode's NFC and NFD) are the same.
+    """
+    there = list(there)
+    if asked in there:
+        return [asked]
+    plain = unicodedata.normalize("NFC", asked)
+    forms = {name: unicodedata.normalize("NFC", name) for name in there}
+    same = [name for name, form in forms.items() if form == plain]
+    return same or [name for name, form in forms.items() if fnmatch.fnmatchcase(form, plain)]

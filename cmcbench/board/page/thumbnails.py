@@ -26,11 +26,12 @@ RECIPE = f"webp 80, {SIDE}, sRGB"  # changes when thumbnails are made in another
 @dataclass(frozen=True)
 class Picture:
     """source: the file. place: its folder below the report's pictures, parts that are plain names: ("targets", "real",
-    "full").
+    "full"). stem: the image's name, which its pictures share.
     """
 
     source: Path
     place: tuple[str, ...]
+    stem: str
 
     @property
     def thumb(self) -> str:
@@ -44,13 +45,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Made:
-    """thumb, full: paths from the report's folder, "" where there is none. seen: digest of the file, width, height in
-    pixels.
+    """thumb, full: paths from the report's folder, "" where there is none. digest: of the file, "" where it was not
+    read. width, height: in pixels, upright.
     """
 
     thumb: str
     full: str
-    seen: str
+    digest: str
     width: int
     height: int
 
