@@ -40,10 +40,10 @@ def ask(
     _free_memory()
     names = list(items)
     half = (len(names) + 1) // 2
-    answers = {}
+    together: dict[str, Any | ModelError] = {}
     for part in (names[:half], names[half:]):
-        answers |= ask(model, function, {name: items[name] for name in part}, expected)
-    return answers
+        together |= ask(model, function, {name: items[name] for name in part}, expected)
+    return together
 
 
 def _is_fatal(error: BaseException) -> bool:

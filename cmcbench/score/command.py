@@ -41,8 +41,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     report = RunLog()
     targets = _targets(options)
     _check_submit(options, targets)
-    for results in dict.fromkeys(target.folder.resolve().parent for target in targets):
-        check_leaderboard(results)
+    for parent in dict.fromkeys(target.folder.resolve().parent for target in targets):
+        check_leaderboard(parent)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
@@ -179,7 +179,7 @@ def _print(
 
 def _cell(metric: Metric | SetMetric, mean: dict[str, Any] | None) -> str:
     label = LABELS.get(metric.name, metric.name) + (" (lower is better)" if metric.lower_is_better else "")
-    return f"{label}: {_number(mean and mean['mean'])}"
+    return f"{label}: {_number(mean['mean'] if mean else None)}"
 
 
 def _number(value: float | None) -> str:
