@@ -87,7 +87,8 @@ def working_size(width: int, height: int) -> tuple[int, int]:
 def overall_t2i(fr: Mapping[str, Figure], nr: Mapping[str, Figure]) -> Figure | None:
     """Overall of the T2I table: 2/3 of the mean FR over the modes present plus 1/3 of the mean NR over them.
 
-    fr, nr: mode -> mean score, or the scores of many images or resamples. None where no mode has both. A submission needs two modes; that is for the caller to
+    fr, nr: mode -> mean score, or the scores of many images or resamples. None where no mode has both. A submission
+    needs two modes; that is for the caller to
     say.
     """
     present = [mode for mode in fr if mode in nr]
