@@ -111,11 +111,16 @@ def read(path: Path) -> tuple[list[str], list[Row]]:
         raise BadInput(f"{path}{', ' if error.line else ': '}{error}") from None
 
 
-def read_own(path: Path, needed: Sequence[str], make: Callable[[dict[str, str]], Made]) -> list[Made]:
+def read_own(
+    path: Path,
+    needed: Sequence[str],
+    make: Callable[[dict[str, str]], Made],
+    known: Sequence[str] | None = None,
+) -> list[Made]:
     """The rows of a table of this program, each made by `make` of its cells; [] where there is no such file.
 
-    One row that cannot be used makes the table unusable: a part of it would pass for the whole. Raises BadTable, and
-    OSError for a file that cannot be read.
+    known: the columns that it may have, None for any. One row that cannot be used makes the table unusable: a part of
+    it would pass for the whole. Raises BadTable, and OSError for a file that cannot be read.
     """
     try:
         data = read_bytes(path, LARGEST_FILE)
@@ -124,6 +129,8 @@ def read_own(path: Path, needed: Sequence[str], make: Callable[[dict[str, str]],
     columns, rows = parse(data)
     if missing := [column for column in needed if column not in columns]:
         raise BadTable(f"has no column {missing[0]}; its columns are: {shown(columns)}")
+    if unknown := [column for column in columns if known is not None and column not in known]:
+        raise BadTable(f"has an unknown column {ascii(unknown[0][:40])}")
     return [_made(row, make) for row in rows]
 
 
@@ -132,7 +139,7 @@ def _made(row: Row, make: Callable[[dict[str, str]], Made]) -> Made:
         raise BadTable(row.problem or "has fewer cells than columns", row.line)
     try:
         return make(row.cells)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise BadTable(str(error), row.line) from None
 
 

@@ -63,7 +63,7 @@ def test_only_inputs_of_pictures_that_are_there_are_compared(tmp_path):
 def test_pictures_without_a_manifest_are_nobody_s(tmp_path):
     picture(tmp_path, "full", "a", "scene.v2")
     manifest = ResultManifest(tmp_path, "--out")
-    with pytest.raises(BadInput, match="full holds 2 image.s., and no manifest says what made them"):
+    with pytest.raises(BadInput, match="full holds 2 image.s. and no manifest says what made them"):
         manifest.check_mode("full", {}, {"a": {}}, False, nothing)
     with pytest.raises(BadInput, match="full holds 1 image"):
         manifest.check_mode("full", {}, {"a": {}}, True, nothing)
