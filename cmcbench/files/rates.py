@@ -69,6 +69,7 @@ def read(path: Path) -> Rates:
     """The rows of a rates.csv; {} where there is none. Raises BadInput for a broken one."""
     try:
         costs = csv_tables.read_own(path, ("name", "mode"), _row, COLUMNS)
+        return csv_tables.by_key((cost.key, cost) for cost in costs)
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a table of rates of this program ({error}). Move it away; the command that made the"
@@ -76,7 +77,6 @@ def read(path: Path) -> Rates:
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
-    return {cost.key: cost for cost in costs}
 
 
 def _row(cells: dict[str, str]) -> Cost:

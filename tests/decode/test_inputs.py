@@ -57,6 +57,7 @@ def test_rows_of_other_images_do_not_count_for_a_name_with_dots(ready):
     [
         ("GTT", "GTT does not exist. Name the folder of the images, or decode without one: --ground_truth none"),
         ("empty", "empty holds no images"),
+        ("far", "far holds no images, and its sub-folder a/b does"),
         ("outer", "outer holds no images, and its sub-folder inner does. .* --ground_truth outer/inner"),
         ("Text/gpt4v.csv", "is a file, not a folder"),
         ("", None),
@@ -69,7 +70,9 @@ def test_a_named_ground_truth_must_hold_images(ready, folder, words):
 
     (ready.folder / "empty").mkdir()
     (ready.folder / "outer/inner").mkdir(parents=True)
-    Image.new("RGB", (5, 5)).save(ready.folder / "outer/inner/x.png")
+    (ready.folder / "far/a/b").mkdir(parents=True)
+    for place in ("outer/inner", "far/a/b"):
+        Image.new("RGB", (5, 5)).save(ready.folder / place / "x.png")
     done = ready.decode("--mode", "text", "--ground_truth", folder, code=2 if words else 0)
     assert not words or re.search(words, done.stderr), done.stderr
     assert (ready.folder / "Result").exists() == (not words)
@@ -171,6 +174,7 @@ def test_a_checkpoint_without_a_known_commit_has_none(ready):
         ("a/b@v2", "hub:a/b@v2", None),
         ("a/../../b", "hub:a/../../b", None),
         ("gpt-4o", "name:gpt-4o", None),
+        (f"hub:a/b@{COMMIT}", f"hub:a/b@{COMMIT}", COMMIT),
         ("", None, None),
     ],
 )

@@ -214,6 +214,17 @@ def test_a_table_with_a_wrong_row_is_refused_as_a_whole(table, change):
         read(path)
 
 
+def test_two_rows_of_one_image_that_differ_are_refused(table):
+    read, path = table
+    before, lines = read(path), path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines, lines[0], lines[1]]), encoding="utf-8")
+    assert read(path) == before
+    cells = lines[1].rpartition(",")
+    path.write_text("\n".join([*lines, f"{cells[0]},7"]), encoding="utf-8")
+    with pytest.raises((BadInput, ValueError), match="has two rows for .*, and they differ"):
+        read(path)
+
+
 def test_a_decimal_comma_is_refused_and_named(tmp_path):
     (tmp_path / "rates.csv").write_text("name;mode;bits;decode_seconds;kind\nx.png;text;8;0,25;measured\n")
     with pytest.raises(BadInput, match="line 2: '0,25' is not a number .* decimal point"):
