@@ -5,22 +5,20 @@ run.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.unzip import BROKEN, check_directory
-from ..errors import BadInput, ImageProblem
+from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions
 from ..files.images import image_size, is_whole_png, list_images
 from ..files.names import stem
 from ..files.references import RATES, read_rates
+from ..files.zips import opened
 from ..protocol import MODES, REFERENCES, SOURCES
-from ..published.dataset import COUNTS, FILES, IMAGES, by_source, is_whole
+from ..published.dataset import COUNTS, FILES, HIDDEN, IMAGES, by_source, is_whole
 from .finding import MISSING, NOTE, OK, Finding, download, some, step
 
 AREA = "data"
-HIDDEN = ".download"  # where cmcbench/download_item.py keeps what is unfinished
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch before 1.6 begin, a pickled number
 WEIGHTS = tuple(each for each in FILES if each.part == "weights")
 PLAUSIBLE = (0.4, 3.0)  # of the published size: half precision to a checkpoint that also holds its optimiser
@@ -164,19 +162,18 @@ def _weights(root: Path, file: Path, megabytes: float) -> Finding:
 def _no_checkpoint(file: Path) -> str:
     """Why a file cannot be a PyTorch checkpoint, "" where it may be one."""
     try:
-        with open(file, "rb") as opened:
-            head = opened.read(len(LEGACY))
+        with open(file, "rb") as start:
+            head = start.read(len(LEGACY))
         if head == LEGACY:
             return ""
         if not head.startswith(b"PK"):
             return "is no PyTorch file"
-        check_directory(file)
-        with zipfile.ZipFile(file) as archive:
+        with opened(file) as archive:
             there = any(name.partition("/")[2] == "data.pkl" for name in archive.namelist())
         return "" if there else "is a zip file, but no PyTorch file"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    except BROKEN:
+    except RunFailed:
         return "is damaged or not whole"
 
 
