@@ -49,7 +49,7 @@ def endpoint() -> str:
 
 
 def is_offline() -> bool:
-    """Whether HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub. Raises BadInput for a bad HF_ENDPOINT."""
+    """Whether HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub. Raises BadInput for no address."""
     try:
         from huggingface_hub import constants
     except ValueError as error:  # it takes the address apart when it is imported

@@ -48,6 +48,8 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
     if not images:
         text = f"no images (the benchmark's: {_published('gt')}); samples/GT holds a few to try with"
         return set(), [Finding(AREA, "GT", MISSING, text + images.hint, remedy, {"images": 0})]
+    passed_over = [reason.removeprefix(f"{folder}: ") for reason in images.problems.values()]
+    more = [Finding(AREA, "GT", NOTE, f"{len(passed_over):,} left out: {some(passed_over)}")] if passed_over else []
     names = [path.name for path in images.values()]
     counts = by_source(names)
     sources = {"_".join(key).rstrip("_"): number for key, number in counts.items()}
@@ -56,12 +58,12 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
     if damaged:
         text = f"{len(damaged):,} of {len(images):,} images are damaged: {some(damaged)}"
         facts["damaged"] = damaged
-        return set(images), [Finding(AREA, "GT", MISSING, text, download("gt", root, "--overwrite"), facts)]
+        return set(images), [Finding(AREA, "GT", MISSING, text, download("gt", root, "--overwrite"), facts), *more]
     shown = f"{len(images):,} images ({_by_type(counts)})"
     if facts["whole"]:
-        return set(images), [Finding(AREA, "GT", OK, f"{shown}, by name the benchmark's", "", facts)]
+        return set(images), [Finding(AREA, "GT", OK, f"{shown}, by name the benchmark's", "", facts), *more]
     text = f"{shown}, not the benchmark's {IMAGES:,}: {_lacking(counts)}"
-    return set(images), [Finding(AREA, "GT", NOTE, text, remedy, facts)]
+    return set(images), [Finding(AREA, "GT", NOTE, text, remedy, facts), *more]
 
 
 def _by_type(counts: dict[tuple[str, str], int]) -> str:

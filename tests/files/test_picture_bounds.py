@@ -196,10 +196,10 @@ def test_the_time_limit_holds_in_this_process_too(tmp_path, monkeypatch, form):
 def test_a_worker_that_dies_takes_one_picture_along(tmp_path):
     path = save(tmp_path / "x.webp", photo(), "WEBP")
     read_rgb(path)
-    for dying in worker._idle:
+    for dying in worker.idle:
         dying.kill()
         dying.wait()
-    deaths = len(worker._idle)
+    deaths = len(worker.idle)
     for _ in range(deaths):
         with pytest.raises(ImageProblem, match="x.webp: "):
             read_rgb(path)
@@ -222,7 +222,7 @@ def test_workers_end_with_the_program(tmp_path):
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path\n"
         "from cmcbench.files.images import read_rgb; from cmcbench.files.pictures import worker\n"
-        "read_rgb(Path(sys.argv[2])); print(worker._idle[0].pid)"
+        "read_rgb(Path(sys.argv[2])); print(worker.idle[0].pid)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(ROOT), str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
