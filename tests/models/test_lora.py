@@ -27,7 +27,7 @@ def weights(lora):  # noqa: F811
     [
         ({"text_encoder_9.q_proj.lora_A.weight": 2, "text_encoder_9.q_proj.lora_B.weight": 2}, "2 of its"),
         ({"foreign.to_q.lora_A.weight": 2, "foreign.to_q.lora_B.weight": 2}, "foreign.to_q"),
-        ({"unet.down_blocks.0.x.dora_scale": 1}, "1 of its .* dora_scale"),
+        ({"unet.down_blocks.0.x.dora_scale": 1}, "1 of its .*dora_scale"),
         ({"unet.down_blocks.0.x.hada_w1_a": 1, "unet.down_blocks.0.x.hada_w1_b": 1}, "2 of its"),
         ({"unet.down_blocks.0.x.lokr_w1": 1}, "DoRA or LoKr"),
     ],
