@@ -132,7 +132,7 @@ def _from_hub(source: sources.Source, lora: str) -> Path:
             folder = Path(snapshot_download(source.name, local_files_only=True, **how))
         except Exception:
             raise ModelError(
-                f"--lora {lora}: there is no file of that name here, none in the hub's cache, and the hub gave no copy: "
+                f"--lora {lora}: there is no file of that name here, none in the hub's cache, and none on the hub: "
                 f"{one_line(error)} "
                 f"Where there is a network: hf download {source.name} --local-dir FOLDER, then --lora FOLDER."
             ) from error
