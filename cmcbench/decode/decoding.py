@@ -185,6 +185,8 @@ class _Decoding:
 
 def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
     """A decoder's picture as the PNG to write, at the ground truth's size; an error for one that cannot be read."""
+    if not (image.width and image.height):
+        return ModelError(f"the model's picture cannot be used: it has {image.width}x{image.height} pixels")
     try:
         image = image.convert("RGB")
         return png_bytes(image if image.size == size else image.resize(size))
