@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ...base import ModelError
+from ...base import ModelError, first_line
 from .._transformers import Model as Family
 from .._transformers.checkpoint import SMALL_FILES, fetch, hush, read_config
 from .sampling import Draws, Sampling, image_seed
@@ -76,8 +76,9 @@ class Model(Family):
         except ModelError:
             raise
         except (RuntimeError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
-            reason = f"{str(error).strip().splitlines()[0] if str(error).strip() else 'out of memory'}"
-            raise ModelError(f"{folder} does not load on {device} as {dtype}: {reason}. Is there memory?") from error
+            raise ModelError(
+                f"{folder} does not load on {device} as {dtype}: {first_line(error)}. Is there memory?"
+            ) from error
 
     @abstractmethod
     def _refuse_name(self, name: str) -> None:
