@@ -140,11 +140,13 @@ def load(
 
 
 def _split(heads: int, name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
-    """Queries, keys and values in one tensor become three: blocks in the language model, by head in the vision tower."""
-    if found := re.fullmatch(r"(.*\.self_attn\.)(c_attn|in_proj)\.(\w+)", name):
-        if len(tensor) % (3 * heads) == 0:
-            parts = tensor.chunk(3) if found[2] == "c_attn" else tensor.unflatten(0, (heads, 3, -1)).unbind(1)
-            for place, part in zip("qkv", parts):
-                yield f"{found[1]}{place}_proj.{found[3]}", part if found[2] == "c_attn" else part.flatten(0, 1)
-            return
-    yield name, tensor  # of another size, it is left over, and said so
+    """Queries, keys, values in one tensor become three: blocks in the language model, by head in the vision tower."""
+    found = re.fullmatch(r"(.*)\.(c_attn|in_proj)\.(weight|bias)", name)
+    if found is None or len(tensor) % (3 * heads if found[2] == "in_proj" else 3):
+        yield name, tensor  # of another size, it is left over, and said so
+        return
+    parts = tensor.chunk(3)
+    if found[2] == "in_proj":
+        parts = [part.flatten(0, 1) for part in tensor.unflatten(0, (heads, 3, -1)).unbind(1)]
+    for place, part in zip("qkv", parts):
+        yield f"{found[1]}.{place}_proj.{found[3]}", part

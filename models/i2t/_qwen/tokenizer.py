@@ -16,7 +16,8 @@ from ...base import ModelError
 NAME = "qwen.tiktoken"
 # Special tokens follow the vocabulary in this order (tokenization_qwen.py of the checkpoint)
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", *(f"<|extra_{number}|>" for number in range(205))]
-SPECIAL += ["<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>", "<img>", "</img>", "<imgpad>"]
+TAGS = ["<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>"]  # what an answer may mark an object with
+SPECIAL += [*TAGS, "<img>", "</img>", "<imgpad>"]
 PATTERN = (  # how text is cut before bytes are merged: one digit at a time, otherwise as GPT-4's
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -74,6 +75,9 @@ class Tokenizer:
         return self._core.encode(unicodedata.normalize("NFC", text), add_special_tokens=False).ids
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
-        """The text of ids, U+FFFD for bytes that are none. Ids of no token, which the head's padding has, say nothing."""
-        hidden = set(self.special.values()) if skip_special_tokens else set()
+        """The text of ids, U+FFFD for bytes that are none; the head's padding has ids of no token, which say nothing.
+
+        skip_special_tokens: without those that frame a conversation. Tags stay, as in the authors' own answers.
+        """
+        hidden = {place for token, place in self.special.items() if token not in TAGS} if skip_special_tokens else ()
         return b"".join(self._bytes.get(each, b"") for each in ids if each not in hidden).decode(errors="replace")
