@@ -22,13 +22,14 @@ class Model(Family):
     parameters = 9.6
     licence = (
         "Qwen-VL-Chat's weights are under the Tongyi Qianwen LICENSE AGREEMENT, which asks for a licence of its own "
-        "above 100 million monthly users"
+        "above 100 million monthly users."
     )
     published = Sampling(top_p=0.3, temperature=1.0, tokens=512)  # generation_config.json of the checkpoint
     own_files = (NAME,)
 
     def _refuse_name(self, name: str) -> None:
-        layout.refuse_name(name)
+        if not Path(name).expanduser().is_dir():  # a folder is judged by its files
+            layout.refuse_name(name)
 
     def _recognises(self, config: dict[str, Any]) -> bool:
         return layout.recognises(config)

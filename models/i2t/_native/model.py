@@ -37,8 +37,9 @@ def squashed(image: Image.Image, side: int) -> torch.Tensor:
 class Model(Family):
     """Loads, asks and reads as the family does. Subclasses say which files are theirs and what network reads them."""
 
+    converts = True
     licence: str = ""  # of the weights, said at each load
-    published: Sampling | None = None  # how the published captions were drawn, for --sampling published
+    published: Sampling | None = None
     own_files: tuple[str, ...] = ()  # small files beyond the usual, such as a tokenizer of its own format
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
@@ -63,14 +64,14 @@ class Model(Family):
         self.network(config, folder, device, dtype, bool(options.get("convert")))
         self.sampling = self.published if sampling == "published" else None
         self.seed = int(options.get("seed") or 0)
-        self.identity = {"sampling": sampling} if self.sampling else {}
+        self.identity = {"sampling": sampling}
         self._be_greedy()
         self._prove_sight(name)
 
     def network(self, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool) -> None:
         """Read network and tokenizer. A device without memory for them is a ModelError."""
         tokenizer = self._tokenizer(config, folder)
-        self.processor, self.template = SimpleNamespace(tokenizer=tokenizer), None
+        self.processor, self.template = SimpleNamespace(tokenizer=tokenizer), ""  # prompts are written by _prompt
         try:
             self.model = self._network(config, folder, device, dtype, convert)
         except ModelError:
