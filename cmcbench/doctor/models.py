@@ -210,9 +210,10 @@ def _cached(checkpoint: str) -> Path | None:
 
 
 def _absent_shards(folder: Path) -> list[str]:
-    """What the tables of sharded checkpoints list and the folder lacks."""
+    """What the tables of sharded checkpoints list and the folder lacks; of pickles only where there is nothing else."""
     absent = set()
-    for table in folder.rglob("*.safetensors.index.json"):
+    safe, pickles = folder.rglob("*.safetensors.index.json"), folder.rglob("*.bin.index.json")
+    for table in list(safe) or ([] if any(folder.rglob("*.safetensors")) else pickles):
         try:
             shards = json.loads(table.read_text(encoding="utf-8"))["weight_map"].values()
             absent |= {str(shard) for shard in shards if not (table.parent / str(shard)).is_file()}
