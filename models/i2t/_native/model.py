@@ -1,0 +1,128 @@
+"""What an encoder read from its authors' files shares with others of its kind; the rest is the transformers family."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from ...base import ModelError
+from .._transformers import Model as Family
+from .._transformers.checkpoint import SMALL_FILES, fetch, hush, read_config
+from .sampling import Draws, Sampling, image_seed
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from transformers import BatchFeature, PreTrainedModel
+
+WEIGHTS = ["pytorch_model*", "model*.safetensors*"]
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+def squashed(image: Image.Image, side: int) -> torch.Tensor:
+    """(3, side, side), float32, CLIP's normalisation: the whole picture, bicubic, its aspect not kept."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    pixels = np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+    scaled = torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+    return (scaled - torch.tensor(CLIP_MEAN)[:, None, None]) / torch.tensor(CLIP_STD)[:, None, None]
+
+
+class Model(Family):
+    """Loads, asks and reads as the family does. Subclasses say which files are theirs and what network reads them."""
+
+    licence: str = ""  # of the weights, said at each load
+    published: Sampling | None = None  # how the published captions were drawn, for --sampling published
+    own_files: tuple[str, ...] = ()  # small files beyond the usual, such as a tokenizer of its own format
+
+    def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
+        """Load, then prove that images arrive. Raises ModelError.
+
+        Options used: seed (int), convert (bool: keep pickled weights as safetensors), sampling ("greedy" or
+        "published"); for a checkpoint that is not the authors' also the family's.
+        """
+        name = model_dir or str(self.default_dir)
+        self._refuse_name(name)
+        folder = fetch(name, [*SMALL_FILES, *self.own_files])
+        config = read_config(folder)
+        sampling = options.get("sampling") or "greedy"
+        if not self._recognises(config):
+            if sampling != "greedy":
+                raise ModelError(f"{name} has no published sampling: leave out --sampling {sampling}.")
+            return super().load(model_dir, device, dtype, **options)
+        self._check(name, config, folder)
+        folder = fetch(name, [*SMALL_FILES, *self.own_files, *WEIGHTS])
+        print(f"note: {self.licence}", file=sys.stderr)
+        hush()
+        self.network(config, folder, device, dtype, bool(options.get("convert")))
+        self.sampling = self.published if sampling == "published" else None
+        self.seed = int(options.get("seed") or 0)
+        self.identity = {"sampling": sampling} if self.sampling else {}
+        self._be_greedy()
+        self._prove_sight(name)
+
+    def network(self, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool) -> None:
+        """Read network and tokenizer. A device without memory for them is a ModelError."""
+        tokenizer = self._tokenizer(config, folder)
+        self.processor, self.template = SimpleNamespace(tokenizer=tokenizer), None
+        try:
+            self.model = self._network(config, folder, device, dtype, convert)
+        except ModelError:
+            raise
+        except (RuntimeError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
+            reason = f"{str(error).strip().splitlines()[0] if str(error).strip() else 'out of memory'}"
+            raise ModelError(f"{folder} does not load on {device} as {dtype}: {reason}. Is there memory?") from error
+
+    @abstractmethod
+    def _refuse_name(self, name: str) -> None:
+        """Raise ModelError for a sibling that its name alone gives away, before anything is read or downloaded."""
+
+    @abstractmethod
+    def _recognises(self, config: dict[str, Any]) -> bool:
+        """Whether config.json is the authors'; any other checkpoint goes to the transformers family."""
+
+    @abstractmethod
+    def _check(self, name: str, config: dict[str, Any], folder: Path) -> None:
+        """Raise ModelError for what is not the one design that the network is written for. No weights are read."""
+
+    @abstractmethod
+    def _tokenizer(self, config: dict[str, Any], folder: Path) -> Any:
+        """What has bos_token_id, eos_token_id, pad_token_id and decode(ids, skip_special_tokens) -> str."""
+
+    @abstractmethod
+    def _network(
+        self, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool
+    ) -> PreTrainedModel:
+        """The network with all its weights; its generation_config names the ids that end a caption."""
+
+    @abstractmethod
+    def _prompt(self, question: str) -> list[int]:
+        """The ids of a whole prompt with a place for each of the image's tokens."""
+
+    @abstractmethod
+    def _pixels(self, image: Image.Image) -> torch.Tensor:
+        """(3, side, side), float32, normalised."""
+
+    def _inputs(self, images: list[Image.Image], prompt: str) -> BatchFeature:
+        """What `generate` gets: one prompt for all images, so that no row is padded."""
+        import torch
+        from transformers import BatchFeature, LogitsProcessorList
+
+        ids = torch.tensor([self._prompt(prompt)] * len(images))
+        pixels = torch.stack([self._pixels(image) for image in images])
+        batch = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels})
+        batch = batch.to(self.model.device, self.model.dtype)
+        if self.sampling:
+            draws = Draws(self.sampling, [image_seed(self.seed, image) for image in images])
+            batch["logits_processor"] = LogitsProcessorList([draws])
+        return batch
+
+    def _budget(self, words: int, prompt_tokens: int) -> int:
+        budget = super()._budget(words, prompt_tokens)
+        return min(budget, self.sampling.tokens) if self.sampling else budget
