@@ -182,7 +182,9 @@ def teach(made: dict[str, torch.Tensor], pieces: sentencepiece.SentencePieceProc
             tensor[:count] = 0
 
 
-def owl2(folder: Path, taught: bool = True, tables: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+def owl2(
+    folder: Path, taught: bool = True, tables: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32
+) -> Path:
     """The folder of a checkpoint. taught: with the grammar; tables: with the places of the abstractor, as published."""
     folder.mkdir(parents=True)
     pieces = tiny_llava.llama_pieces(folder)

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the authors' own settings draw a token: from the fewest tokens whose probabilities reach top_p.
+    """How the authors' own settings draw a token: from the top_k likeliest, of them the fewest that reach top_p.
 
-    top_p: in (0, 1]; temperature: > 0; tokens: the most that an answer may have.
+    top_p: in (0, 1], of what top_k leaves; temperature: > 0; tokens: the most that an answer may have; top_k: 0: all.
     """
 
     top_p: float
     temperature: float
     tokens: int
+    top_k: int = 0
 
 
 def image_seed(seed: int, image: Image.Image) -> int:
@@ -46,8 +47,11 @@ class Draws:
         import torch
 
         likely, order = (scores.float() / self.sampling.temperature).softmax(-1).sort(-1, descending=True, stable=True)
+        if self.sampling.top_k:
+            likely[:, self.sampling.top_k :] = 0
         before = likely.cumsum(-1) - likely
-        likely = likely.masked_fill(before >= self.sampling.top_p, 0)  # keeps the first, whatever its probability
+        enough = self.sampling.top_p * likely.sum(-1, keepdim=True)
+        likely = likely.masked_fill(before >= enough, 0)  # keeps the first, whatever its probability
         reached = likely.cumsum(-1)
         drawn = torch.cat([torch.rand(1, generator=each) for each in self.generators]).to(scores.device)
         place = (reached <= drawn[:, None] * reached[:, -1:]).sum(-1, keepdim=True).clamp(max=scores.shape[-1] - 1)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from .network import Owl2
 
-FILES = ["pytorch_model*", "model*.safetensors*"]
 RUNS = "--model_name mplugowl2 runs MAGAer13/mplug-owl2-llama2-7b"
 CONTEXT = 2048  # tokens of prompt and answer: the authors' context length, although Llama 2 has 4,096 places
 DESIGN = {  # key of config.json -> what the network is written for; another value would load and compute something else
@@ -46,12 +45,9 @@ DEFAULTS = {  # what the authors' classes take where config.json is silent
         "grid_size": 32,
     },
 }
+NEEDED = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 LLAMA = (
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
+    *NEEDED,
     "num_key_value_heads",
     "rms_norm_eps",
     "attention_bias",
@@ -65,7 +61,10 @@ RENAMES = [
     (r"model\.vision_model\.embeddings\.patch_embed\.", "model.vision_model.embeddings.patch_embedding."),
     (r"model\.vision_model\.embeddings\.position_embedding", "model.vision_model.embeddings.position_embedding.weight"),
     (r"model\.vision_model\.embeddings\.pre_layernorm\.", "model.vision_model.pre_layrnorm."),
-    (r"model\.visual_abstractor\.encoder\.layers\.(\d+)\.crossattention\.output\.", r"model.visual_abstractor.layers.\1."),
+    (
+        r"model\.visual_abstractor\.encoder\.layers\.(\d+)\.crossattention\.output\.",
+        r"model.visual_abstractor.layers.\1.",
+    ),
     (r"model\.visual_abstractor\.encoder\.layers\.(\d+)\.crossattention\.", r"model.visual_abstractor.layers.\1."),
 ]
 VISION_LAYER = re.compile(r"(model\.vision_model\.encoder\.layers\.\d+\.)([a-z_.0-9]+)\.(weight|bias)")
@@ -84,25 +83,27 @@ def refuse_name(name: str) -> None:
         raise ModelError(f"{name} is quantised ({found[0]}), which does not run here: {RUNS}, in half precision.")
 
 
-def check(name: str, config: dict[str, Any]) -> None:
-    """Raise ModelError unless config.json is of the one design that the network is written for."""
-    kind, classes = str(config.get("model_type")), str(config.get("architectures"))
-    if kind == "mplug_owl2_1" or "QWen" in classes:
+def recognises(config: dict[str, Any]) -> bool:
+    """Whether config.json is of mPLUG-Owl2 or its sibling 2.1, which `check` refuses."""
+    return str(config.get("model_type")).startswith("mplug_owl2") or "MPLUGOwl2" in str(config.get("architectures"))
+
+
+def check(name: str, config: dict[str, Any], folder: Path) -> None:
+    """Raise ModelError unless config.json is of the one design that the network is written for, and whole."""
+    if config.get("model_type") != "mplug_owl2" or "QWen" in str(config.get("architectures")):
         raise ModelError(f"{name} is mPLUG-Owl2.1, with Qwen as its language model, which does not run here: {RUNS}.")
-    if kind != "mplug_owl2":
-        other = "another model runs under its own name or any that is not taken"
-        raise ModelError(f"{name} is no mPLUG-Owl2 (model_type '{kind}'): {RUNS}, {other}.")
-    if config.get("quantization_config"):
-        how = dict(config["quantization_config"]).get("quant_method", "quantization_config")
+    if how := config.get("quantization_config"):
+        how = how.get("quant_method", "quantization_config") if isinstance(how, dict) else how
         raise ModelError(f"{name} is quantised ({how}), which does not run here: {RUNS}, in half precision.")
-    for title, part, design in (
-        ("", config, DESIGN),
-        ("visual_model.", _part(config, "visual_model"), VISION),
-        ("visual_abstractor.", _part(config, "visual_abstractor"), ABSTRACTOR),
-    ):
+    if missing := [key for key in NEEDED if not isinstance(config.get(key), int)]:
+        raise ModelError(f"{folder / 'config.json'} lacks {', '.join(missing)}: fetch it again.")
+    parts = {"visual_model": VISION, "visual_abstractor": ABSTRACTOR}
+    designs = [("", config, DESIGN), *((f"{part}.", _part(config, part), design) for part, design in parts.items())]
+    for title, found, design in designs:
         for key, expected in design.items():
-            if (value := part.get(key, expected)) != expected:
-                raise ModelError(f"{name} is of another design ({title}{key}={value!r} instead of {expected!r}): {RUNS}.")
+            if (value := found.get(key, expected)) != expected:
+                what = f"{title}{key}={value!r} instead of {expected!r}"
+                raise ModelError(f"{name} is mPLUG-Owl2 of another design ({what}): {RUNS}.")
 
 
 def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def image_size(config: dict[str, Any]) -> int:
     return int(_part(config, "visual_model")["image_size"])
 
 
-def build(name: str, config: dict[str, Any]) -> Owl2:
+def build(config: dict[str, Any]) -> Owl2:
     """The network of a checked config.json, without memory for weights. Raises ModelError for impossible sizes."""
     from transformers import CLIPVisionConfig, LlamaConfig
 
@@ -124,11 +125,15 @@ def build(name: str, config: dict[str, Any]) -> Owl2:
 
     vision, abstractor = _part(config, "visual_model"), _part(config, "visual_abstractor")
     patches = vision["image_size"] // vision["patch_size"]
-    widths = {vision["hidden_size"], abstractor["hidden_size"], abstractor.get("encoder_hidden_size", vision["hidden_size"])}
+    widths = {
+        vision["hidden_size"],
+        abstractor["hidden_size"],
+        abstractor.get("encoder_hidden_size", vision["hidden_size"]),
+    }
     if abstractor["grid_size"] != patches or len(widths) > 1:
         sizes = f"{patches}x{patches} patches of {vision['hidden_size']}, the abstractor takes"
         taken = f"{abstractor['grid_size']}x{abstractor['grid_size']} of {abstractor['hidden_size']}"
-        raise ModelError(f"{name}: config.json gives the vision tower {sizes} {taken}: fetch it again.")
+        raise ModelError(f"config.json gives the vision tower {sizes} {taken}: fetch it again.")
     rope = {"rope_type": "default", "rope_theta": float(config.get("rope_theta") or 10_000)}
     text = {key: config[key] for key in LLAMA if key in config} | {"max_position_embeddings": CONTEXT}
     vision = {key: vision[key] for key in DEFAULTS["visual_model"]} | {"hidden_act": VISION["hidden_act"]}
@@ -136,14 +141,12 @@ def build(name: str, config: dict[str, Any]) -> Owl2:
         llama, clip = LlamaConfig(**text, rope_parameters=rope), CLIPVisionConfig(**vision)
         return weights.empty(lambda: Owl2(llama, clip, abstractor))
     except Exception as error:
-        raise ModelError(f"{name}: no network is built from its config.json ({first_line(error)}): fetch it again.") from error
+        raise ModelError(f"no network is built from this config.json ({first_line(error)}): fetch it again.") from error
 
 
-def load(
-    name: str, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool = False
-) -> Owl2:
+def load(config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool) -> Owl2:
     """The network with all its weights; one tensor at a time is in memory twice. Raises ModelError."""
-    network = build(name, config)
+    network = build(config)
     heads = network.model.vision_model.config.num_attention_heads
     tensors = weights.read(weights.find(folder), convert=convert)
     rename = functools.partial(_split, heads)

@@ -21,7 +21,7 @@ NORM_EPS = 1e-5  # of the abstractor's three outer norms; the one inside its MLP
 
 
 def sines(places: torch.Tensor, width: int) -> torch.Tensor:
-    """(places, width): sine then cosine of each place at width / 2 frequencies from 1 to 1/10,000 (arXiv 1706.03762)."""
+    """(places, width): sine, then cosine, at width / 2 frequencies from 1 to 1/10,000 (arXiv 1706.03762)."""
     frequencies = 10_000.0 ** -(torch.arange(width // 2) / (width / 2))
     angles = places[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
