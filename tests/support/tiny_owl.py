@@ -135,14 +135,14 @@ def shapes(vocabulary: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def weights(vocabulary: int, seed: int = 0) -> dict[str, torch.Tensor]:
-    """Each weight from a generator of its own: numpy's, seeded with [seed, its place among the sorted names].
+def weights(vocabulary: int) -> dict[str, torch.Tensor]:
+    """Each weight from a generator of its own: numpy's, seeded with [0, its place among the sorted names].
 
     Norms are 1 + 0.2 normal, biases 0.2 normal, all others 0.2 normal; float32.
     """
     made = {}
     for place, (name, shape) in enumerate(sorted(shapes(vocabulary).items())):
-        values = 0.2 * np.random.default_rng([seed, place]).standard_normal(shape, np.float32)
+        values = 0.2 * np.random.default_rng([0, place]).standard_normal(shape, np.float32)
         is_norm = len(shape) == 1 and name.endswith("weight")
         made[name] = torch.from_numpy(values + np.float32(is_norm))
     return made
@@ -182,13 +182,19 @@ def teach(made: dict[str, torch.Tensor], pieces: sentencepiece.SentencePieceProc
             tensor[:count] = 0
 
 
-def owl2(
-    folder: Path, taught: bool = True, tables: bool = True, seed: int = 0, dtype: torch.dtype = torch.float32
-) -> Path:
-    """The folder of a checkpoint. taught: with the grammar; tables: with the places of the abstractor, as published."""
+def owl2(folder: Path, taught: bool = True, tables: bool = True, tokenizer: bytes | None = None) -> Path:
+    """The folder of a checkpoint in float32.
+
+    taught: with the grammar; tables: with the places of the abstractor, as published; tokenizer: the content of
+    tokenizer.model instead of one made here, for weights that must not depend on how sentencepiece trains.
+    """
     folder.mkdir(parents=True)
-    pieces = tiny_llava.llama_pieces(folder)
-    made = weights(len(pieces), seed)
+    if tokenizer is None:
+        pieces = tiny_llava.llama_pieces(folder)
+    else:
+        (folder / "tokenizer.model").write_bytes(tokenizer)
+        pieces = sentencepiece.SentencePieceProcessor(model_proto=tokenizer)
+    made = weights(len(pieces))
     if taught:
         teach(made, pieces)
     for place in range(LAYERS):
@@ -196,7 +202,7 @@ def owl2(
         if tables:
             layer = f"model.visual_abstractor.encoder.layers.{place}.crossattention.attention"
             made |= {f"{layer}.{name}": table.clone() for name, table in places().items()}
-    write(folder, {name: tensor.to(dtype) for name, tensor in made.items()})
+    write(folder, made)
     (folder / "config.json").write_text(json.dumps({**CONFIG, "vocab_size": len(pieces)}))
     (folder / "preprocessor_config.json").write_text(json.dumps(IMAGES))
     ids: dict[str, Any] = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}

@@ -46,7 +46,9 @@ class Draws:
         """scores: (rows, vocabulary), logits -> 0 for the token drawn, -inf for all others."""
         import torch
 
-        likely, order = (scores.float() / self.sampling.temperature).softmax(-1).sort(-1, descending=True, stable=True)
+        likely, order = (
+            (scores.float() / self.sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+        )
         if self.sampling.top_k:
             likely[:, self.sampling.top_k :] = 0
         before = likely.cumsum(-1) - likely

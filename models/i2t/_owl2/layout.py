@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import _weights as weights
 from ...base import ModelError, first_line
+from .._native.model import CLIP_MEAN, CLIP_STD
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from .network import Owl2
 
 RUNS = "--model_name mplugowl2 runs MAGAer13/mplug-owl2-llama2-7b"
+BICUBIC = 3  # as Pillow counts
 CONTEXT = 2048  # tokens of prompt and answer: the authors' context length, although Llama 2 has 4,096 places
 DESIGN = {  # key of config.json -> what the network is written for; another value would load and compute something else
     "hidden_act": "silu",
@@ -104,6 +107,23 @@ def check(name: str, config: dict[str, Any], folder: Path) -> None:
             if (value := found.get(key, expected)) != expected:
                 what = f"{title}{key}={value!r} instead of {expected!r}"
                 raise ModelError(f"{name} is mPLUG-Owl2 of another design ({what}): {RUNS}.")
+    _check_pictures(folder / "preprocessor_config.json", image_size(config))
+
+
+def _check_pictures(path: Path, side: int) -> None:
+    """Raise ModelError where the file wants pictures other than ours: CLIP's, as large as the vision tower's."""
+    if not path.is_file():
+        return
+    try:
+        wanted = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ModelError(f"{path} holds no JSON object ({first_line(error)}): fetch it again.") from error
+    ours = {"image_mean": list(CLIP_MEAN), "image_std": list(CLIP_STD), "resample": BICUBIC}
+    ours |= {"crop_size": side, "size": side}
+    for key, expected in ours.items():
+        value = wanted.get(key, expected)
+        if any(each != expected for each in (value.values() if isinstance(value, dict) else [value])):
+            raise ModelError(f"{path}: {key} is {value}, config.json goes with {expected}: fetch both again.")
 
 
 def _part(config: dict[str, Any], name: str) -> dict[str, Any]:
