@@ -15,7 +15,7 @@ from bench import Bench, write_truth
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tiny networks are many times slower with two threads as soon as the machine has something else to do
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Importing pyiqa would replace transformers' Llama classes in this process (cmcbench/score/metrics/pyiqa.py tells of it)
+# Importing pyiqa would replace transformers' Llama classes in this process (see cmcbench/score/metrics/pyiqa.py)
 for part in ("pyiqa.archs.qalign_arch", "pyiqa.archs.compare2score_arch"):
     sys.modules.setdefault(part, types.ModuleType(part))
 

@@ -13,13 +13,12 @@ from typing import Any
 from ..errors import BadInput, RunFailed
 from ..files.images import list_images
 from ..files.names import plain_name
-from ..files.store import only_writer, read_json, sweep, write_bytes, write_json
+from ..files.store import HIDDEN, only_writer, read_json, sweep, write_bytes, write_json
 from ..published.dataset import Published, is_whole
 from ..runtime.messages import RunLog, say
 from . import github, hub
 from .unzip import Members, compare, total_size, unpack
 
-HIDDEN = ".download"  # folder below a file's own: on the same disk, out of the way of whatever lists images
 REPLACE = "With --overwrite it is replaced."
 
 

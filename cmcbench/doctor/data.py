@@ -9,17 +9,17 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.unzip import BROKEN, check_directory
 from ..errors import BadInput, ImageProblem
 from ..files import captions
 from ..files.images import image_size, is_whole_png, list_images
 from ..files.references import read_rates
+from ..files.store import HIDDEN
+from ..files.zips import BROKEN, check_directory
 from ..protocol import MODES, SOURCES
 from ..published.dataset import COUNTS, FILES, IMAGES, by_source, is_whole
 from .finding import MISSING, NOTE, OK, Finding, download, some, step
 
 AREA = "data"
-HIDDEN = ".download"  # where cmcbench/download_item.py keeps what is unfinished
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch before 1.6 begin, a pickled number
 WEIGHTS = tuple(each for each in FILES if each.part == "weights")
 PLAUSIBLE = (0.4, 3.0)  # of the published size: half precision to a checkpoint that also holds its optimiser

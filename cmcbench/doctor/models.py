@@ -101,10 +101,6 @@ def _sentence(text: str) -> str:
 
 def _print_needs(kind: str, model: Model, name: str, model_dir: str | None) -> int:
     print(f"{name} ({KINDS[kind]}): {_description(model)}")
-    instead = getattr(model, "runs_instead", None)
-    if instead and not model_dir:
-        print(f"  {model.why_instead}. {instead} runs instead, under its own name:")
-        name, model = instead, create(kind, instead)
     if isinstance(model, T2IModel):
         print(f"  modes: {_modes(model)}")
     findings = list(_findings(model, model_dir))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from models import create
+from models.base import I2TModel
 
 from ..errors import BadInput
 from ..files.images import list_images
@@ -14,10 +16,17 @@ from ..files.references import references_at
 from ..files.subset import choose
 from ..protocol import SEED, WORDS
 from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
-from ..runtime.messages import RunLog, say
+from ..runtime.messages import RunLog
 from ..runtime.ranks import join
 
-MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
+MODEL_OPTIONS = (
+    "trust_remote_code",
+    "api_base",
+    "concurrency",
+    "command",
+    "convert",
+    "sampling",
+)  # handed to the adapter as they are
 
 
 def main(argv: list[str]) -> int:
@@ -38,10 +47,8 @@ def main(argv: list[str]) -> int:
 
     # The model's name is checked before minutes go into references
     model = create("i2t", options.model_name, options.model_dir) if captioning else None
-    if model is not None and model.runs_instead and not options.model_dir:
-        say(f"note: {model.why_instead}. {model.runs_instead} runs instead, under its own name.")
-        options.model_name = model.runs_instead  # its captions must not pass for the other's
-        model = create("i2t", options.model_name)
+    if model is not None:
+        _check_options(model, options)
     ranks = join()
     done = []
     if options.references and ranks.first:
@@ -82,6 +89,14 @@ def main(argv: list[str]) -> int:
         )
         done.append(f"{made} captions made, {file} has those of this run's {len(images)} images but for what failed.")
     return report.close(" ".join(done)) if ranks.first else 0  # process 0 tells how it ended
+
+
+def _check_options(model: I2TModel, options: argparse.Namespace) -> None:
+    """Raise BadInput for an option that the model would not heed."""
+    if options.sampling == "published" and model.published is None:
+        raise BadInput(f"--sampling published: {options.model_name} has none; leave it out.")
+    if options.convert and not model.converts:
+        raise BadInput(f"--convert: {options.model_name} reads no pickled weights that could be kept; leave it out.")
 
 
 def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
@@ -139,6 +154,15 @@ def _parser():
     options.add_argument("--overwrite", action="store_true", help="make the chosen images' outputs anew")
     options.add_argument(
         "--result_name", default=None, help="name of the captions' file in --output_path (None: MODEL_NAME)"
+    )
+    options.add_argument(
+        "--sampling",
+        choices=("greedy", "published"),
+        default="greedy",
+        help="published: draw tokens as the model's authors do, with a seed of each image's own",
+    )
+    options.add_argument(
+        "--convert", action="store_true", help="keep pickled weights (*.bin) as safetensors beside them"
     )
     options.add_argument(
         "--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1"

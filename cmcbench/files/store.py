@@ -19,6 +19,8 @@ from typing import Any
 from ..errors import BadInput, RunFailed
 
 TEMPORARY = ".tmp-"  # begins the name of every unfinished file
+# Folder of unfinished downloads below a file's own: on the same disk, out of the way of whatever lists images
+HIDDEN = ".download"
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from ..errors import BadInput
 from ..files.names import plain_name
 from ..files.untrusted import same
+from ..files.zips import ENCRYPTED, END
 
 LARGEST_FILE = 32 << 20  # bytes of the zip; the published benchmark's thousand images in four modes take about 1
 LARGEST_TOTAL = 48 << 20  # bytes of all entries together
@@ -26,9 +27,8 @@ RATIO_FROM = 1 << 20
 MOST_ENTRIES = 32
 DIRECTORY = MOST_ENTRIES * 512  # bytes of the central directory
 NO_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can tell
-END = struct.Struct("<4s4H2LH")  # end of central directory record, APPNOTE.TXT 4.3.16
 LOCAL = struct.Struct("<4s5H3L2H")  # local file header, 4.3.7
-ENCRYPTED, UTF8 = 0x1 | 0x40 | 0x2000, 0x800  # bits of the general purpose flag, 4.4.4
+UTF8 = 0x800  # bit of the general purpose flag, 4.4.4
 
 
 def pack(contents: Mapping[str, bytes]) -> bytes:

@@ -324,9 +324,9 @@ def test_twenty_bytes_that_claim_the_largest_picture_take_little_memory(ready):
             data = b"\xcb" + bytes((0x10 | scale,)) + b"\xb8\x49" * 2 + bytes((codec,)) + stream
             (folder / f"c{codec}s{scale}.cmc").write_bytes(data)
     program = (
-        "import resource; from cmcbench import unpacking; from cmcbench.decode.ledger import _own_peak\n"
-        "code = unpacking.main(['Packed/x'])\n"
-        "print(code, _own_peak() >> 20, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)"
+        "import resource; from cmcbench.bitstream import unpack; from cmcbench.decode.clock import own_peak\n"
+        "code = unpack.main(['Packed/x'])\n"
+        "print(code, own_peak() >> 20, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)

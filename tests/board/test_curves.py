@@ -338,8 +338,8 @@ def test_figures_of_many_curves_and_of_one_point(tmp_path):
 def test_help_is_quick():
     """Neither matplotlib nor numpy is imported for it."""
     program = (
-        "import sys; from cmcbench.board import curves_command; sys.argv=['x']\ntry:"
-        " curves_command.main(['--help'])\nexcept SystemExit: pass\n"
+        "import sys; from cmcbench.board.curves import command; sys.argv=['x']\ntry:"
+        " command.main(['--help'])\nexcept SystemExit: pass\n"
     )
     program += "print([name for name in ('matplotlib', 'numpy', 'scipy', 'torch') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

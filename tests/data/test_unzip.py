@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from cmcbench.data.unzip import END, Unpacked, total_size, unpack
+from cmcbench.data.unzip import Unpacked, total_size, unpack
 from cmcbench.errors import RunFailed
+from cmcbench.files.zips import END
 
 
 def make(path: Path, entries: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED, **attributes: int) -> Path:

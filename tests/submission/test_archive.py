@@ -245,7 +245,7 @@ def test_no_files(tmp_path):
 
 MEASURE = """
 import re, sys, time
-from cmcbench.board import verify
+from cmcbench.submission import verify
 from cmcbench.errors import BadInput
 from cmcbench.runtime.messages import say
 begun = time.monotonic()

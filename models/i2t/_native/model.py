@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from ...base import ModelError
+from ...base import ModelError, first_line
 from .._transformers import Model as Family
 from .._transformers.checkpoint import SMALL_FILES, fetch, hush, read_config
 from .sampling import Draws, Sampling, image_seed
@@ -37,8 +37,9 @@ def squashed(image: Image.Image, side: int) -> torch.Tensor:
 class Model(Family):
     """Loads, asks and reads as the family does. Subclasses say which files are theirs and what network reads them."""
 
+    converts = True
     licence: str = ""  # of the weights, said at each load
-    published: Sampling | None = None  # how the published captions were drawn, for --sampling published
+    published: Sampling | None = None
     own_files: tuple[str, ...] = ()  # small files beyond the usual, such as a tokenizer of its own format
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
@@ -63,21 +64,22 @@ class Model(Family):
         self.network(config, folder, device, dtype, bool(options.get("convert")))
         self.sampling = self.published if sampling == "published" else None
         self.seed = int(options.get("seed") or 0)
-        self.identity = {"sampling": sampling} if self.sampling else {}
+        self.identity = {"sampling": sampling}
         self._be_greedy()
         self._prove_sight(name)
 
     def network(self, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool) -> None:
         """Read network and tokenizer. A device without memory for them is a ModelError."""
         tokenizer = self._tokenizer(config, folder)
-        self.processor, self.template = SimpleNamespace(tokenizer=tokenizer), None
+        self.processor, self.template = SimpleNamespace(tokenizer=tokenizer), ""  # prompts are written by _prompt
         try:
             self.model = self._network(config, folder, device, dtype, convert)
         except ModelError:
             raise
         except (RuntimeError, MemoryError) as error:  # torch's out-of-memory errors are RuntimeErrors
-            reason = f"{str(error).strip().splitlines()[0] if str(error).strip() else 'out of memory'}"
-            raise ModelError(f"{folder} does not load on {device} as {dtype}: {reason}. Is there memory?") from error
+            raise ModelError(
+                f"{folder} does not load on {device} as {dtype}: {first_line(error)}. Is there memory?"
+            ) from error
 
     @abstractmethod
     def _refuse_name(self, name: str) -> None:
