@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny_i2t
 import tiny_owl
 import torch
 from bench import SAMPLES
@@ -94,7 +95,7 @@ def test_a_picture_too_long_to_be_squared_fails_alone(owl):
 
 def test_published_sampling_depends_on_seed_and_picture_alone(folder, owl):
     drawn = load(folder, sampling="published")
-    assert drawn.identity == {"sampling": "published"} and owl.identity == {}
+    assert (drawn.identity, owl.identity) == ({"sampling": "published"}, {"sampling": "greedy"})
     captions = drawn.caption(eight(), PROMPT, 10)
     assert captions == [drawn.caption([image], PROMPT, 10)[0] for image in eight()]
     assert captions == load(folder, sampling="published").caption(eight(), PROMPT, 10)
@@ -112,6 +113,13 @@ def test_converted_once_and_read_without_the_pickles(owl, spoilt):
     for pickle in spoilt.glob("*.bin"):
         pickle.unlink()
     assert load(spoilt).caption(eight(), PROMPT, 10) == owl.caption(eight(), PROMPT, 10)
+
+
+def test_another_checkpoint_under_this_name_is_the_familys(tmp_path):
+    model = load(tiny_i2t.qwen2_5_vl(tmp_path / "other"))
+    assert model.caption(eight()[:1], PROMPT, 10)[0].finish_reason == "stop"
+    for option in ({"sampling": "published"}, {"convert": True}):
+        assert f"leave out --{next(iter(option))}" in refusal(tmp_path / "other", **option)
 
 
 def test_licence_is_said_at_load(folder, capsys):
