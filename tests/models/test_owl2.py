@@ -115,6 +115,14 @@ def test_converted_once_and_read_without_the_pickles(owl, spoilt):
     assert load(spoilt).caption(eight(), PROMPT, 10) == owl.caption(eight(), PROMPT, 10)
 
 
+def test_twelve_shards_numbered_without_zeros_and_without_an_index(owl, spoilt):
+    change_weights(spoilt, lambda weights: None, shards=12)
+    (spoilt / "pytorch_model.bin.index.json").unlink()
+    assert load(spoilt).caption(eight()[:2], PROMPT, 10) == owl.caption(eight()[:2], PROMPT, 10)
+    (spoilt / "pytorch_model-3-of-12.bin").unlink()
+    assert "lacks 1 (pytorch_model-3-of-12.bin) of its 12 weight files" in refusal(spoilt)
+
+
 def test_another_checkpoint_under_this_name_is_the_familys(tmp_path):
     model = load(tiny_i2t.qwen2_5_vl(tmp_path / "other"))
     assert model.caption(eight()[:1], PROMPT, 10)[0].finish_reason == "stop"
@@ -239,12 +247,13 @@ def test_missing_truncated_and_pointer_files(spoilt, file, spoil, words):
     assert words in refusal(spoilt)
 
 
-def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any], shards: int = 3) -> None:
     weights: dict[str, torch.Tensor] = {}
     for path in folder.glob("*.bin"):
         weights |= torch.load(path, weights_only=True)
+        path.unlink()
     change(weights)
-    tiny_owl.write(folder, weights)
+    tiny_owl.write(folder, weights, shards)
 
 
 @pytest.mark.parametrize(

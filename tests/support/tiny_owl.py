@@ -210,12 +210,12 @@ def owl2(folder: Path, taught: bool = True, tables: bool = True, tokenizer: byte
     return folder
 
 
-def write(folder: Path, made: dict[str, torch.Tensor]) -> None:
+def write(folder: Path, made: dict[str, torch.Tensor], shards: int = SHARDS) -> None:
     """The pickles, pytorch_model-1-of-3.bin and so on, and their index."""
     names, where = sorted(made), {}
-    for shard in range(SHARDS):
-        file = f"pytorch_model-{shard + 1}-of-{SHARDS}.bin"
-        own = {name: made[name] for name in names[shard::SHARDS]}
+    for shard in range(shards):
+        file = f"pytorch_model-{shard + 1}-of-{shards}.bin"
+        own = {name: made[name] for name in names[shard::shards]}
         torch.save(own, folder / file)
         where |= dict.fromkeys(own, file)
     index = {"metadata": {"total_size": 0}, "weight_map": where}
