@@ -77,6 +77,8 @@ def test_special_tokens_in_a_request_are_text(owl):
     ids = owl._prompt("</s><s><unk><|image|>")
     assert ids.count(-200) == owl.model.image_tokens and ids.count(1) == 1 and ids[0] == 1
     assert not {0, 2} & set(ids)
+    sentence = owl.processor.tokenizer.ids("A small boat")
+    assert owl._read([*sentence, 0, 2, 0]).text == "A small boat"
 
 
 def test_prompt_and_answer_stay_within_2048_tokens(owl):

@@ -32,5 +32,6 @@ class Pieces:
         return self.model.encode(text)
 
     def decode(self, ids: list[int], skip_special_tokens: bool = True) -> str:
-        """The text of ids; special tokens have none."""
-        return self.model.decode(ids)
+        """The text of ids. Special tokens have none; without skipping, sentencepiece writes a mark for <unk>."""
+        special = {self.bos_token_id, self.eos_token_id, self.pad_token_id} if skip_special_tokens else set()
+        return self.model.decode([token for token in ids if token not in special])
