@@ -31,11 +31,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads 
 
 
 def checkpoint_of(name: str, folder: Path) -> Path:
-    """The tiny checkpoint of a model's architecture: llava in transformers' layout, Qwen in its authors'."""
+    """The tiny checkpoint of a model's architecture: llava in transformers' layout, the others in their authors'."""
     import tiny_i2t
+    import tiny_owl
     import tiny_qwen
 
-    return {"llava": tiny_i2t.llava, "Qwen": tiny_qwen.qwen}[name](folder / name)
+    makers = {"llava": tiny_i2t.llava, "Qwen": tiny_qwen.qwen, "mplugowl2": tiny_owl.owl2}
+    return makers[name](folder / name)
 
 
 def say(model: Any, image: Image.Image, prompt: str) -> str:
@@ -113,7 +115,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--images", type=int, default=16)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--model", choices=("llava", "Qwen"), default="llava")
+    options.add_argument("--model", choices=("llava", "Qwen", "mplugowl2"), default="llava")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         times = measure(arguments.model, Path(scratch), arguments.images, arguments.rounds)

@@ -40,7 +40,7 @@ def find(folder: Path, names: Sequence[str] = ("model", "pytorch_model")) -> lis
             if _is_there(single := folder / (stem + suffix)):
                 return [single]
             if shards:
-                return _present(folder, _numbered(shards[0]))
+                return _present(folder, _numbered(min(shards, key=len)))  # 1-of-33 or 01-of-33, not 10-of-33
     looked = " or ".join(f"{stem}{suffix}" for stem in names for suffix in (".safetensors", ".bin"))
     raise ModelError(f"{folder} holds no weights ({looked}, single or in shards): fetch it again.")
 

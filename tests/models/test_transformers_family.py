@@ -243,7 +243,7 @@ def test_bad_config(tmp_path, content, words):
         ({"model_type": "share4v", "mm_vision_tower": "x"}, "not of 1.5's design (mm_projector_type=None)"),
         ({"model_type": "qwen", "visual": {}, "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "add --model_name Qwen"),
         ({"model_type": "florence2", "vision_config": {"dim_embed": [8]}}, "--model_name florence2"),
-        ({"model_type": "mplug_owl2"}, "OpenAI-compatible"),
+        ({"model_type": "mplug_owl2"}, "add --model_name mplugowl2"),
         ({"model_type": "llama"}, "no image-to-text class"),
         ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, "its remote code has AutoModel"),
         ({"model_type": "new", "auto_map": {"AutoModelForImageTextToText": "x.Y"}}, "--trust_remote_code"),

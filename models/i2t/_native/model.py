@@ -44,6 +44,8 @@ class Model(Family):
     licence: str = ""  # of the weights, said at each load
     published: Sampling | None = None
     own_files: tuple[str, ...] = ()  # small files beyond the usual, such as a tokenizer of its own format
+    own = False  # whether the checkpoint is the authors'; another one is the family's, in all that follows
+    sampling: Sampling | None = None  # that in use, None: greedy
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
         """Load, then prove that images arrive. Raises ModelError.
@@ -58,9 +60,12 @@ class Model(Family):
         self.revision = sources.commit_of(folder)
         config, name = read_config(folder), pinned(name, folder)
         sampling = options.get("sampling") or "greedy"
-        if not self._recognises(config):
+        self.own = self._recognises(config)
+        if not self.own:
             if sampling != "greedy":
                 raise ModelError(f"{name} has no published sampling: leave out --sampling {sampling}.")
+            if options.get("convert"):
+                raise ModelError(f"{name} has no pickled weights that could be kept: leave out --convert.")
             return super().load(model_dir, device, dtype, **options)
         self._check(name, config, folder)
         folder = fetch(name, [*SMALL_FILES, *self.own_files, *WEIGHTS])
@@ -124,6 +129,8 @@ class Model(Family):
         import torch
         from transformers import BatchFeature, LogitsProcessorList
 
+        if not self.own:
+            return super()._inputs(images, prompt)
         ids = torch.tensor([self._prompt(prompt)] * len(images))
         pixels = torch.stack([self._pixels(image) for image in images])
         batch = BatchFeature({"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": pixels})

@@ -75,6 +75,8 @@ def check_layout(config: dict[str, Any], name: str, trust_remote_code: bool) -> 
     remote = config.get("auto_map") or {}
     if kind == "qwen" and "visual" in config:
         raise ModelError(f"{name} is Qwen-VL in its authors' layout: add --model_name Qwen.")
+    if kind.startswith("mplug_owl2"):
+        raise ModelError(f"{name} is mPLUG-Owl2 in its authors' layout: add --model_name mplugowl2.")
     if kind == "florence2" and "dim_embed" in (config.get("vision_config") or {}):
         reason = (
             "is Florence-2 in its authors' layout: use the converted one, florence-community/Florence-2-large (or"
