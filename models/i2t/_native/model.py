@@ -50,6 +50,8 @@ class Model(Family):
         Options used: seed (int), convert (bool: keep pickled weights as safetensors), sampling ("greedy" or
         "published"); for a checkpoint that is not the authors' also the family's.
         """
+        if options.get("command"):
+            raise ModelError("--command: this model runs here, without a program. To use yours, --model_name command.")
         name = model_dir or str(self.default_dir)
         self._refuse_name(name)
         folder = fetch(name, [*SMALL_FILES, *self.own_files])
