@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING
 
 from models.base import Job, ModelError
+from models.secrets import without_secrets
 
 from ..bitstream.inputs import DecoderInput
-from ..errors import ImageProblem, RunFailed
+from ..errors import ImageProblem, RunFailed, first_line
 from ..files.images import read_rgb
 from ..files.store import only_writer, png_bytes, sweep, write_bytes
 from ..protocol import image_seed, working_size
@@ -22,6 +23,9 @@ from .clock import Clock
 from .ledger import CostLedger
 from .request import DecodeRequest
 from .result_folder import ResultFolder
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def make(*requests: DecodeRequest) -> int:
@@ -63,11 +67,18 @@ def _load(works: list[_Decoding]) -> None:
     name, dtype = resolve_dtype(first.dtype, device, first.model.dtype)
     for work in works:
         work.device = device
-        work.place.computed_in(name)
+        work.place.set_late(dtype=name)
         if first.ranks.first:
             work.place.check()
     modes = frozenset(mode for work in works for mode, jobs in work.mine.items() if jobs)
-    first.model.load(first.model_dir, device, dtype, modes, **first.options)
+    asked = {(mode, work.request.settings[mode]["strength"]) for work in works for mode in modes & set(work.mine)}
+    steps = next(iter(first.settings.values()))["steps"]
+    strengths = sorted(asked, key=lambda pair: (pair[0], pair[1] or 0))
+    first.model.load(first.model_dir, device, dtype, modes, steps=steps, strengths=strengths, **first.options)
+    for work in works:
+        work.place.set_late(**{"revision": first.model.revision, **first.model.identity})
+        if first.ranks.first:
+            work.place.check()
 
 
 class _Decoding:
@@ -129,6 +140,8 @@ class _Decoding:
 
     def _batch(self, mode: str, planned: list[DecoderInput], clock: Clock) -> int:
         """Make a few images and write them. Returns how many were made."""
+        from PIL.Image import Image
+
         model, jobs, of = self.request.model, {}, {each.stem: each for each in planned}
         for each in planned:
             try:
@@ -137,24 +150,20 @@ class _Decoding:
                 self._fail(mode, each.stem, str(error))
         made = 0
         clock.start()
-        answers = ask(model, model.generate, jobs)
+        answers = ask(model, model.generate, jobs, Image)
         seconds, memory = clock.stop(len(jobs)), clock.memory()
         for stem, image in answers.items():
-            if isinstance(image, ModelError):
-                self._fail(mode, stem, f"{stem}: {image}")
+            png = image if isinstance(image, ModelError) else _finished(image, of[stem].size)
+            if isinstance(png, ModelError):
+                self._fail(mode, stem, f"{stem}: {without_secrets(str(png))}")
                 continue
-            self._write(mode, of[stem], image, seconds, memory)
+            write_bytes(self.place.path(mode, of[stem]), png)
+            self.costs.add(of[stem], png, seconds, memory)
             made += 1
-        self.costs.save_in_time()
+        self.costs.save_if_due()
         if model.stopped:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
         return made
-
-    def _write(self, mode: str, planned: DecoderInput, image: Any, seconds: float | None, memory: int | None) -> None:
-        image = image.convert("RGB")
-        png = png_bytes(image if image.size == planned.size else image.resize(planned.size))
-        write_bytes(self.place.path(mode, planned), png)
-        self.costs.add(planned, png, seconds, memory)
 
     def _job(self, mode: str, planned: DecoderInput) -> Job:
         settings = self.request.settings[mode]
@@ -172,3 +181,12 @@ class _Decoding:
             settings["strength"],
             settings["steps"],
         )
+
+
+def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
+    """A decoder's picture as the PNG to write, at the ground truth's size; an error for one that cannot be read."""
+    try:
+        image = image.convert("RGB")
+        return png_bytes(image if image.size == size else image.resize(size))
+    except Exception as error:  # what Pillow raises for a picture that it has not read yet
+        return ModelError(f"the model's picture cannot be used ({type(error).__name__}: {first_line(error)})")

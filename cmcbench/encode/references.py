@@ -17,14 +17,11 @@ from ..bitstream.bits import BLOCK, bpp, grid_bits
 from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import is_whole_png, read_rgb
-from ..files.references import ReferenceRate, read_rates, write_rates
-from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
-from ..protocol import MODES
+from ..files.images import is_whole_png, picture_bytes, read_rgb
+from ..files.references import RATES, STREAMS, ReferenceRate, read_rates, stream_file, write_rates
+from ..files.store import digest, only_writer, png_bytes, refuse_links, sweep, write_bytes
+from ..protocol import REFERENCES
 from ..runtime.messages import RunLog, progress, say
-
-STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
-KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
 
 
 def pixel_reference(image: Image.Image) -> Image.Image:
@@ -55,11 +52,6 @@ def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: 
         work.run()
 
 
-def stream_file(folder: Path, codec: str, stem: str) -> Path:
-    """Where the coded picture of an image reference lies below `folder` (Ref/)."""
-    return folder / STREAMS / f"{stem}.{create(codec).extension}"
-
-
 @dataclass(frozen=True)
 class _Made:
     """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
@@ -83,9 +75,9 @@ class _ReferenceRun:
             budget,
             report,
         )
-        self.file = folder / "rate.csv"
+        self.file = folder / RATES
         self.settings = {"pixel": ("rgb332", ""), "image": (codec.name, f"{budget:g}")}
-        self.jobs = [(kind, stem) for kind in KINDS for stem in ground_truth]
+        self.jobs = [(kind, stem) for kind in REFERENCES for stem in ground_truth]
         self.missing: list[tuple[str, str]] = []
 
     def path(self, kind: str, stem: str) -> Path:
@@ -93,7 +85,9 @@ class _ReferenceRun:
 
     def settle(self, overwrite: bool) -> None:
         """Find out what is missing; refuse what is there and not ours, or remove it where asked to."""
-        for folder in (self.folder, *(self.folder / kind for kind in (*KINDS, STREAMS))):
+        folders = [self.folder, *(self.folder / kind for kind in (*REFERENCES, STREAMS))]
+        refuse_links(*folders)
+        for folder in folders:
             sweep(folder)
         try:
             self.rates = read_rates(self.file)
@@ -131,7 +125,8 @@ class _ReferenceRun:
         try:
             return (
                 kind != "image"
-                or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+                or 8 * stream_file(self.folder, stem, self.codec.extension).stat().st_size
+                == self.rates[kind, stem].bits
             )
         except OSError:
             return False
@@ -144,8 +139,8 @@ class _ReferenceRun:
         if not is_whole_png(self.path(kind, stem)):
             return True  # a damaged picture of ours is made again
         try:
-            now = digest(self.ground_truth[stem].read_bytes()), digest(self.path(kind, stem).read_bytes())
-        except OSError:
+            now = digest(picture_bytes(self.ground_truth[stem])), digest(picture_bytes(self.path(kind, stem)))
+        except ImageProblem:
             return False
         return now == (rate.ground_truth, rate.sha256)
 
@@ -153,7 +148,7 @@ class _ReferenceRun:
         for job in jobs:
             self.path(*job).unlink(missing_ok=True)
             for codec in FAMILY if job[0] == "image" else ():
-                stream_file(self.folder, codec, job[1]).unlink(missing_ok=True)
+                stream_file(self.folder, job[1], create(codec).extension).unlink(missing_ok=True)
             self.rates.pop(job, None)
         if self.file.exists():
             write_rates(self.file, self.rates)
@@ -172,43 +167,45 @@ class _ReferenceRun:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _make(self, kind: str, stem: str) -> _Made:
-        image, note = read_rgb(self.ground_truth[stem])
+        source = self.ground_truth[stem]
+        data = picture_bytes(source)
+        image, note = read_rgb(data, source.name)
         if kind == "pixel":
             begun = time.perf_counter()
             reference = pixel_reference(image)
-            rate = self._rate(
-                kind, stem, image, reference, grid_bits(*image.size), "", BLOCK, time.perf_counter() - begun
-            )
+            seconds, bits = time.perf_counter() - begun, grid_bits(*image.size)
+            rate = self._rate(kind, source.name, digest(data), reference, bits, "", BLOCK, seconds)
             return _Made(rate, png_bytes(reference), None, note)
         if is_whole_png(self.path(kind, stem)):
             return self._made_before(stem, image)
         coded = to_budget(self.codec, image, self.budget * image.width * image.height)
         reference = decoded(self.codec, coded, image.size)
-        rate = self._rate(kind, stem, image, reference, coded.bits, str(coded.level), coded.scale, coded.seconds)
+        level, bits = str(coded.level), coded.bits
+        rate = self._rate(kind, source.name, digest(data), reference, bits, level, coded.scale, coded.seconds)
         return _Made(rate, png_bytes(reference), coded.stream, note)
 
     def _rate(
         self,
         kind: str,
-        stem: str,
-        image: Image.Image,
+        name: str,
+        seen: str,
         reference: Image.Image,
         bits: int,
         level: str,
         scale: int,
         seconds: float,
     ) -> ReferenceRate:
-        source = self.ground_truth[stem]
+        """The row of a reference. name, seen: of the ground truth's file, its digest. reference: of the same size."""
         return ReferenceRate(
-            source.name,
+            name,
             kind,
             bits,
-            f"{bpp(bits, *image.size):.6f}",
-            *image.size,
+            f"{bpp(bits, *reference.size):.6f}",
+            *reference.size,
             *self.settings[kind],
             level,
             scale,
-            digest(source.read_bytes()),
+            seen,
             digest(png_bytes(reference)),
             round(seconds, 4),
         )
@@ -244,7 +241,7 @@ class _ReferenceRun:
         self.rates[job] = made.rate
         write_rates(self.file, self.rates)
         if made.stream is not None:
-            write_bytes(stream_file(self.folder, self.codec.name, stem), made.stream)
+            write_bytes(stream_file(self.folder, stem, self.codec.extension), made.stream)
         if made.png is not None:
             write_bytes(self.path(kind, stem), made.png)
 

@@ -20,13 +20,27 @@ PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa
 ENDS = 1 << 20  # bytes read at either end of a large file
 
 
+def expanded(model_dir: str | None) -> str | None:
+    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    if not model_dir or not model_dir.startswith("~"):
+        return model_dir
+    try:
+        folder = Path(model_dir).expanduser()
+    except RuntimeError:
+        folder = None
+    if folder is None or not folder.exists():
+        raise BadInput(f"{model_dir} does not exist. Expected a folder, or a hub name such as OWNER/NAME.")
+    return str(folder)
+
+
 def checkpoint(model_dir: str | None) -> str | None:
-    """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, "name:NAME" of one that the adapter
-    brings, None for a model that needs none.
+    """What identifies a checkpoint: "hub:NAME" or "hub:NAME@REVISION", "folder:DIGEST" of a local one, "name:NAME" of
+    one that the adapter brings, None for a model that needs none.
 
     A local folder is told by its files' names and sizes, small files whole and large ones by their first and last MiB
     (a safetensors file begins with its table of tensors): the same wherever the folder lies, and quick.
     """
+    model_dir = expanded(model_dir)
     if not model_dir:
         return None
     folder = Path(model_dir)
@@ -85,7 +99,7 @@ def modes(record: Mapping[str, Any], file: Path) -> dict[str, dict[str, Any]]:
         for each in found.values()
     )
     if not whole:
-        raise BadInput(f"{file} is no manifest of this program. Move it away, then use --overwrite.")
+        raise BadInput(f"{file} is not a manifest of this program. Move it away, then use --overwrite.")
     return found
 
 
@@ -106,7 +120,5 @@ def _said(value: Any) -> Any:
 
 
 def own_adapter(model_name: str) -> str:
-    """What identifies the file of a user's own adapter; "" for a model that comes with this program."""
-    from .manifest import checkpoint
-
+    """What identifies the file of a user's own adapter, "" for a model that comes with this program."""
     return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""

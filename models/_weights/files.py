@@ -178,6 +178,7 @@ def _keep(kept: Path, path: Path, inside: Sequence[str]) -> None:
     unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
     try:
         save_file(tensors, unfinished, {"made_from": _digest(path, inside)})
+        unfinished.chmod(path.stat().st_mode & 0o777)  # safetensors makes files that only their owner reads
         os.replace(unfinished, kept)
     except Exception as error:
         raise ModelError(

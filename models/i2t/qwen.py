@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import sources
 from ._native import Model as Family
 from ._native import Sampling, squashed
 from ._qwen import layout
@@ -28,8 +29,9 @@ class Model(Family):
     own_files = (NAME,)
 
     def _refuse_name(self, name: str) -> None:
-        if not Path(name).expanduser().is_dir():  # a folder is judged by its files
-            layout.refuse_name(name)
+        source = sources.parse(name)
+        if source.on_hub:  # a folder is judged by its files
+            layout.refuse_name(source.name)
 
     def _recognises(self, config: dict[str, Any]) -> bool:
         return layout.recognises(config)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...files import untrusted
-from ...files.names import plain_name
+from ...files.names import plain_name, stem
 from ...files.rates import MEASURED, NOMINAL
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, content
@@ -47,7 +47,7 @@ class SubmittedScores:
 
     @property
     def stem(self) -> str:
-        return self.name.rpartition(".")[0] or self.name
+        return stem(self.name)
 
     @property
     def where(self) -> str:
@@ -149,7 +149,7 @@ def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[s
     for number, line in enumerate(lines, 1):
         seen, _, path = line.partition("  ")
         mode, _, name = path.partition("/")
-        key = mode, name.rpartition(".")[0]
+        key = mode, stem(name)
         if not SHA256.fullmatch(seen) or mode not in MODES or not plain_name(name) or key in found:
             faults.add(
                 "checksums",
@@ -178,7 +178,7 @@ def read_rates(data: bytes, faults: Faults) -> dict[tuple[str, str], dict[str, s
     _, rows = _table("rates.csv", data, ("name", "mode", "sha256", "kind", *SPENT), faults)
     found: dict[tuple[str, str], dict[str, str]] = {}
     for line, row in enumerate(rows, 2):
-        key = row["name"].rpartition(".")[0] or row["name"], row["mode"]
+        key = stem(row["name"]), row["mode"]
         if not plain_name(row["name"]) or row["mode"] not in MODES or key in found:
             faults.add(
                 "rates",

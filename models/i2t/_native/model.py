@@ -8,9 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ...base import ModelError, first_line
+from .._budget import Budget
 from .._transformers import Model as Family
-from .._transformers.checkpoint import SMALL_FILES, fetch, hush, read_config
+from .._transformers import template
+from .._transformers.checkpoint import SMALL_FILES, fetch, hush, pinned, read_config
 from .sampling import Draws, Sampling, image_seed
 
 if TYPE_CHECKING:
@@ -48,14 +51,16 @@ class Model(Family):
         """Load, then prove that images arrive. Raises ModelError.
 
         Options used: seed (int), convert (bool: keep pickled weights as safetensors), sampling ("greedy" or
-        "published"); for a checkpoint that is not the authors' also the family's.
+        "published"), max_tokens (int or None), no_probe (bool), prompt (str) and words (int); for a checkpoint that is
+        not the authors' those of the family.
         """
         if options.get("command"):
             raise ModelError("--command: this model runs here, without a program. To use yours, --model_name command.")
         name = model_dir or str(self.default_dir)
         self._refuse_name(name)
         folder = fetch(name, [*SMALL_FILES, *self.own_files])
-        config = read_config(folder)
+        self.revision = sources.commit_of(folder)
+        config, name = read_config(folder), pinned(name, folder)
         sampling = options.get("sampling") or "greedy"
         self.own = self._recognises(config)
         if not self.own:
@@ -71,9 +76,12 @@ class Model(Family):
         self.network(config, folder, device, dtype, bool(options.get("convert")))
         self.sampling = self.published if sampling == "published" else None
         self.seed = int(options.get("seed") or 0)
-        self.identity = {"sampling": sampling}
         self._be_greedy()
-        self._prove_sight(name)
+        self._budget, self._opening, self._special = Budget(options.get("max_tokens")), "", set()
+        asked = self._prompt(self._request(options.get("prompt") or "What is it?", options.get("words") or 10))
+        self.identity = {"sampling": sampling, "rendered_prompt": template.digest(" ".join(map(str, asked)))}
+        if not options.get("no_probe"):
+            self._prove_sight(name)
 
     def network(self, config: dict[str, Any], folder: Path, device: str, dtype: torch.dtype, convert: bool) -> None:
         """Read network and tokenizer. A device without memory for them is a ModelError."""
@@ -134,6 +142,6 @@ class Model(Family):
             batch["logits_processor"] = LogitsProcessorList([draws])
         return batch
 
-    def _budget(self, words: int, prompt_tokens: int) -> int:
-        budget = super()._budget(words, prompt_tokens)
-        return min(budget, self.sampling.tokens) if self.sampling else budget
+    def _room(self, prompt_tokens: int) -> int:
+        room = super()._room(prompt_tokens)
+        return min(room, self.sampling.tokens) if self.sampling else room

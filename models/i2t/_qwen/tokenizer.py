@@ -10,8 +10,12 @@ import binascii
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...base import ModelError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as Core
 
 NAME = "qwen.tiktoken"
 # Special tokens follow the vocabulary in this order (tokenization_qwen.py of the checkpoint)
@@ -46,26 +50,47 @@ def read_ranks(path: Path) -> dict[bytes, int]:
     return ranks
 
 
+def _core(ranks: dict[bytes, int]) -> Core:
+    """Byte-level BPE with these tokens: of two neighbours those merge first whose union has the smallest id.
+
+    tokenizers wants the merges as pairs: each way to make a token of two others, in the order of the tokens.
+    """
+    from tokenizers import Regex, models, pre_tokenizers
+    from tokenizers import Tokenizer as Core
+
+    letters = _letters()
+    spelt = {token: "".join(letters[value] for value in token) for token in ranks}
+    merges = []
+    for token in ranks:
+        halves = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
+        known = [pair for pair in halves if pair[0] in ranks and pair[1] in ranks]
+        merges += sorted(known, key=lambda pair: (ranks[pair[0]], ranks[pair[1]]))
+    vocabulary = {spelt[token]: place for token, place in ranks.items()}
+    core = Core(models.BPE(vocabulary, [(spelt[left], spelt[right]) for left, right in merges], ignore_merges=True))
+    cut = pre_tokenizers.Split(Regex(PATTERN), behavior="isolated")
+    core.pre_tokenizer = pre_tokenizers.Sequence([cut, pre_tokenizers.ByteLevel(False, use_regex=False)])
+    return core
+
+
+def _letters() -> list[str]:
+    """The character that stands for each byte in a byte-level vocabulary: itself if it prints, else one from U+0100."""
+    prints = {*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)}
+    others = iter(range(0x100, 0x200))
+    return [chr(value if value in prints else next(others)) for value in range(256)]
+
+
 class Tokenizer:
     """bos_token_id, eos_token_id, pad_token_id, and `special`: the id of each special token."""
 
     bos_token_id = None
 
     def __init__(self, path: Path) -> None:
-        from transformers.convert_slow_tokenizer import TikTokenConverter
-
         ranks = read_ranks(path)
         self.special = {token: place for place, token in enumerate(SPECIAL, len(ranks))}
         self.eos_token_id = self.pad_token_id = self.special["<|endoftext|>"]
         self._bytes = {place: token for token, place in ranks.items()}
         self._bytes |= {place: token.encode() for token, place in self.special.items()}
-
-        class Converter(TikTokenConverter):
-            """transformers' converter, which would read the file with another package."""
-
-            load_tiktoken_bpe = staticmethod(lambda _: ranks)
-
-        self._core = Converter(str(path), PATTERN).converted()
+        self._core = _core(ranks)
 
     def __len__(self) -> int:
         return len(self._bytes)
