@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
-def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool) -> Any:
-    """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files."""
+def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool, **parts: Any) -> Any:
+    """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files.
+
+    parts: components to take in place of the checkpoint's, whose files are then not read; None for none at all.
+    """
     import torch
 
     problems: list[Exception] = []
     # Many repositories hold fp16 files beside the others, some hold nothing else; diffusers looks for one kind only.
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         options = {"dtype": dtype, "variant": variant, "local_files_only": offline, **_filters_off(pipeline)}
+        options.update(parts)
         try:
             with quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code
