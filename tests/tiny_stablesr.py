@@ -11,11 +11,12 @@ import json
 import sys
 import types
 from pathlib import Path
+from unittest import mock
 
 import diffusers
 import torch
 import transformers
-from tiny_t2i import _clip_tokenizer
+from tiny_t2i import LETTERS
 
 MODEL, FUSED = "stablesr_000117.ckpt", "vqgan_cfw_00011.ckpt"
 WIDTHS, GROUPS, TEXT, LAYERS = (8, 8, 16, 16), 4, 32, 2  # of the UNet and the autoencoder; LAYERS of text that count
@@ -240,16 +241,13 @@ def save(weights: dict[str, torch.Tensor], path: Path) -> None:
         "optimizer_states": [state],
         "lr_schedulers": [],
     }
-    sys.modules[name] = module
-    try:
+    with mock.patch.dict(sys.modules, dict.fromkeys(("pytorch_lightning", "pytorch_lightning.callbacks", name), module)):
         torch.save(content, path)
-    finally:
-        del sys.modules[name]
 
 
 def base(folder: Path, **changed: object) -> int:
     """A Stable Diffusion 2.1 of the right widths; its own weights are others. Returns its tokens' number."""
-    tokenizer = _clip_tokenizer()
+    tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     unet = diffusers.UNet2DConditionModel(
         sample_size=64,
@@ -289,3 +287,10 @@ def base(folder: Path, **changed: object) -> int:
     index = {"_class_name": "StableDiffusionPipeline"}
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return len(tokenizer)
+
+
+def _tokenizer() -> transformers.CLIPTokenizer:
+    """Letters, each alone and at a word's end; Stable Diffusion 2 pads with the first of them."""
+    tokens = LETTERS + [letter + "</w>" for letter in LETTERS] + ["<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    return transformers.CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=77, pad_token="!")
