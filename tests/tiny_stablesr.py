@@ -19,7 +19,8 @@ import transformers
 from tiny_t2i import LETTERS
 
 MODEL, FUSED = "stablesr_000117.ckpt", "vqgan_cfw_00011.ckpt"
-WIDTHS, GROUPS, TEXT, LAYERS = (8, 8, 16, 16), 4, 32, 2  # of the UNet and the autoencoder; LAYERS of text that count
+WIDTHS, GROUPS, TEXT, LAYERS = (8, 8, 16, 16), 4, 32, 2  # of UNet and autoencoder; LAYERS of text that count
+QUICK = (4, 4, 4, 8, 8, 8)  # an autoencoder that shrinks by 32 in place of 8, so that the benchmark's size is cheap
 STRUCTURE, MAPS, HIDDEN, GROWTH = 8, 8, 8, 4  # 256, 256, 128, 32 in the real one
 UNET, TEXTUAL, STRUCT = "model.diffusion_model.", "cond_stage_model.model.", "structcond_stage_model."
 
@@ -165,21 +166,21 @@ def text(tokens: int) -> Names:
     return names
 
 
-def autoencoder(fused: bool) -> Names:
-    names, width = Names(), WIDTHS[0]
+def autoencoder(widths: tuple[int, ...], fused: bool) -> Names:
+    names, width, last = Names(), widths[0], len(widths) - 1
     names.layer("encoder.conv_in", width, 3, 3, 3)
-    for level, out in enumerate(WIDTHS):
+    for level, out in enumerate(widths):
         for place in range(2):
             names.vae_resnet(f"encoder.down.{level}.block.{place}", width, out)
             width = out
-        if level < 3:
+        if level < last:
             names.layer(f"encoder.down.{level}.downsample.conv", out, out, 3, 3)
     names.vae_middle("encoder.mid", width)
     names.norm("encoder.norm_out", width)
     names.layer("encoder.conv_out", 8, width, 3, 3)
     names.layer("decoder.conv_in", width, 4, 3, 3)
     names.vae_middle("decoder.mid", width)
-    for level, out in reversed(list(enumerate(WIDTHS))):
+    for level, out in reversed(list(enumerate(widths))):
         for place in range(3):
             names.vae_resnet(f"decoder.up.{level}.block.{place}", width, out)
             width = out
@@ -211,16 +212,20 @@ def schedule() -> dict[str, torch.Tensor]:
     return {"betas": betas.float(), "alphas_cumprod": kept.float(), "sqrt_alphas_cumprod": kept.sqrt().float()}
 
 
-def make(folder: Path, seed: int = 0) -> Path:
-    """Both of the authors' files in `folder`, and in `folder`/base the Stable Diffusion 2.1 that they belong to."""
+def make(folder: Path, widths: tuple[int, ...] = WIDTHS) -> Path:
+    """Both of the authors' files in `folder`, and in `folder`/base the Stable Diffusion 2.1 that they belong to.
+
+    widths: of the autoencoder's levels.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = base(folder / "base")
+    tokens = base(folder / "base", widths)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        parts = {UNET: unet(), "first_stage_model.": autoencoder(fused=False), TEXTUAL: text(tokens)}
+        torch.manual_seed(0)
+        parts = {UNET: unet(), "first_stage_model.": autoencoder(widths, fused=False), TEXTUAL: text(tokens)}
         parts[STRUCT] = structure()
         weights = {prefix + name: value for prefix, names in parts.items() for name, value in names.items()}
-        fused = {**autoencoder(fused=True), "loss.logvar": torch.zeros(()), "loss.discriminator.main.0.bias": torch.ones(4)}
+        fused = {**autoencoder(widths, fused=True), "loss.logvar": torch.zeros(())}
+        fused["loss.discriminator.main.0.bias"] = torch.ones(4)
     save({**schedule(), **weights}, folder / MODEL)
     save(fused, folder / FUSED)
     return folder
@@ -245,25 +250,24 @@ def save(weights: dict[str, torch.Tensor], path: Path) -> None:
         torch.save(content, path)
 
 
-def base(folder: Path, **changed: object) -> int:
-    """A Stable Diffusion 2.1 of the right widths; its own weights are others. Returns its tokens' number."""
+def base(folder: Path, widths: tuple[int, ...] = WIDTHS, unet_widths: tuple[int, ...] = WIDTHS) -> int:
+    """Configurations and tokenizer of a Stable Diffusion 2.1 of these widths. Returns its tokens' number."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     unet = diffusers.UNet2DConditionModel(
         sample_size=64,
-        block_out_channels=WIDTHS,
+        block_out_channels=unet_widths,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
         attention_head_dim=(1, 2, 4, 4),
         cross_attention_dim=TEXT,
         use_linear_projection=True,
         norm_num_groups=GROUPS,
-        **changed,
     )
     vae = diffusers.AutoencoderKL(
-        block_out_channels=WIDTHS,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=widths,
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
         layers_per_block=2,
         norm_num_groups=GROUPS,
         sample_size=512,

@@ -55,7 +55,7 @@ class SelfAttention(nn.Module):
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         flat = self.norm(h).flatten(2)
         heads = self.qkv(flat).unflatten(1, (HEADS, 3, -1)).transpose(-1, -2)  # n, heads, 3, places, channels
-        seen = functional.scaled_dot_product_attention(*heads.unbind(2))
+        seen = functional.scaled_dot_product_attention(*heads.contiguous().unbind(2))  # otherwise several times slower
         return h + self.proj_out(seen.transpose(-1, -2).flatten(1, 2)).view_as(h)
 
 
