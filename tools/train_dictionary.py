@@ -1,8 +1,9 @@
 """Train the dictionaries that captions are deflated with, or measure them.
 
-    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv --output cmcbench/dictionary     # trains and measures
-    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv                                  # measures those that
-    are there
+    # trains and measures
+    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv --output cmcbench/bitstream/dictionary
+    # measures those that are there
+    python tools/train_dictionary.py Text/gpt4v.csv Text/qwen.csv
 
 The images are parted into two folds by their names. The dictionary for the captions of a fold is trained on captions of
 the other fold's images alone, so that it has never seen a caption of the image that it codes, of any captioner.
@@ -24,7 +25,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cmcbench import captions, dictionary
+from cmcbench.bitstream import dictionary
+from cmcbench.files import captions
 
 RUN, PHRASE = 7, 48  # bytes; of those tried (5 to 8, 16 to 64) about the best for both captioners
 LIMIT = 32_000  # bytes; deflate reaches back 32,768 bytes, its own data included

@@ -9,27 +9,20 @@ from typing import Any
 from models import create
 from models.base import T2IModel
 
-from .. import captions, manifest
+from ..bitstream.inputs import DecoderInputs
 from ..errors import BadInput
-from ..options import (
-    add_choice,
-    add_compute,
-    bits_per_pixel,
-    folder_name,
-    own_adapter,
-    parser,
-    positive,
-    short_name,
-    target_name,
-)
+from ..files import captions, manifest
+from ..files.manifest import own_adapter
+from ..files.names import folder_name, short_name, target_name
+from ..files.store import digest, read_json
 from ..protocol import MODES, SEED, STEPS, Mode
-from ..ranks import join
-from ..report import Report
-from ..store import digest, read_json
+from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
+from ..runtime.messages import RunLog
+from ..runtime.ranks import join
 from . import sweep
-from .jobs import Sources
-from .run import Request, make
-from .sweep import Point
+from .decoding import make
+from .request import DecodeRequest
+from .sweep import SweepPoint
 
 CAPTIONS = "./Text/gpt4v.csv"
 MODEL = "real"
@@ -50,7 +43,7 @@ PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their
 def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
     options = _parser().parse_args(argv)
-    report = Report()
+    report = RunLog()
     points = sweep.points(options.strength, options.bpp, options.ref_dir)
     model = create("t2i", options.model_name or MODEL, options.model_dir or None)
     name = short_name(options.model_name or MODEL)
@@ -72,13 +65,13 @@ def main(argv: list[str]) -> int:
         folder = Path(options.output_path) / target_name(
             result + point.suffix, "--result_name" if options.result_name else "--model_name"
         )
-        sources = Sources(point.references, Path(options.ground_truth), texts, report, _seconds(record))
+        sources = DecoderInputs(point.references, Path(options.ground_truth), texts, report, _seconds(record))
         sweep.check_references(point, sources.rates)
         jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
         settings = {mode.name: _settings(mode, point, options, name, model, model_dir, file) for mode in modes}
         facts = _facts(name, model_dir, point, file if texts else None, record)
         requests.append(
-            Request(
+            DecodeRequest(
                 model,
                 model_dir,
                 jobs,
@@ -128,7 +121,7 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
 
 
 def _settings(
-    mode: Mode, point: Point, options: Any, name: str, model: T2IModel, model_dir: str | None, file: Path
+    mode: Mode, point: SweepPoint, options: Any, name: str, model: T2IModel, model_dir: str | None, file: Path
 ) -> dict[str, Any]:
     takes_strength = model.accepts_strength and mode.strength is not None
     return {
@@ -169,7 +162,9 @@ def _seconds(record: dict[str, Any]) -> dict[str, float]:
     return {stem: seconds for stem, seconds in found.items() if math.isfinite(seconds) and seconds >= 0}
 
 
-def _facts(name: str, model_dir: str | None, point: Point, file: Path | None, record: dict[str, Any]) -> dict[str, Any]:
+def _facts(
+    name: str, model_dir: str | None, point: SweepPoint, file: Path | None, record: dict[str, Any]
+) -> dict[str, Any]:
     """What a reader of the manifest wants to know besides; not compared."""
     encoder = None
     if file is not None:

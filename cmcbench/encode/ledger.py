@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 from models.base import Caption
 
-from .. import captions, manifest
 from ..errors import BadInput
+from ..files import captions, manifest
+from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
-from ..store import digest, read_json, write_json
 from . import journal
 
 if TYPE_CHECKING:
-    from .run import Request
+    from .request import EncodeRequest
 
 # times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
 PAUSE = 50
 
 
-class Ledger:
+class CaptionLedger:
     """The captions of one process.
 
     settings: what they are made with, as far as it is known yet. texts: image name -> caption. made_of: image name ->
     digest of the picture, finish reason, usage, seconds. begun: the settings of the captions that were there.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: EncodeRequest) -> None:
         self.request = request
         self.record_file = request.file.with_suffix(".json")
         self.settings: dict[str, Any] = {
@@ -162,7 +162,7 @@ class Ledger:
                 raise ValueError("it lacks settings or images")
             return {
                 "settings": settings,
-                "images": {name: journal.told_of(made_of) for name, made_of in images.items()},
+                "images": {name: journal.read_made_of(made_of) for name, made_of in images.items()},
             }
         except (ValueError, TypeError) as error:
             raise BadInput(

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..bitstream.bits import BLOCK, bpp, grid_bits
+from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
-from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..grid import enlarged, grid_of
+from ..files.images import is_whole_png, read_rgb
+from ..files.references import ReferenceRate, read_rates, write_rates
+from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
 from ..protocol import MODES
-from ..rate import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
-from ..report import Report, progress, say
-from ..store import digest, only_writer, png_bytes, sweep, write_bytes
+from ..runtime.messages import RunLog, progress, say
 
 STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
 KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
@@ -41,7 +42,7 @@ def image_codec() -> Codec:
         return Avif()
 
 
-def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: bool, report: Report) -> None:
+def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: bool, report: RunLog) -> None:
     """Make the references of `ground_truth` (stem -> path) that `folder` lacks, and keep rate.csv in step.
 
     budget: bits per pixel of an image reference. Failures go to the report by name; the others go on.
@@ -49,7 +50,7 @@ def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: 
     """
     codec = image_codec()
     with only_writer(folder / ".lock", f"references in {folder}"):
-        work = _Work(ground_truth, folder, codec, budget, report)
+        work = _ReferenceRun(ground_truth, folder, codec, budget, report)
         work.settle(overwrite)
         work.run()
 
@@ -63,17 +64,17 @@ def stream_file(folder: Path, codec: str, stem: str) -> Path:
 class _Made:
     """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
 
-    rate: Rate
+    rate: ReferenceRate
     png: bytes | None
     stream: bytes | None
     note: str | None
 
 
-class _Work:
+class _ReferenceRun:
     """One run of `make`: which references are missing, and the rates known so far."""
 
     def __init__(
-        self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: Report
+        self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: RunLog
     ) -> None:
         self.ground_truth, self.folder, self.codec, self.budget, self.report = (
             ground_truth,
@@ -196,9 +197,9 @@ class _Work:
         level: str,
         scale: int,
         seconds: float,
-    ) -> Rate:
+    ) -> ReferenceRate:
         source = self.ground_truth[stem]
-        return Rate(
+        return ReferenceRate(
             source.name,
             kind,
             bits,
@@ -247,7 +248,7 @@ class _Work:
         if made.png is not None:
             write_bytes(self.path(kind, stem), made.png)
 
-    def _tell(self, rate: Rate) -> None:
+    def _tell(self, rate: ReferenceRate) -> None:
         if rate.reference != "image":
             return
         if rate.bits > self.budget * rate.width * rate.height:

@@ -9,22 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ..dataset import image_size
+from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
-from ..ranks import Ranks
-from ..rate import bpp
-from ..report import say
-from ..store import digest, read_json, sweep, write_json
-from . import table
-from .metric import Metric, SetMetric
+from ..files import scores
+from ..files.images import image_size
+from ..files.scores import ScoreRow
+from ..files.store import digest, read_json, sweep, write_json
+from ..files.target import Target
+from ..runtime.messages import say
+from ..runtime.ranks import Ranks
+from .metrics.base import Metric, SetMetric
 from .summary import summarise
-from .table import Row
-from .target import Target
 
 SAVE_EVERY = 1.0  # seconds: what a killed run can lose
 
 
-class Ledger:
+class ScoreLedger:
     """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Ledger:
         self.target, self.truth, self.truth_digests = target, truth, truth_digests
         self.metrics, self.ranks, self.measures = metrics, ranks, list(measures)
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
-        self.rows: table.Table = {}
+        self.rows: scores.Table = {}
         self.sets: dict[
             str, dict[str, dict[str, Any]]
         ] = {}  # mode -> measure of its whole set -> its entry in the summary
@@ -70,10 +70,10 @@ class Ledger:
                 self.sets.get(mode, {}).pop(name, None)
         self.save()
 
-    def _before(self) -> table.Table:
+    def _before(self) -> scores.Table:
         try:
             summary = read_json(self.summary_file) or {}
-            rows = table.read(self.file)
+            rows = scores.read(self.file)
             self.known = {name: dict(each) for name, each in summary.get("metrics", {}).items()}
             self.sets = {mode: _sets(found) for mode, found in summary.get("modes", {}).items()}
             return rows
@@ -82,7 +82,7 @@ class Ledger:
             self.known, self.sets = {}, {}
             return {}
 
-    def _pair(self, before: table.Table) -> None:
+    def _pair(self, before: scores.Table) -> None:
         """Rows of all reconstructions that have a ground truth, with the scores of those that have not changed."""
         for mode, images in self.target.modes.items():
             alien = sorted(set(images) - set(self.truth))
@@ -91,7 +91,7 @@ class Ledger:
                 say(f"note: {mode}: {len(alien)} image(s) have no ground truth and are not scored (first: {first}).")
             paired = {stem: path for stem, path in images.items() if stem in self.truth}
             for stem, seen in digests(paired).items():
-                row = Row(self.truth[stem].name, mode, self.truth_digests[stem], seen)
+                row = ScoreRow(self.truth[stem].name, mode, self.truth_digests[stem], seen)
                 old = before.get((stem, mode))
                 if old and (old.ground_truth, old.reconstruction) == (row.ground_truth, row.reconstruction):
                     row.scores = dict(old.scores)
@@ -149,14 +149,14 @@ class Ledger:
         """Write the scores so far. The summary goes first and says that it is none yet, but what the columns are."""
         if not self.ranks.first:
             names = {metric.name for metric in self.metrics}
-            table.write(
+            scores.write(
                 self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)}
             )
             self.saved = time.monotonic()
             return
         sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
         write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics(), "modes": sets})
-        table.write(self.file, self.rows)
+        scores.write(self.file, self.rows)
         self.saved = time.monotonic()
 
     def _part(self, number: object) -> Path:
@@ -173,7 +173,7 @@ class Ledger:
         parts = sorted(self.target.folder.glob(self._part("*").name))
         for part in parts:
             try:
-                found = table.read(part)
+                found = scores.read(part)
             except (OSError, ValueError) as error:
                 say(f"note: {part} is not usable ({error}); its scores are made anew.")
                 continue
@@ -198,7 +198,7 @@ class Ledger:
         """Write scores and summary. i2t_table: whether the leaderboard shows the overall row of the encoders' table
         too.
         """
-        table.write(self.file, self.rows)
+        scores.write(self.file, self.rows)
         summary = summarise(self.target, self.truth_digests, self.rows, self._metrics(), self.sets)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
 
