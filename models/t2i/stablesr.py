@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,8 +136,6 @@ class Model(Family):
         return {name: tuple(tensor.shape) for name, tensor in self._read(path)}
 
     def _restore(self, jobs: list[Job], text: torch.Tensor, unwanted: torch.Tensor) -> list[Image.Image]:
-        import torch
-
         vae, sources = self._pipe.vae, pictures.generators(jobs)
         reference = pictures.enlarged(pictures.to_tensor(pictures.guides(jobs)), SHORT).clamp(0, 1) * 2 - 1
         canvas = pictures.padded(reference, MULTIPLE, "reflect")
@@ -165,15 +164,20 @@ class Model(Family):
         start = torch.tensor([NOISIEST])
         latents = scheduler.add_noise(reference, pictures.noise(sources, reference), start)
         for time in scheduler.timesteps:
-
-            def noise_in(noisy: torch.Tensor, structure: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-                times = torch.full(places.shape, int(time), device=noisy.device)
-                embedded = text[places].to(noisy.device)
-                return self._denoiser(noisy.to(text.dtype), times, embedded, structure.to(text.dtype)).float()
-
-            noise = tiles.tiled(noise_in, [latents, reference], TILE, STRIDE, TOGETHER)
+            network = partial(self._noise_in, int(time), text)
+            noise = tiles.tiled(network, [latents, reference], TILE, STRIDE, TOGETHER)
             latents = scheduler.step(noise, time, latents, generator=sources, return_dict=False)[0]
         return latents
+
+    def _noise_in(
+        self, time: int, text: torch.Tensor, noisy: torch.Tensor, reference: torch.Tensor, places: torch.Tensor
+    ) -> torch.Tensor:
+        """What the denoiser finds in tiles of latents, in float32. places: the rows of `text` that go with them."""
+        import torch
+
+        times = torch.full(places.shape, time, device=noisy.device)
+        chosen = text.to(noisy.device)[places]
+        return self._denoiser(noisy.to(text.dtype), times, chosen, reference.to(text.dtype)).float()
 
 
 def _files(name: str, fetch: bool) -> tuple[Path, Path]:

@@ -155,8 +155,8 @@ def text(tokens: int) -> Names:
     for number in range(LAYERS + 1):  # the last is there, and is not used
         layer = f"transformer.resblocks.{number}"
         names.norm(f"{layer}.ln_1", TEXT)
-        names["%s.attn.in_proj_weight" % layer] = torch.randn(3 * TEXT, TEXT) * 0.2
-        names["%s.attn.in_proj_bias" % layer] = torch.randn(3 * TEXT) * 0.1
+        names[f"{layer}.attn.in_proj_weight"] = torch.randn(3 * TEXT, TEXT) * 0.2
+        names[f"{layer}.attn.in_proj_bias"] = torch.randn(3 * TEXT) * 0.1
         names.layer(f"{layer}.attn.out_proj", TEXT, TEXT)
         names.norm(f"{layer}.ln_2", TEXT)
         names.layer(f"{layer}.mlp.c_fc", 2 * TEXT, TEXT)
@@ -246,7 +246,9 @@ def save(weights: dict[str, torch.Tensor], path: Path) -> None:
         "optimizer_states": [state],
         "lr_schedulers": [],
     }
-    with mock.patch.dict(sys.modules, dict.fromkeys(("pytorch_lightning", "pytorch_lightning.callbacks", name), module)):
+    with mock.patch.dict(
+        sys.modules, dict.fromkeys(("pytorch_lightning", "pytorch_lightning.callbacks", name), module)
+    ):
         torch.save(content, path)
 
 
@@ -285,9 +287,7 @@ def base(folder: Path, widths: tuple[int, ...] = WIDTHS, unet_widths: tuple[int,
     unet.save_config(folder / "unet")
     vae.save_config(folder / "vae")
     words.save_pretrained(folder / "text_encoder")
-    diffusers.DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear").save_pretrained(
-        folder / "scheduler"
-    )
+    diffusers.DDPMScheduler().save_pretrained(folder / "scheduler")
     index = {"_class_name": "StableDiffusionPipeline"}
     (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return len(tokenizer)

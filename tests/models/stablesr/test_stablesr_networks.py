@@ -196,13 +196,18 @@ def test_a_larger_latent_is_made_in_tiles_each_with_its_own_structure(model, mon
     monkeypatch.setattr(stablesr, "TOGETHER", together)
     made = model._sample(latents, texts, 2, [torch.Generator("cpu").manual_seed(seed) for seed in (5, 6)])
     for row, seed in enumerate((5, 6)):
-        latent, text = latents[row : row + 1], texts[row : row + 1]
+        alone = slice(row, row + 1)
+        expected = in_tiles(model, latents[alone], texts[alone], seed)
+        assert near(made[alone], expected, 1e-4)
 
-        def predict(noisy, time):
-            def one(tile, structure):
-                return model._denoiser(tile.float(), torch.tensor([time]), text, structure)
 
-            return reference.tiled(one, noisy.float(), latent, 8, 4)
+def in_tiles(model, latent, text, seed):
+    """One latent, tile by tile, each with the denoiser's structure encoder on that tile alone."""
 
-        expected = reference.sample(predict, latent, 2, draws(seed, latent.shape))
-        assert near(made[row : row + 1], expected.float(), 1e-4)
+    def predict(noisy, time):
+        def one(tile, structure):
+            return model._denoiser(tile.float(), torch.tensor([time]), text, structure)
+
+        return reference.tiled(one, noisy.float(), latent, 8, 4)
+
+    return reference.sample(predict, latent, 2, draws(seed, latent.shape)).float()

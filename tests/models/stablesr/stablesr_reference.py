@@ -10,7 +10,18 @@ import math
 
 import numpy as np
 import torch
-from torch.nn.functional import conv1d, conv2d, gelu, group_norm, interpolate, layer_norm, leaky_relu, linear, relu, silu
+from torch.nn.functional import (
+    conv1d,
+    conv2d,
+    gelu,
+    group_norm,
+    interpolate,
+    layer_norm,
+    leaky_relu,
+    linear,
+    relu,
+    silu,
+)
 
 GROUPS = 4  # of the tiny checkpoints; 32 in the authors'
 
@@ -234,7 +245,7 @@ def sample(predict, latent, steps, source):
 
 
 def tiled(predict, noisy, reference, size, stride):
-    """`predict(noisy, reference)` in tiles, averaged under the authors' Gaussian, whose centre is not quite a centre."""
+    """`predict(noisy, reference)` in tiles, averaged under the authors' Gaussian, whose centre is off centre."""
     across = np.exp(-(((np.arange(size) - (size - 1) / 2) / size) ** 2) / 0.02)
     down = np.exp(-(((np.arange(size) - size / 2) / size) ** 2) / 0.02)
     bell = torch.tensor(np.outer(down, across), dtype=torch.float32)

@@ -1,25 +1,18 @@
-"""StableSR's adapter: the whole decode, what a picture depends on, and the checkpoints that are refused."""
+"""StableSR's checkpoints and options: the authors' files in each shape, and all that is refused, by its name."""
 
 from __future__ import annotations
 
 import pickle
 import shutil
-import signal
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import stablesr_reference as reference
 import tiny_stablesr
 import torch
-from conftest import ROOT, write_captions
-from PIL import Image
 
 import models
 from models._weights import read
-from models.base import Job, ModelError
-from models.t2i import stablesr
+from models.base import ModelError
 
 FILES = (tiny_stablesr.MODEL, tiny_stablesr.FUSED)
 
@@ -42,118 +35,8 @@ def load(folder, model_dir=None, **options):
     return model
 
 
-@pytest.fixture(scope="module")
-def loaded(folder):
-    return load(folder)
-
-
-@pytest.fixture
-def model(loaded, monkeypatch):
-    """Small tiles and a small least size, so that pictures have several tiles and take no time."""
-    for name, value in (("SHORT", 64), ("TILE", 8), ("STRIDE", 4)):
-        monkeypatch.setattr(stablesr, name, value)
-    return loaded
-
-
-def job(seed=1, size=(104, 72), prompt="two ships", steps=3):
-    pixels = np.random.default_rng(seed).integers(0, 255, (5, 7, 3), dtype=np.uint8)
-    return Job(f"{seed}.png", prompt, Image.fromarray(pixels).resize(size), size, 900 + seed, None, steps)
-
-
-def pixels(picture):
-    return np.asarray(picture).astype(int)
-
-
-def differ(one, other):
-    return max(abs(pixels(a) - pixels(b)).max() for a, b in zip(one, other, strict=True))
-
-
-def expected(folder, loaded, job, prompt, steps):
-    """The whole decode by the reference's formulas alone: reference to tiles, to latents, to pixels, to 8 bits."""
-    main, fused = ({name: value for name, value in read(folder / file, ("state_dict",))} for file in FILES)
-    height, width = (side + -side % 32 for side in job.size[::-1])
-    source = torch.Generator("cpu").manual_seed(job.seed)
-    picture = torch.from_numpy(np.asarray(job.guide)).permute(2, 0, 1)[None] / 127.5 - 1
-    rows, columns = (np.pad(np.arange(size), (0, whole - size), "reflect") for size, whole in
-                     zip(job.size[::-1], (height, width), strict=True))  # fmt: skip
-    canvas = picture[:, :, rows][:, :, :, columns]
-    mean, deviation, seen = reference.encode(fused, canvas)
-    latent = (mean + deviation * torch.randn(mean.shape, generator=source)) * 0.18215
-    tokens = loaded._pipe.tokenizer([prompt], padding="max_length", max_length=77, return_tensors="pt").input_ids
-    text = reference.words(main, tokens)
-
-    def predict(noisy, time):
-        def one(tile, structure):
-            return reference.unet(main, tile, time, text, reference.structure(main, structure, time))
-
-        return reference.tiled(one, noisy.float(), latent, 8, 4)
-
-    made = reference.sample(predict, latent, steps, lambda: torch.randn(latent.shape, generator=source)).float()
-    made = reference.decode(fused, made / 0.18215, seen)[..., : job.size[1], : job.size[0]]
-    made = reference.adain(made, picture)
-    return (((made + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
-
-
-def test_the_whole_decode_is_that_of_the_formulas(folder, loaded, model):
-    one = job()
-    made = model.generate([one])[0]
-    with torch.inference_mode():
-        wanted = expected(folder, loaded, one, one.prompt, one.steps)
-    assert made.size == one.size and made.mode == "RGB" and pixels(made).std() > 10
-    assert abs(pixels(made) - wanted.astype(int)).max() <= 1
-
-
-def test_a_small_reference_is_enlarged_to_512(loaded):
-    """The short side, with the authors' constants as they are: one tile across, two down."""
-    assert (stablesr.SHORT, stablesr.MULTIPLE, stablesr.TILE, stablesr.STRIDE) == (512, 32, 64, 32)
-    made = loaded.generate([job(size=(40, 51), steps=2)])[0]
-    assert made.size == (512, 652)
-
-
-def test_a_batch_equals_its_images_in_any_order(model):
-    jobs = [job(seed, prompt=prompt) for seed, prompt in enumerate(("two ships", "", "a man", "two ships"))]
-    batch = model.generate(jobs)
-    assert differ(batch, [model.generate([each])[0] for each in jobs]) <= 1
-    assert differ(model.generate(jobs[::-1]), batch[::-1]) <= 1
-
-
-def test_what_a_picture_depends_on(model):
-    one = [job()]
-    made = model.generate(one)
-    assert differ(model.generate(one), made) == 0
-    for change in ({"prompt": "quite another"}, {"seed": 8}, {"guide": job(5).guide}, {"steps": 4}):
-        assert differ(model.generate([replace(one[0], **change)]), made) > 3, change
-
-
-def test_the_benchmark_is_told_of_modes_steps_and_prompt():
-    model = models.create("t2i", "stablesr")
-    assert model.modes == {"full", "image"} and not model.accepts_strength
-    assert (model.steps, model.image_prompt, model.guidance) == (200, "", 1)
-
-
-def test_a_picture_that_overflows_is_no_black_one(model, monkeypatch):
-    monkeypatch.setattr(model, "_sample", lambda latents, *_: latents * float("nan"))
-    with pytest.raises(ModelError, match="pixels that are no numbers in 1.png: float32 overflowed"):
-        model.generate([job()])
-    monkeypatch.undo()
-    model.generate([job()])  # what the failed one left behind is forgotten
-
-
-@pytest.mark.parametrize("steps", [1, 1001])
-def test_steps_that_the_schedule_does_not_have(model, steps):
-    with pytest.raises(ModelError, match=f"--steps {steps}: stablesr takes 2 to 1000"):
-        model.generate([job(steps=steps)])
-
-
-def test_a_job_without_a_reference(model):
-    with pytest.raises(ModelError, match="there is no reference to restore"):
-        model.generate([replace(job(), guide=None)])
-
-
-# --- checkpoints
-
-
-def test_files_folder_and_converted_files_are_the_same_model(folder, loaded, copied, caplog):
+def test_files_folder_and_converted_files_are_the_same_model(folder, copied, caplog):
+    loaded = load(folder)
     model = load(copied, copied / FILES[0], convert=True)
     for file in FILES:
         (copied / file).unlink()  # the safetensors beside it are read from now on
@@ -161,7 +44,7 @@ def test_files_folder_and_converted_files_are_the_same_model(folder, loaded, cop
         for part in ("unet", "vae", "text_encoder"):
             ours, theirs = (getattr(each._pipe, part).state_dict() for each in (other, loaded))
             assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
-    assert caplog.text.count("S-Lab License 1.0: for non-commercial use only") == 3
+    assert caplog.text.count("S-Lab License 1.0: for non-commercial use only") == 4
 
 
 @pytest.mark.parametrize(
@@ -170,9 +53,10 @@ def test_files_folder_and_converted_files_are_the_same_model(folder, loaded, cop
 def test_other_versions_are_refused_by_name_unread(folder, tmp_path, name, what):
     (tmp_path / name).write_bytes(b"gigabytes that nobody reads")
     for given in (tmp_path, tmp_path / name):
-        for refuse in (lambda: models.create("t2i", "stablesr").inspect(str(given)), lambda: load(folder, given)):
-            with pytest.raises(ModelError, match=f"{name} in --model_dir .* is StableSR {what}"):
-                refuse()
+        with pytest.raises(ModelError, match=f"{name} in --model_dir .* is StableSR {what}"):
+            models.create("t2i", "stablesr").inspect(str(given))
+        with pytest.raises(ModelError, match=f"{name} in --model_dir .* is StableSR {what}"):
+            load(folder, given)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -288,24 +172,3 @@ def test_a_base_that_is_none(copied):
 def test_options_that_mean_nothing_here(folder, option, what):
     with pytest.raises(ModelError, match=what):
         load(folder, **option)
-
-
-# --- through the script
-
-
-@pytest.fixture
-def ready(bench):
-    """Two samples, wide as most photos, so that the benchmark's size needs no enlarging; and their references."""
-    for name, at in (("NSI_pgc_000.png", 0), ("SCI_game_001.png", 1)):
-        with Image.open(sorted((ROOT / "samples" / "GT").glob("*.png"))[at]) as image:
-            for kind in ("GT", "Ref/image"):
-                (bench.folder / kind).mkdir(parents=True, exist_ok=True)
-                image.convert("RGB").resize((64, 32)).save(bench.folder / kind / name)
-    write_captions(bench.folder / "Text" / "gpt4v.csv", {"NSI_pgc_000.png": "a street", "SCI_game_001.png": "a window"})
-    tiny_stablesr.make(bench.folder / "model", tiny_stablesr.QUICK)
-    return bench
-
-
-def decode(bench, name, *arguments, **environment):
-    flags = ["--model_name", "stablesr", "--model_dir", "model", "--base", "model/base", "--steps", 2]
-    return (*flags, "--device", "cpu", "--result_name", name, *arguments)
