@@ -6,17 +6,14 @@ diffusers' pipelines, which is never called: it holds modules, moves them, and e
 
 from __future__ import annotations
 
-import json
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base import Job, ModelError, T2IModel
 from .._diffusers import options as settings
 from .._diffusers.loading import quiet
-from .._diffusers.model import find, from_hub
 from .._diffusers.prompts import Prompts
 
 if TYPE_CHECKING:
@@ -49,6 +46,9 @@ class Model(T2IModel):
         for part in ("vae", "text_encoder", "unet", *self.parts_beside):
             getattr(self._pipe, part, getattr(self, part, None)).eval().requires_grad_(False)
         self._prompts = Prompts(self._pipe, self.negative, bool(options.get("long_prompts")))
+        # Picture by picture: less memory, and on a CPU torch rounds a group norm of several pictures in another way, which
+        # the steps to 8 bits would enlarge
+        self._pipe.vae.enable_slicing()
         if options.get("vae_tiling"):
             settings.tile(self._pipe)
         if options.get("compile"):
@@ -133,30 +133,3 @@ class Model(T2IModel):
         if broken:
             kind = str(self._pipe.vae.dtype).removeprefix("torch.")
             raise ModelError(f"pixels that are no numbers in {', '.join(broken)}: {kind} overflowed. Use --dtype fp32.")
-
-
-def find_base(name: str, width: int, what: str) -> tuple[str, bool]:
-    """A Stable Diffusion that `what` is put into: its folder or hub name, and whether only the hub's cache can serve.
-
-    width: of the text embeddings that the checkpoint was trained on, 768 for Stable Diffusion 1 and 1024 for 2.
-    Reads configurations only. Raises ModelError for a base of another kind or width.
-    """
-    import diffusers
-
-    try:
-        found, offline, text, _ = find(name)
-    except ModelError as error:
-        raise ModelError(f"--base: {error}") from error
-    if text is not diffusers.StableDiffusionPipeline:
-        raise ModelError(f"--base {name} is no Stable Diffusion, which {what} needs as its base.")
-    file = "text_encoder/config.json"
-    path = Path(found) / file if Path(found).is_dir() else from_hub(found, file)[0]
-    try:
-        has = json.loads(Path(path).read_text(encoding="utf-8"))["hidden_size"]
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is damaged ({type(error).__name__}). Download {name} again.") from error
-    if has != width:
-        raise ModelError(
-            f"--base {name} has text embeddings {has} wide, and {what} was trained on {width}: give another --base."
-        )
-    return found, offline

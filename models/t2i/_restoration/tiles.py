@@ -41,13 +41,16 @@ def tiled(
     """`network` over tiles of all `inputs`, each (n, c, h, w) with the same n, h and w: (n, c', h, w).
 
     It gets a tile of each input, (m, c, size, size) with m <= `batch`, and as its last argument the numbers of the
-    pictures that they are of, (m,), by which a caller finds the prompts. A side shorter than `size` is one tile.
+    pictures that they are of, (m,), by which a caller finds the prompts. A side shorter than `size` is one tile. Where
+    there is one tile a picture, `network` gets all pictures at once.
     """
     import torch
 
     first = inputs[0]
     count, _, height, width = first.shape
     rows, columns = min(size, height), min(size, width)
+    if (rows, columns) == (height, width):
+        return network(*inputs, torch.arange(count, device=first.device))
     bell = weights(rows, columns).to(first.device)
     total, weight = None, torch.zeros(1, 1, height, width, device=first.device)
     for top in starts(height, rows, stride):
