@@ -26,8 +26,7 @@ from ..base import Job, ModelError
 from ._diffusers.loading import one_line, quiet
 from ._diffusers.model import from_hub
 from ._restoration import Model as Family
-from ._restoration import colour, ldm, pictures, tiles
-from ._restoration.model import find_base
+from ._restoration import checkpoint, colour, ldm, pictures, tiles
 
 if TYPE_CHECKING:
     import torch
@@ -75,52 +74,21 @@ class Model(Family):
         logging.getLogger("cmcbench").warning(LICENCE)
 
     def _assemble(self, dtype: torch.dtype, base: str) -> Any:
-        import torch
         from diffusers import DDPMScheduler, StableDiffusionPipeline
 
-        from ._stablesr import Denoiser, Wrapping
-
         main, fused = _files(self._name, fetch=True)
-        sizes, fused_sizes = self._sizes(main), self._sizes(fused)
-        width, maps, hidden, words, growth = _widths(main, sizes, fused, fused_sizes)
-        unet, vae, text, tokenizer = _parts(*find_base(base, words, "stablesr"))
-
-        def build() -> torch.nn.ModuleDict:
-            return torch.nn.ModuleDict({"denoiser": Denoiser(unet(), width, maps, hidden), "text": text()})
-
-        whole = weights.empty(build)
-        layers = whole["text"].config.num_hidden_layers
-        unused = [
-            r"first_stage_model\..+",  # the file of the fused autoencoder holds it too
-            r"\w+",  # what stands beside the networks: the schedule's numbers, computed anew here
-            r"model_ema\..+",
-            re.escape(TEXT) + rf"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.{layers}\..+)",
-        ]
-        convert = _converter(whole["text"])
-        weights.fill(whole, self._read(main), convert=convert, drop=unused, source=main, dtype=dtype)
-        wrapped: list[Wrapping] = []
-
-        def build_vae() -> torch.nn.Module:
-            autoencoder = vae()
-            wrapped.append(Wrapping(autoencoder, growth, WRAPPING))
-            return autoencoder
-
-        autoencoder = weights.empty(build_vae)
-        levels = len(autoencoder.config.block_out_channels)
-        weights.fill(
-            autoencoder,
-            self._read(fused),
-            convert=lambda name, tensor: [_autoencoder(name, tensor, levels)],
-            drop=[r"loss\..+"],  # the discriminator that it was trained against
-            source=fused,
-            dtype=dtype,
-        )
-        self._denoiser: Denoiser = whole["denoiser"]
-        self._structure, self._wrapping = self._denoiser.structure, wrapped[0]
+        width, maps, hidden, words, growth = _widths(main, fused)
+        unet, vae, text, tokenizer = _parts(*checkpoint.find_base(base, words, "stablesr"))
+        try:
+            self._denoiser, encoder = self._filled(main, unet, text, (width, maps, hidden), dtype)
+            autoencoder, self._wrapping = self._fused(fused, vae, growth, dtype)
+        except (AssertionError, TypeError, ValueError) as error:
+            raise ModelError(f"the configurations of --base {base} make no network: {one_line(error)}") from error
+        self._structure = self._denoiser.structure
         with quiet("diffusers"):
             return StableDiffusionPipeline(
                 autoencoder,
-                whole["text"],
+                encoder,
                 tokenizer,
                 self._denoiser.unet,
                 DDPMScheduler(**SCHEDULE, **SAMPLER),
@@ -129,11 +97,45 @@ class Model(Family):
                 requires_safety_checker=False,
             )
 
+    def _filled(
+        self, file: Path, unet: Any, text: Any, widths: tuple[int, int, int], dtype: torch.dtype
+    ) -> tuple[Denoiser, Any]:
+        """The denoiser and the text encoder of the first file."""
+        import torch
+
+        from ._stablesr import Denoiser
+
+        whole = weights.empty(lambda: torch.nn.ModuleDict({"denoiser": Denoiser(unet(), *widths), "text": text()}))
+        layers = whole["text"].config.num_hidden_layers
+        unused = [
+            r"first_stage_model\..+",  # the file of the fused autoencoder holds it too
+            r"\w+",  # what stands beside the networks: the schedule's numbers, computed anew here
+            r"model_ema\..+",
+            re.escape(TEXT) + rf"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.{layers}\..+)",
+        ]
+        convert = _converter(whole["text"])
+        weights.fill(whole, self._read(file), convert=convert, drop=unused, source=file, dtype=dtype)
+        return whole["denoiser"], whole["text"]
+
+    def _fused(self, file: Path, vae: Any, growth: int, dtype: torch.dtype) -> tuple[Any, Wrapping]:
+        """The autoencoder of the second file, and what fuses its features."""
+        from ._stablesr import Wrapping
+
+        wrappings: list[Wrapping] = []
+
+        def build() -> torch.nn.Module:
+            autoencoder = vae()
+            wrappings.append(Wrapping(autoencoder, growth, WRAPPING))
+            return autoencoder
+
+        filled = weights.empty(build)
+        convert = partial(_autoencoder, len(filled.config.block_out_channels))
+        # The loss is that of the training, a discriminator and all
+        weights.fill(filled, self._read(file), convert=convert, drop=[r"loss\..+"], source=file, dtype=dtype)
+        return filled, wrappings[0]
+
     def _read(self, path: Path) -> Iterator[tuple[str, torch.Tensor]]:
         return weights.read(path, INSIDE, self._convert)
-
-    def _sizes(self, path: Path) -> dict[str, tuple[int, ...]]:
-        return {name: tuple(tensor.shape) for name, tensor in self._read(path)}
 
     def _restore(self, jobs: list[Job], text: torch.Tensor, unwanted: torch.Tensor) -> list[Image.Image]:
         vae, sources = self._pipe.vae, pictures.generators(jobs)
@@ -210,21 +212,23 @@ def _is_there(path: Path) -> bool:
     return path.is_file() or path.with_name(path.name + ".safetensors").is_file()  # where --convert has kept it
 
 
-def _widths(
-    main: Path, sizes: dict[str, tuple[int, ...]], fused: Path, fused_sizes: dict[str, tuple[int, ...]]
-) -> tuple[int, int, int, int, int]:
-    """Channels: the structure encoder's first, its maps', those inside a SPADE, the text's, and what CFW's grow by."""
+def _widths(main: Path, fused: Path) -> tuple[int, int, int, int, int]:
+    """Channels: the structure encoder's first, its maps', those inside a SPADE, the text's, and what CFW's grow by.
+
+    Raises ModelError where a file has not the part that tells them.
+    """
+    sizes = {file: checkpoint.sizes(file, INSIDE) for file in (main, fused)}
     wanted = (
-        (main, sizes, STRUCTURE + "input_blocks.0.0.weight", "structure encoder"),
-        (main, sizes, STRUCTURE + "fea_tran.0.out_layers.3.weight", "structure encoder"),
-        (main, sizes, UNET + "middle_block.0.spade.mlp_shared.0.weight", "UNet with SPADE"),
-        (main, sizes, TEXT + "ln_final.weight", "text encoder"),
-        (fused, fused_sizes, "decoder.fusion_layer_1.encode_enc_2.0.rdb1.conv1.weight", "feature wrapping"),
+        (main, STRUCTURE + "input_blocks.0.0.weight", "structure encoder"),
+        (main, STRUCTURE + "fea_tran.0.out_layers.3.weight", "structure encoder"),
+        (main, UNET + "middle_block.0.spade.mlp_shared.0.weight", "UNet with SPADE"),
+        (main, TEXT + "ln_final.weight", "text encoder"),
+        (fused, "decoder.fusion_layer_1.encode_enc_2.0.rdb1.conv1.weight", "feature wrapping"),
     )
-    for file, known, name, part in wanted:
-        if not known.get(name):
+    for file, name, part in wanted:
+        if not sizes[file].get(name):
             raise ModelError(f"{file} has no {part} ({name}): it is no {FILE if file == main else FUSED}.")
-    width, maps, hidden, words, growth = (known[name][0] for _, known, name, _ in wanted)
+    width, maps, hidden, words, growth = (sizes[file][name][0] for file, name, _ in wanted)
     return width, maps, hidden, words, growth
 
 
@@ -271,8 +275,10 @@ def _converter(text_encoder: Any) -> Any:
     return convert
 
 
-def _autoencoder(name: str, tensor: torch.Tensor, levels: int) -> tuple[str, torch.Tensor]:
+def _autoencoder(levels: int, name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """What becomes of a tensor of the second file, as `weights.fill` asks."""
     fusion = re.fullmatch(r"(decoder\.fusion_layer_\d\.encode_enc_[13])\.conv_out\.(\w+)", name)
     if fusion:  # the resnets' own name for what diffusers calls a shortcut
-        return f"{fusion[1]}.conv_shortcut.{fusion[2]}", tensor
-    return ldm.autoencoder(name, tensor, levels)
+        yield f"{fusion[1]}.conv_shortcut.{fusion[2]}", tensor
+    else:
+        yield ldm.autoencoder(name, tensor, levels)

@@ -155,7 +155,11 @@ def test_a_base_of_another_width(copied):
 def test_a_base_that_is_none(copied):
     with pytest.raises(ModelError, match="--base"):
         load(copied, base=str(copied))
-    (copied / "base" / "unet" / "config.json").unlink()
+    config = copied / "base" / "unet" / "config.json"
+    config.write_text(config.read_text().replace('"CrossAttnDownBlock2D",', "", 1))
+    with pytest.raises(ModelError, match="the configurations of --base .* make no network: Must provide"):
+        load(copied)
+    config.unlink()
     with pytest.raises(ModelError, match="cannot read the configurations of --base"):
         load(copied)
 
