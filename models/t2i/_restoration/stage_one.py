@@ -24,6 +24,8 @@ class SwinIR(nn.Module):
     (n, 3, h, w) from 0 to 1 -> the same; h and w multiples of 64.
     """
 
+    enlarges = False
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         width, folded = sizes["conv_first.1.weight"][:2]
@@ -90,6 +92,8 @@ class BSRNet(nn.Module):
     (n, 3, h, w) from 0 to 1 -> (n, 3, 4 * h, 4 * w). The layers after each enlarging see few pixels around one, so they
     work on strips of the picture with those around them: the same numbers in a small part of the memory.
     """
+
+    enlarges = True
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
