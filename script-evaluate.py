@@ -3,10 +3,10 @@
 
 from pathlib import Path
 
-from cmcbench.board import leaderboard
-from cmcbench.board.page_command import after_scoring
-from cmcbench.options import run
-from cmcbench.report import say
+from cmcbench.board.leaderboard import build
+from cmcbench.board.page.command import after_scoring
+from cmcbench.runtime.cli import run
+from cmcbench.runtime.messages import say
 from cmcbench.score.command import GROUND_TRUTH
 from cmcbench.score.command import main as score
 
@@ -14,12 +14,12 @@ from cmcbench.score.command import main as score
 def main(argv: list[str]) -> int:
     code, targets, options = score(argv)
     for results in dict.fromkeys(target.resolve().parent for target in targets):
-        leaderboard.update(results)
+        build.update(results)
         say(f"The leaderboard is {results / 'leaderboard.md'}, .csv and .tex.")
         if not options.no_report:
             after_scoring(results, Path(options.gt_path or GROUND_TRUTH))
     if options.submit and targets:
-        from cmcbench.board.submission import submit
+        from cmcbench.submission.submit import submit
 
         submit(targets[0], Path(options.model_weight), Path(options.submit_path) if options.submit_path else None)
     return code

@@ -2,7 +2,7 @@
 """Step 1, encode: captions (and references) from the ground truth."""
 
 from cmcbench.encode.command import main
-from cmcbench.options import run
+from cmcbench.runtime.cli import run
 
 if __name__ == "__main__":
     run(main)

@@ -2,7 +2,7 @@
 """Step 2, decode: reconstructions from captions and references."""
 
 from cmcbench.decode.command import main
-from cmcbench.options import run
+from cmcbench.runtime.cli import run
 
 if __name__ == "__main__":
     run(main)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 STEPS, STRENGTH = 40, {"full": 0.5, "image": 0.5, "pixel": 0.8, "text": None}
@@ -74,17 +74,17 @@ def working_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def prepare(folder: Path, count: int) -> Path:
     """Images, references and captions in `folder`. Returns the checkpoint's folder."""
-    import conftest
+    import bench
     import tiny_t2i
     from PIL import Image, ImageFilter
 
-    conftest.write_truth(folder / "GT", count)
+    bench.write_truth(folder / "GT", count)
     for kind, radius in (("image", 3), ("pixel", 20)):
         (folder / "Ref" / kind).mkdir(parents=True)
         for path in (folder / "GT").iterdir():
             with Image.open(path) as image:
                 image.convert("RGB").filter(ImageFilter.GaussianBlur(radius)).save(folder / "Ref" / kind / path.name)
-    conftest.write_captions(folder / "Text" / "gpt4v.csv", {path.name: text for path, text in captions(folder).items()})
+    bench.write_captions(folder / "Text" / "gpt4v.csv", {path.name: text for path, text in captions(folder).items()})
     return tiny_t2i.sdxl(folder / "sdxl")
 
 
@@ -93,11 +93,12 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
     import torch
     from PIL import Image
 
-    from cmcbench import captions as table
-    from cmcbench.decode.jobs import Sources
-    from cmcbench.decode.run import Request, make
+    from cmcbench.bitstream.inputs import DecoderInputs
+    from cmcbench.decode.decoding import make
+    from cmcbench.decode.request import DecodeRequest
+    from cmcbench.files import captions as table
     from cmcbench.protocol import MODES, image_seed
-    from cmcbench.report import Report
+    from cmcbench.runtime.messages import RunLog
     from models import create
 
     model = create("t2i", "sdxl")
@@ -123,11 +124,11 @@ def overhead(folder: Path, checkpoint: Path, rounds: int) -> tuple[list[float], 
             made.resize(size).save(folder / "bare" / path.name)
 
     def ours(number: int) -> None:
-        sources = Sources(folder / "Ref", folder / "GT", table.read(folder / "Text" / "gpt4v.csv"), Report())
+        sources = DecoderInputs(folder / "Ref", folder / "GT", table.read(folder / "Text" / "gpt4v.csv"), RunLog())
         jobs = {"full": sources.plan(MODES["full"], None, None)}
         place = folder / "Result" / f"round{number}"
         request: dict[str, Any] = {"device": "cpu", "dtype": "auto", "batch_size": 1, "overwrite": False}
-        assert make(Request(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(
+        assert make(DecodeRequest(model, str(checkpoint), jobs, place, {"full": dict(settings)}, {}, **request)) == len(
             prompts
         )
 

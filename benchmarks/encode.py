@@ -22,24 +22,25 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 
 def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     """Seconds an image of each contender, by round."""
-    import conftest
+    import bench
     import tiny_i2t
     import torch
     from PIL import Image
 
-    from cmcbench import captions
-    from cmcbench.encode.run import Request, make
+    from cmcbench.encode.captioning import make
+    from cmcbench.encode.request import EncodeRequest
+    from cmcbench.files import captions
     from cmcbench.protocol import i2t_prompt
     from models import create
 
     checkpoint = tiny_i2t.llava(folder / "llava")
-    conftest.write_truth(folder / "GT", 13)
+    bench.write_truth(folder / "GT", 13)
     paths = [path for _ in range(count) for path in sorted((folder / "GT").iterdir())][:count]
     images = {}
     for number, path in enumerate(paths):  # more images than there are samples
@@ -67,7 +68,9 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     def ours(number: int, batch: int) -> None:
         file = folder / "Text" / f"round{number}x{batch}.csv"
         order = [path.name for path in images.values()]
-        request = Request(model, "llava", str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {})
+        request = EncodeRequest(
+            model, "llava", str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {}
+        )
         assert make(request) == len(images)
         files.append(file)
 

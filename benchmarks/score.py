@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
 MODES = 4
 NAMES = {"a": "published loop", "b": "pyiqa, allocator set", "c": "this scorer"}
@@ -39,7 +39,7 @@ NAMES = {"a": "published loop", "b": "pyiqa, allocator set", "c": "this scorer"}
 def worker(kind: str, weights: Path, precision: str) -> None:
     """Score what comes on standard input, a JSON line a request: [[ground truth, [pictures]], ...]."""
     if kind != "a":
-        from cmcbench.score.allocator import tune_allocator
+        from cmcbench.score.metrics.allocator import tune_allocator
 
         tune_allocator()
     start = time.process_time()
@@ -76,8 +76,8 @@ def _pyiqa(weights: Path) -> Any:
 
 
 def _ours(weights: Path, precision: str) -> Any:
-    from cmcbench.dataset import read_rgb
-    from cmcbench.score.metrics import resolve
+    from cmcbench.files.images import read_rgb
+    from cmcbench.score.metrics.registry import resolve
 
     fr, nr = resolve("topiq", weights, "published", precision)
     for metric in (fr, nr):
@@ -211,10 +211,10 @@ def work_of_ours(weights: Path, size: tuple[int, int]) -> float:
     import numpy as np
     from torch.utils.flop_counter import FlopCounterMode
 
-    from cmcbench.score import topiq
-    from cmcbench.score.topiq import TopiqFR, TopiqNR
+    from cmcbench.score.metrics import topiq_network
+    from cmcbench.score.metrics.topiq_network import TopiqFR, TopiqNR
 
-    topiq._fuses = lambda x: False  # the counter knows plain convolutions only; the work is the same
+    topiq_network._fuses = lambda x: False  # the counter knows plain convolutions only; the work is the same
     fr, nr = TopiqFR.from_file(weights / "topiq-fr.pth"), TopiqNR.from_file(weights / "topiq-nr.pth")
     picture = np.zeros((size[1], size[0], 3), np.uint8)
 

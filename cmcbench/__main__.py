@@ -5,24 +5,24 @@ from __future__ import annotations
 import importlib
 
 from .errors import BadInput
-from .options import run
+from .runtime.cli import run
 
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
-    "download": ("download", "the published ground truth, references, TOPIQ weights and captions"),
-    "compare": ("board.compare", "which differences of two or more targets are significant"),
-    "leaderboard": ("board.leaderboard", "makes the leaderboard of a results folder anew and prints it"),
-    "report": ("board.page_command", "the page of all scored targets: Result/report/index.html, opens from disk"),
+    "download": ("data.download", "the published ground truth, references, TOPIQ weights and captions"),
+    "compare": ("board.compare.command", "which differences of two or more targets are significant"),
+    "leaderboard": ("board.leaderboard.build", "makes the leaderboard of a results folder anew and prints it"),
+    "report": ("board.page.command", "the page of all scored targets: Result/report/index.html, opens from disk"),
     "pack": (
-        "decode.packing",
+        "bitstream.pack",
         "captions and references as one small file an image and mode, the bits that are counted",
     ),
-    "unpack": ("unpacking", "from packed files what their decoder needs"),
-    "codec": ("encode.targets", "picture codecs as targets: Result/CODEC@RATE with the streams that are counted"),
-    "import": ("encode.imports", "anybody's reconstructions and their bits as a target"),
-    "doctor": ("doctor", "what is there, what is missing, and the command that mends each"),
-    "models": ("catalogue", "the encoders and decoders, and whether this machine has what one needs"),
-    "verify": ("board.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
-    "curves": ("board.curves_command", "rate-distortion curves, BD-rates and costs of scored targets"),
+    "unpack": ("bitstream.unpack", "from packed files what their decoder needs"),
+    "codec": ("anchors.codec", "picture codecs as targets: Result/CODEC@RATE with the streams that are counted"),
+    "import": ("anchors.imports", "anybody's reconstructions and their bits as a target"),
+    "doctor": ("doctor.command", "what is there, what is missing, and the command that mends each"),
+    "models": ("doctor.models", "the encoders and decoders, and whether this machine has what one needs"),
+    "verify": ("submission.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
+    "curves": ("board.curves.command", "rate-distortion curves, BD-rates and costs of scored targets"),
 }
 
 

@@ -15,3 +15,7 @@ class RunFailed(Exception):
 
 class ImageProblem(Exception):
     """One picture cannot be used; the run goes on without it and lists it."""
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,6 +6,7 @@ Whatever is in this file decides whether two numbers can be compared, so none of
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ SOURCES = {  # content type -> its sources, as file names spell them
     "SCI": ("game", "movie", "screen"),
     "AIGI": ("DALLE3", "MJ", "PG", "Pixart", "SDXL", "SSD"),
 }
+SCHEME = re.compile(r"(?P<type>[A-Za-z]+)_(?P<source>[A-Za-z0-9]+)_\d+")
+OVERALL_METRICS = ("topiq_fr", "topiq_nr")  # what the two Overall formulas are made for: consistency, perception
+REFERENCES = ("image", "pixel")  # the folders of Ref/
+PLAIN = "images"  # the mode of pictures that lie in a target's folder itself, in no mode's
 
 
 @dataclass(frozen=True)
@@ -96,3 +101,13 @@ def overall_i2t(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | Non
     if not all(mode in fr and mode in nr for mode in modes):
         return None
     return sum(fr[mode] + nr[mode] for mode in modes) / (2 * len(modes))
+
+
+def content(name: str) -> tuple[str, str]:
+    """(type, source) of an image from its file name, e.g. ("NSI", "pgc"); ("other", "") outside the benchmark's
+    scheme.
+    """
+    match = SCHEME.match(name)
+    if match and match["source"] in SOURCES.get(match["type"], ()):
+        return match["type"], match["source"]
+    return "other", ""

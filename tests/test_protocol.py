@@ -3,7 +3,8 @@
 import published
 import pytest
 
-from cmcbench import protocol, rate
+from cmcbench import protocol
+from cmcbench.bitstream import bits
 
 PROMPT = "Generate an informative paragraph in {} words based on the image."
 
@@ -69,8 +70,8 @@ def test_working_size(size, working):
 
 
 def test_rates():
-    assert rate.caption_bits("A red house.") == 96
-    assert rate.caption_bits("naïve") == 48  # six bytes in UTF-8
-    assert rate.grid_size(512, 341) == (8, 6) and rate.grid_bits(512, 341) == 384
-    assert rate.grid_bits(1, 1) == 8
-    assert rate.bpp(8, 64, 64) == pytest.approx(0.00195, abs=1e-5)  # the published rate of pixel mode less text mode
+    assert bits.caption_bits("A red house.") == 96
+    assert bits.caption_bits("naïve") == 48  # six bytes in UTF-8
+    assert bits.grid_size(512, 341) == (8, 6) and bits.grid_bits(512, 341) == 384
+    assert bits.grid_bits(1, 1) == 8
+    assert bits.bpp(8, 64, 64) == pytest.approx(0.00195, abs=1e-5)  # the published rate of pixel mode less text mode

@@ -1,1 +1,1 @@
-"""Board: what the scores say, as tables."""
+"""What is made of scored targets: leaderboard, curves, comparisons, the report page."""

@@ -9,8 +9,8 @@ from PIL import Image
 
 from ..errors import BadInput
 from .base import Codec, NoRoom
-from .control import SCALES, Coded, Search, decoded, scaled, scaled_down, timed, to_budget
-from .program import ffmpeg_program
+from .ffmpeg import ffmpeg_program
+from .rate_control import SCALES, Coded, Search, decoded, scaled, scaled_down, timed, to_budget
 from .still import Avif, Jpeg, Jpeg2000, Webp
 from .video import Av1, Avc, Hevc, JpegXl, Vvc
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from ..errors import RunFailed
 from .base import Codec
+from .ffmpeg import DECODING, ffmpeg, ffmpeg_program
 from .payload import nal_units
-from .program import DECODING, ffmpeg, ffmpeg_program
 
 # ffmpeg's own conversion truncates, which darkens a picture by 1 to 2 steps of 255, and repeats chroma samples
 ACCURATE = "flags=lanczos+accurate_rnd+full_chroma_int+full_chroma_inp"

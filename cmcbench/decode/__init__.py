@@ -1,1 +1,1 @@
-"""Decode: reconstructions from captions and references."""
+"""Step 2: reconstructions from captions and references."""

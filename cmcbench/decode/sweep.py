@@ -10,13 +10,13 @@ from pathlib import Path
 from models.base import T2IModel
 
 from ..errors import BadInput
+from ..files.references import ReferenceRate, references_at
 from ..protocol import Mode
-from ..rate import Rate, references_at
-from ..report import say
+from ..runtime.messages import say
 
 
 @dataclass(frozen=True)
-class Point:
+class SweepPoint:
     """One point of a sweep, or all there is without one. suffix: what its result's name ends with, "" without a sweep.
 
     strength: 0 for the mode's own. references: the folder with image/ and pixel/. bpp: the budget they were made with.
@@ -28,7 +28,7 @@ class Point:
     bpp: float | None = None
 
 
-def points(strengths: Sequence[float], rates: Sequence[float] | None, references: str) -> list[Point]:
+def points(strengths: Sequence[float], rates: Sequence[float] | None, references: str) -> list[SweepPoint]:
     """The points that --strength and --bpp ask for. Raises BadInput for a strength that is none, for two sweeps at once
     and
     for values that share a name."""
@@ -37,18 +37,18 @@ def points(strengths: Sequence[float], rates: Sequence[float] | None, references
         if not (math.isfinite(strength) and 0 <= strength <= 1):
             raise BadInput(f"--strength {strength}: must be above 0 and up to 1, or 0 for the mode's own.")
     if rates is None and len(strengths) == 1:
-        return [Point("", strengths[0], folder)]
+        return [SweepPoint("", strengths[0], folder)]
     if rates is not None and len(strengths) > 1:
         raise BadInput("--strength and --bpp both have several points. Sweep one of them, with one value of the other.")
     if rates is not None:
         _check_names("--bpp", rates)
-        return [Point(f"@bpp={rate:g}", strengths[0], references_at(folder, rate), rate) for rate in rates]
+        return [SweepPoint(f"@bpp={rate:g}", strengths[0], references_at(folder, rate), rate) for rate in rates]
     _check_names("--strength", strengths)
     if 0 in strengths:
         raise BadInput(
             "--strength 0 is another strength in each mode and no point of a sweep. Give the strength itself."
         )
-    return [Point(f"@strength={strength:g}", strength, folder) for strength in strengths]
+    return [SweepPoint(f"@strength={strength:g}", strength, folder) for strength in strengths]
 
 
 def _check_names(flag: str, values: Sequence[float]) -> None:
@@ -62,7 +62,7 @@ def _check_names(flag: str, values: Sequence[float]) -> None:
             raise BadInput(f"{flag} {value!r}: has more than the six digits that name a result.")
 
 
-def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel) -> list[Mode]:
+def narrowed(modes: list[Mode], asked: str, points: list[SweepPoint], model: T2IModel) -> list[Mode]:
     """The modes that a sweep means something to: --mode all leaves the others out, aloud. Raises BadInput where none is
     left.
     """
@@ -83,7 +83,7 @@ def narrowed(modes: list[Mode], asked: str, points: list[Point], model: T2IModel
     return kept
 
 
-def check_references(point: Point, rates: dict[tuple[str, str], Rate]) -> None:
+def check_references(point: SweepPoint, rates: dict[tuple[str, str], ReferenceRate]) -> None:
     """Refuse references of a sweep over bpp that were not made with its budget: their rates would be taken for it."""
     budgets = {rate.budget for rate in rates.values() if rate.reference == "image"}
     if point.bpp is not None and budgets != {f"{point.bpp:g}"}:

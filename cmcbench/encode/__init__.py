@@ -1,1 +1,1 @@
-"""Encode: captions and references from the ground truth."""
+"""Step 1: captions of the ground truth, and references on request."""

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from models import create
 
-from ..dataset import choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, add_compute, bits_per_pixel, folder_name, own_adapter, parser, positive, short_name
+from ..files.images import list_images
+from ..files.manifest import own_adapter
+from ..files.names import folder_name, short_name
+from ..files.references import references_at
+from ..files.subset import choose
 from ..protocol import SEED, WORDS
-from ..ranks import join
-from ..rate import references_at
-from ..report import Report, say
+from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
+from ..runtime.messages import RunLog, say
+from ..runtime.ranks import join
 
 MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # handed to the adapter as they are
 
@@ -20,7 +23,7 @@ MODEL_OPTIONS = ("trust_remote_code", "api_base", "concurrency", "command")  # h
 def main(argv: list[str]) -> int:
     """Make captions, references, or both. Returns the exit code."""
     options = _parser().parse_args(argv)
-    report = Report()
+    report = RunLog()
     captioning = options.model_name.lower() != "none"
     if not captioning and not options.references:
         raise BadInput("--model_name none makes no captions; add --references to make references, or name a model.")
@@ -48,7 +51,8 @@ def main(argv: list[str]) -> int:
             make_references(images, place, bpp, options.overwrite, report)
         done.append(f"References of {len(images)} images are in {', '.join(map(str, places))}.")
     if model is not None:
-        from .run import Request, make
+        from .captioning import make
+        from .request import EncodeRequest
 
         name = options.result_name or short_name(options.model_name)
         file = (
@@ -57,7 +61,7 @@ def main(argv: list[str]) -> int:
         )
         order = [path.name for path in everything.values()]
         made = make(
-            Request(
+            EncodeRequest(
                 model,
                 short_name(options.model_name),
                 options.model_dir or model.default_dir,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..errors import BadInput
-from ..store import plain_name
+from ..files.names import plain_name
 
 LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
 
@@ -83,7 +83,7 @@ def read(path: Path) -> Kept:
             kept.settings = dict(_strict(json.loads(lines[0])["settings"]))
         for line in lines[1:]:
             entry = json.loads(line)
-            name, text, made_of = entry["name"], entry["text"], told_of(entry["made_of"])
+            name, text, made_of = entry["name"], entry["text"], read_made_of(entry["made_of"])
             if not (isinstance(name, str) and plain_name(name) and isinstance(text, str) and text):
                 raise ValueError(f"no caption of an image: {ascii(line[:80])}")
             kept.texts[name], kept.images[name] = text, made_of
@@ -92,7 +92,7 @@ def read(path: Path) -> Kept:
     return kept
 
 
-def told_of(made_of: Any) -> dict[str, Any]:
+def read_made_of(made_of: Any) -> dict[str, Any]:
     """What a file tells of an image's caption, where it can be written again and summed. Raises ValueError,
     TypeError.
     """

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.base import Caption
 
-from .. import captions, manifest
 from ..errors import BadInput
+from ..files import captions, manifest
+from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
-from ..store import digest, read_json, write_json
+from ..runtime.pace import Pace
 from . import journal
 
 if TYPE_CHECKING:
-    from .run import Request
-
-# times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
-PAUSE = 50
+    from .request import EncodeRequest
 
 
-class Ledger:
+class CaptionLedger:
     """The captions of one process.
 
     settings: what they are made with, as far as it is known yet. texts: image name -> caption. made_of: image name ->
     digest of the picture, finish reason, usage, seconds. begun: the settings of the captions that were there.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: EncodeRequest) -> None:
         self.request = request
         self.record_file = request.file.with_suffix(".json")
         self.settings: dict[str, Any] = {
@@ -48,7 +45,7 @@ class Ledger:
         # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
         self._all_anew = request.overwrite and self._chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
-        self._unsaved, self._next_save = False, 0.0
+        self._unsaved, self._pace = False, Pace(at_least=0.0)  # the journal has what is not saved yet
 
     def open(self) -> None:
         """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
@@ -82,9 +79,9 @@ class Ledger:
         self._journal.add(self.settings, name, text, made_of)
         self._unsaved = True
 
-    def save_in_time(self) -> None:
+    def save_if_due(self) -> None:
         """Save, unless it was done a moment ago: all savings together stay a small part of the run."""
-        if self.request.ranks.first and self._unsaved and time.monotonic() >= self._next_save:
+        if self.request.ranks.first and self._unsaved and self._pace.due:
             self._save()
 
     def others(self) -> list[Path]:
@@ -162,7 +159,7 @@ class Ledger:
                 raise ValueError("it lacks settings or images")
             return {
                 "settings": settings,
-                "images": {name: journal.told_of(made_of) for name, made_of in images.items()},
+                "images": {name: journal.read_made_of(made_of) for name, made_of in images.items()},
             }
         except (ValueError, TypeError) as error:
             raise BadInput(
@@ -186,7 +183,6 @@ class Ledger:
 
     def _save(self) -> None:
         """Write the manifest and the CSV. The manifest first: a caption without one would look like somebody else's."""
-        start = time.monotonic()
         order = {name: place for place, name in enumerate(self.request.order)}
         names = sorted(self.texts, key=lambda name: (order.get(name, len(order)), name))
         record = {
@@ -197,10 +193,10 @@ class Ledger:
             "usage": _total(self.made_of),
             "images": {name: self.made_of[name] for name in names if name in self.made_of},
         }
-        write_json(self.record_file, record)
-        captions.write(self.request.file, {name: self.texts[name] for name in names})
-        end = time.monotonic()
-        self._unsaved, self._next_save = False, end + PAUSE * (end - start)
+        with self._pace.saving():
+            write_json(self.record_file, record)
+            captions.write(self.request.file, {name: self.texts[name] for name in names})
+        self._unsaved = False
 
 
 def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -13,17 +13,15 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..bitstream.bits import BLOCK, bpp, grid_bits
+from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
-from ..dataset import is_whole_png, read_rgb
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..grid import enlarged, grid_of
-from ..protocol import MODES
-from ..rate import BLOCK, Rate, bpp, grid_bits, read_rates, write_rates
-from ..report import Report, progress, say
-from ..store import digest, only_writer, png_bytes, sweep, write_bytes
-
-STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
-KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
+from ..files.images import is_whole_png, read_rgb
+from ..files.references import RATES, STREAMS, ReferenceRate, read_rates, stream_file, write_rates
+from ..files.store import digest, only_writer, png_bytes, refuse_links, sweep, write_bytes
+from ..protocol import REFERENCES
+from ..runtime.messages import RunLog, progress, say
 
 
 def pixel_reference(image: Image.Image) -> Image.Image:
@@ -41,7 +39,7 @@ def image_codec() -> Codec:
         return Avif()
 
 
-def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: bool, report: Report) -> None:
+def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: bool, report: RunLog) -> None:
     """Make the references of `ground_truth` (stem -> path) that `folder` lacks, and keep rate.csv in step.
 
     budget: bits per pixel of an image reference. Failures go to the report by name; the others go on.
@@ -49,31 +47,26 @@ def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: 
     """
     codec = image_codec()
     with only_writer(folder / ".lock", f"references in {folder}"):
-        work = _Work(ground_truth, folder, codec, budget, report)
+        work = _ReferenceRun(ground_truth, folder, codec, budget, report)
         work.settle(overwrite)
         work.run()
-
-
-def stream_file(folder: Path, codec: str, stem: str) -> Path:
-    """Where the coded picture of an image reference lies below `folder` (Ref/)."""
-    return folder / STREAMS / f"{stem}.{create(codec).extension}"
 
 
 @dataclass(frozen=True)
 class _Made:
     """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
 
-    rate: Rate
+    rate: ReferenceRate
     png: bytes | None
     stream: bytes | None
     note: str | None
 
 
-class _Work:
+class _ReferenceRun:
     """One run of `make`: which references are missing, and the rates known so far."""
 
     def __init__(
-        self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: Report
+        self, ground_truth: dict[str, Path], folder: Path, codec: Codec, budget: float, report: RunLog
     ) -> None:
         self.ground_truth, self.folder, self.codec, self.budget, self.report = (
             ground_truth,
@@ -82,9 +75,9 @@ class _Work:
             budget,
             report,
         )
-        self.file = folder / "rate.csv"
+        self.file = folder / RATES
         self.settings = {"pixel": ("rgb332", ""), "image": (codec.name, f"{budget:g}")}
-        self.jobs = [(kind, stem) for kind in KINDS for stem in ground_truth]
+        self.jobs = [(kind, stem) for kind in REFERENCES for stem in ground_truth]
         self.missing: list[tuple[str, str]] = []
 
     def path(self, kind: str, stem: str) -> Path:
@@ -92,7 +85,9 @@ class _Work:
 
     def settle(self, overwrite: bool) -> None:
         """Find out what is missing; refuse what is there and not ours, or remove it where asked to."""
-        for folder in (self.folder, *(self.folder / kind for kind in (*KINDS, STREAMS))):
+        folders = [self.folder, *(self.folder / kind for kind in (*REFERENCES, STREAMS))]
+        refuse_links(*folders)
+        for folder in folders:
             sweep(folder)
         try:
             self.rates = read_rates(self.file)
@@ -130,7 +125,8 @@ class _Work:
         try:
             return (
                 kind != "image"
-                or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+                or 8 * stream_file(self.folder, stem, self.codec.extension).stat().st_size
+                == self.rates[kind, stem].bits
             )
         except OSError:
             return False
@@ -152,7 +148,7 @@ class _Work:
         for job in jobs:
             self.path(*job).unlink(missing_ok=True)
             for codec in FAMILY if job[0] == "image" else ():
-                stream_file(self.folder, codec, job[1]).unlink(missing_ok=True)
+                stream_file(self.folder, job[1], create(codec).extension).unlink(missing_ok=True)
             self.rates.pop(job, None)
         if self.file.exists():
             write_rates(self.file, self.rates)
@@ -196,9 +192,9 @@ class _Work:
         level: str,
         scale: int,
         seconds: float,
-    ) -> Rate:
+    ) -> ReferenceRate:
         source = self.ground_truth[stem]
-        return Rate(
+        return ReferenceRate(
             source.name,
             kind,
             bits,
@@ -243,11 +239,11 @@ class _Work:
         self.rates[job] = made.rate
         write_rates(self.file, self.rates)
         if made.stream is not None:
-            write_bytes(stream_file(self.folder, self.codec.name, stem), made.stream)
+            write_bytes(stream_file(self.folder, stem, self.codec.extension), made.stream)
         if made.png is not None:
             write_bytes(self.path(kind, stem), made.png)
 
-    def _tell(self, rate: Rate) -> None:
+    def _tell(self, rate: ReferenceRate) -> None:
         if rate.reference != "image":
             return
         if rate.bits > self.budget * rate.width * rate.height:

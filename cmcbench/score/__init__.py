@@ -1,1 +1,1 @@
-"""Score: consistency and perception of every reconstruction."""
+"""Step 3: scores of reconstructions, their means and intervals."""

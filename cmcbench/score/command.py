@@ -8,24 +8,27 @@ import glob
 from pathlib import Path
 from typing import Any
 
-from ..dataset import OUTPUTS, choose, list_images
 from ..errors import BadInput
-from ..options import add_choice, folder_name, parser
-from ..protocol import MODES
-from ..ranks import join
-from ..report import Report, say
-from .allocator import tune_allocator
-from .clipsim import DEFAULT_CLIP
-from .metric import Metric, SetMetric
-from .metrics import FR_ORDERS, PRECISIONS, resolve
-from .run import Request, score
-from .summary import PAIR, by_mode, over_modes, overall
-from .table import Row
-from .target import PLAIN, Target, find, holds_images
+from ..files.images import list_images
+from ..files.names import OUTPUTS, folder_name
+from ..files.scores import ScoreRow
+from ..files.subset import choose
+from ..files.target import Target, check_leaderboard, find, holds_images
+from ..protocol import MODES, OVERALL_METRICS, PLAIN
+from ..runtime.cli import add_choice, parser
+from ..runtime.messages import RunLog, say
+from ..runtime.ranks import join
+from .metrics.allocator import tune_allocator
+from .metrics.base import Metric, SetMetric
+from .metrics.clipsim import DEFAULT_CLIP
+from .metrics.registry import FR_ORDERS, PRECISIONS, resolve
+from .request import ScoreRequest
+from .scoring import score
+from .summary import by_mode, over_modes, overall
 
 DEFAULT_TARGET = "real"
 GROUND_TRUTH = "./GT/"
-LABELS = dict(zip(PAIR, ("FR", "NR")))  # how the published script calls them
+LABELS = dict(zip(OVERALL_METRICS, ("FR", "NR")))  # how the published script calls them
 
 
 def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
@@ -35,9 +38,11 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     """
     options = _parser().parse_args(argv)
     tune_allocator()  # before anything imports torch
-    report = Report()
+    report = RunLog()
     targets = _targets(options)
     _check_submit(options, targets)
+    for results in dict.fromkeys(target.folder.resolve().parent for target in targets):
+        check_leaderboard(results)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
@@ -59,7 +64,7 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     for name, reason in absent.items():
         if ranks.first:
             report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")
-    request = Request(
+    request = ScoreRequest(
         targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, ranks, report
     )
     results, ready = score(request)
@@ -142,7 +147,7 @@ def _modes(asked: str, target: Target) -> list[str]:
 
 
 def _print(
-    rows: list[Row],
+    rows: list[ScoreRow],
     sets: dict[str, Any],
     modes: list[str],
     metrics: list[Metric | SetMetric],
@@ -160,7 +165,7 @@ def _print(
             _tell_partial(mode, means[mode], metrics, wanted)
         elif not options.modes:
             print(f"{mode} does not exist. Jumped!")
-    if {metric.name for metric in metrics} >= set(PAIR):
+    if {metric.name for metric in metrics} >= set(OVERALL_METRICS):
         both = overall(means)
         print(f"Overall: {_number(both['t2i'])}")
         if options.i2t_table:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..dataset import content
-from ..protocol import overall_i2t, overall_t2i
+from ..files.scores import ScoreRow
+from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
 from ..statistics import grouped_intervals, intervals, percentiles, resampled_means
-from .summary import PAIR
-from .table import Row
 
 
 class Scores:
@@ -19,7 +17,7 @@ class Scores:
     missing.
     """
 
-    def __init__(self, rows: Iterable[Row], modes: Iterable[str], metrics: Iterable[str]) -> None:
+    def __init__(self, rows: Iterable[ScoreRow], modes: Iterable[str], metrics: Iterable[str]) -> None:
         rows = list(rows)
         self.names = sorted({row.name for row in rows})
         self.columns = [(mode, metric) for mode in modes for metric in metrics]
@@ -76,7 +74,7 @@ def joint_intervals(scores: Scores) -> dict[str, Any]:
     }
     by_metric = {metric: {mode: each for (mode, name), each in known.items() if name == metric} for metric in metrics}
     over = {metric: _interval(sum(each.values()) / len(each) if each else None) for metric, each in by_metric.items()}
-    fr, nr = (by_metric.get(metric, {}) for metric in PAIR)
+    fr, nr = (by_metric.get(metric, {}) for metric in OVERALL_METRICS)
     both = {"t2i": _interval(overall_t2i(fr, nr)), "i2t": _interval(overall_i2t(fr, nr))}
     return {"over_modes_interval": over, "overall_interval": both}
 

@@ -7,13 +7,10 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..dataset import content
-from ..protocol import overall_i2t, overall_t2i
-from ..rates import MEASURED, NOMINAL
-from .table import Row, Table
-from .target import Target
-
-PAIR = ("topiq_fr", "topiq_nr")  # the metrics that the Overall formulas are made for
+from ..files.rates import MEASURED, NOMINAL
+from ..files.scores import ScoreRow, Table
+from ..files.target import Target
+from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
 
 
 def summarise(
@@ -56,12 +53,12 @@ def overall(modes: dict[str, Any]) -> dict[str, float | None]:
     """Both Overall figures from the modes' TOPIQ means, None where they are not defined."""
     fr, nr = (
         {mode: each["metrics"][metric]["mean"] for mode, each in modes.items() if metric in each["metrics"]}
-        for metric in PAIR
+        for metric in OVERALL_METRICS
     )
     return {"t2i": overall_t2i(fr, nr), "i2t": overall_i2t(fr, nr)}
 
 
-def by_mode(rows: list[Row], modes: Iterable[str], metrics: Iterable[str]) -> dict[str, Any]:
+def by_mode(rows: list[ScoreRow], modes: Iterable[str], metrics: Iterable[str]) -> dict[str, Any]:
     """mode -> {"images", "metrics", "bpp", "rate", "cost", "types", "sources"} of what is in `rows`.
 
     metrics: metric -> {"mean", "n"}; types and sources: the same for each content type ("NSI") and source ("NSI_pgc").
@@ -85,15 +82,15 @@ def by_mode(rows: list[Row], modes: Iterable[str], metrics: Iterable[str]) -> di
     return found
 
 
-def _groups(rows: list[Row], key: Callable[[str, str], str]) -> dict[str, list[Row]]:
+def _groups(rows: list[ScoreRow], key: Callable[[str, str], str]) -> dict[str, list[ScoreRow]]:
     """The rows by what `key` makes of their content type and source; those for which it is "" are left out."""
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ScoreRow]] = {}
     for row in rows:
         groups.setdefault(key(*content(row.name)), []).append(row)
     return {name: groups[name] for name in sorted(groups) if name}
 
 
-def _rate(rows: list[Row]) -> dict[str, Any] | None:
+def _rate(rows: list[ScoreRow]) -> dict[str, Any] | None:
     """What the decoder was sent: {"kind", "ratio", "caption", "deflate", "pixel", "image", "packed"}, None where
     nothing tells.
 
@@ -120,7 +117,7 @@ def _rate(rows: list[Row]) -> dict[str, Any] | None:
     }
 
 
-def _cost(rows: list[Row]) -> dict[str, Any]:
+def _cost(rows: list[ScoreRow]) -> dict[str, Any]:
     """Mean wall-clock seconds an image, and the largest peak memory in bytes, of the images that tell; None where none
     does.
     """
@@ -136,7 +133,7 @@ def over_modes(modes: dict[str, Any], metric: str) -> float | None:
     return mean and mean["mean"]
 
 
-def _means(rows: list[Row], metrics: Iterable[str]) -> dict[str, dict[str, Any]]:
+def _means(rows: list[ScoreRow], metrics: Iterable[str]) -> dict[str, dict[str, Any]]:
     means = {metric: _mean(row.scores.get(metric) for row in rows) for metric in metrics}
     return {metric: mean for metric, mean in means.items() if mean is not None}
 

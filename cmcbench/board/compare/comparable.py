@@ -1,0 +1,172 @@
+"""The targets of a comparison: their scores by image, and what must be equal for two of them to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import BadInput
+from ...files.names import plain_name
+from ...files.store import read_json
+from ...protocol import OVERALL_METRICS, content
+from ...published.tables import I2T, T2I
+from ...runtime.messages import say
+from ..image_scores import ImageScores, read
+from ..labels import ORDER
+
+FORMULAS = {"overall": T2I, "overall-i2t": I2T}
+
+
+@dataclass
+class Compared:
+    """A scored target. metrics: name -> {"lower_is_better", "identity"} of those that score single images."""
+
+    name: str
+    folder: Path
+    metrics: dict[str, dict[str, Any]]
+    images: ImageScores
+
+    @property
+    def modes(self) -> list[str]:
+        """The modes that have scores, in the benchmark's order."""
+        present = {mode for mode, _ in self.images.scores}
+        return [mode for mode in ORDER if mode in present]
+
+
+class Column(NamedTuple):
+    """What is compared: a metric in a mode, or Overall by one of the FORMULAS over modes; of all images or a content
+    type's.
+    """
+
+    mode: str
+    metric: str
+    content: str
+    modes: tuple[str, ...]
+
+
+def find(name: str, results: Path) -> Compared:
+    """The scored target of that name in `results`, or in that folder. Raises BadInput."""
+    folder = results / name if plain_name(name) and (results / name).is_dir() else Path(name)
+    if not folder.is_dir():
+        raise BadInput(
+            f"there is no target {name}: neither {results / name} nor {name} is a folder. Name another folder of"
+            " targets with --results."
+        )
+    summary = read_json(folder / "summary.json")
+    if summary is None or summary.get("unfinished"):
+        raise BadInput(
+            f"{folder} is not scored{' to its end' if summary else ''}. Run: python script-evaluate.py --target"
+            f" {folder.name}"
+        )
+    try:
+        metrics = {str(metric): _known(about) for metric, about in summary["metrics"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f"{folder / 'summary.json'} is no summary of this program ({error}). Score the target anew."
+        ) from None
+    images = read(folder / "scores.csv", metrics)
+    single = {metric for _, metric in images.scores}
+    return Compared(
+        folder.resolve().name, folder, {metric: about for metric, about in metrics.items() if metric in single}, images
+    )
+
+
+def _known(about: dict[str, Any]) -> dict[str, Any]:
+    return {"identity": str(about["identity"]), "lower_is_better": bool(about["lower_is_better"])}
+
+
+def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:
+    """The metrics that both have, or of those the wanted ones ("topiq" is the pair). Raises BadInput for one that they
+    lack.
+    """
+    both = [metric for metric in first.metrics if metric in second.metrics]
+    both.sort(key=lambda metric: (metric not in OVERALL_METRICS, metric))
+    names = [name for each in wanted for name in (OVERALL_METRICS if each == "topiq" else (each,))]
+    for name in names:
+        if name not in both:
+            raise BadInput(
+                f"--metrics {name}: not both of {first.name} and {second.name} have scores of it. Both have:"
+                f" {', '.join(both) or 'none'}."
+            )
+    if not both:
+        raise BadInput(f"{first.name} and {second.name} have no metric in common. Score both with the same --metrics.")
+    return [metric for metric in both if not names or metric in names]
+
+
+def check_pair(first: Compared, second: Compared, wanted: Sequence[str]) -> None:
+    """Raise BadInput where two targets' scores are not made alike: other weights, or another ground truth."""
+    for metric in common_metrics(first, second, wanted):
+        about = [target.metrics[metric] for target in (first, second)]
+        if about[0] != about[1]:
+            made = " and ".join(
+                f"{target.name} with {each['identity']}" for target, each in zip((first, second), about)
+            )
+            raise BadInput(
+                f"{metric} was made differently: {made}. Score both with the same weights, or choose other --metrics."
+            )
+    shared = sorted(first.images.truths.keys() & second.images.truths.keys())
+    if not shared:
+        raise BadInput(
+            f"{first.name} and {second.name} have no image in common; images are paired by the ground truth's name."
+        )
+    other = [name for name in shared if first.images.truths[name] != second.images.truths[name]]
+    if other:
+        raise BadInput(
+            f"{first.name} and {second.name} were scored against different ground truths: {len(other)} of {len(shared)}"
+            f" images differ (first: {other[0]}). Score both with the same --gt_path."
+        )
+
+
+def columns_of(
+    modes: Iterable[str], metrics: Iterable[str], types: bool, i2t: bool, pair: tuple[Compared, Compared]
+) -> list[Column]:
+    """What two targets can be compared in: of these modes and metrics that which both have of some image."""
+    modes, metrics = list(modes), list(metrics)
+    wanted = [Column(mode, metric, "", (mode,)) for mode in modes for metric in metrics]
+    # Overall is made of the modes that have both of its metrics: it must be the same modes for both targets
+    whole = [
+        mode
+        for mode in modes
+        if all((mode, metric) in target.images.scores for target in pair for metric in OVERALL_METRICS)
+    ]
+    if set(OVERALL_METRICS) <= set(metrics) and whole:
+        wanted += [Column(", ".join(whole), formula, "", tuple(whole)) for formula in list(FORMULAS)[: 1 + i2t]]
+    if types:
+        kinds = sorted({content(name)[0] for name in _names(*pair)})
+        wanted = [column._replace(content=kind) for kind in ("", *kinds) for column in wanted]
+    a, b = (values_of(target, wanted, *pair) for target in pair)
+    there = np.isfinite(a - b).any(axis=0)
+    missing = {
+        column.mode
+        for column, found in zip(wanted, there)
+        if not found and not column.content and column.metric in metrics
+    }
+    if missing and there.any():
+        say(f"note: {pair[0].name} and {pair[1].name} have no image in common in {', '.join(sorted(missing))}.")
+    return [column for column, found in zip(wanted, there) if found]
+
+
+def _names(first: Compared, second: Compared) -> list[str]:
+    return sorted(first.images.truths.keys() & second.images.truths.keys())
+
+
+def values_of(target: Compared, columns: Sequence[Column], first: Compared, second: Compared) -> np.ndarray:
+    """The target's scores of the images that the two have in common, (images, columns), in the order of names; NaN:
+    missing.
+    """
+    names = _names(first, second)
+    values = np.full((len(names), len(columns)), np.nan)
+    for place, column in enumerate(columns):
+        if column.metric in FORMULAS:
+            found = target.images.overall(FORMULAS[column.metric], column.modes)
+        else:
+            found = target.images.scores.get((column.mode, column.metric))
+        if found is not None:
+            values[:, place] = target.images.at(names, found)
+            if column.content:
+                values[[content(name)[0] != column.content for name in names], place] = np.nan
+    return values

@@ -1,0 +1,1 @@
+"""Rate-distortion curves of scored targets, and the Bjontegaard deltas between them."""

@@ -1,0 +1,296 @@
+"""Rate-distortion curves from the files of scored targets: which points belong together, over which images they are
+means.
+
+Groups: `vvc@0.02` and `vvc@0.04` are one curve `vvc`; a target without `@` is a curve through its modes. A group with
+several modes has one curve for each mode, one with several swept settings (strength, bpp) one for each setting.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import BadInput
+from ...runtime.messages import printable, say
+from .samples import ImageKey, Measure, TargetMode, read_target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+PUBLISHED_ORDER = (
+    "topiq_fr",
+    "clipsim",
+    "lpips",
+    "ssim",
+    "topiq_nr",
+    "clipiqa",
+    "liqe",
+    "fid",
+)  # of the paper's figure
+LEAST_SHARE = 0.5  # a point with fewer of the fullest point's images would take the others' images from all points
+ROUNDED = 1e-6  # bpp in scores.csv has six decimals
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A target in one mode. All means are over the same n images, those that every point of the comparison has.
+
+    bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
+    the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
+    decode_seconds: means over the images that tell; peak_memory: bytes, the largest; None where no image tells.
+    downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
+    rates, scores: of each image, shape (n,), in the order of names.
+    """
+
+    target: str
+    mode: str
+    bpp: float
+    values: dict[str, float]
+    n: int
+    of: int
+    nominal: bool
+    encode_seconds: float | None
+    decode_seconds: float | None
+    peak_memory: int | None
+    downscaled: int
+    over_budget: int
+    rates: np.ndarray = field(repr=False, compare=False)
+    scores: dict[str, np.ndarray] = field(repr=False, compare=False)
+
+    @property
+    def ratio(self) -> float:
+        """Compression ratio against 24 bits per pixel; infinite for an empty message."""
+        return 24 / self.bpp if self.bpp else math.inf
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points in the order of their rate. measures: every metric of the comparison, in the order of the paper's
+    figure.
+    """
+
+    group: str
+    label: str
+    points: tuple[CurvePoint, ...]
+    measures: dict[str, Measure] = field(repr=False, compare=False)
+    codec: bool = False
+
+    @property
+    def through_modes(self) -> bool:
+        """Whether the points are a target's modes, which a figure has to name."""
+        return len({point.mode for point in self.points}) > 1
+
+
+def collect(results: Path, targets: list[str] | None = None, metrics: list[str] | None = None) -> list[Curve]:
+    """The curves of the targets in `results`, in the order of their labels; [] where no target has rates and scores.
+
+    targets: names, patterns such as 'real*', or groups (vvc for vvc@0.02, vvc@0.04); None: all. metrics: only these.
+    What cannot be used is named on stderr and left out. Raises BadInput for a target or metric that is not there.
+    """
+    raws: list[TargetMode] = []
+    found: dict[str, dict[str, Measure]] = {}
+    for folder in _folders(results, targets):
+        modes, measures = read_target(folder)
+        raws += modes
+        found.update({folder.name: measures} if modes else {})
+    measures = _comparable(found, metrics)
+    raws = _full_enough([raw for raw in raws if _has_scores(raw, measures, found[raw.target])])
+    return _curves(raws, measures, found)
+
+
+def _folders(results: Path, targets: list[str] | None) -> list[Path]:
+    """The targets' folders, each once, sorted by name. Raises BadInput."""
+    if not results.is_dir():
+        raise BadInput(
+            f"there is no folder {results}. Score targets with script-evaluate.py, or name their folder with --results."
+        )
+    there = sorted(file.parent.name for file in results.glob("*/summary.json") if not file.parent.name.startswith("."))
+    if targets is None:
+        return [results / name for name in there]
+    chosen: set[str] = set()
+    for asked in targets:
+        named = [name for name in there if asked in (name, group_of(name)) or fnmatch.fnmatchcase(name, asked)]
+        if not named:
+            raise BadInput(
+                f"{ascii(asked)}: no scored target in {results} is meant. It has:"
+                f" {', '.join(map(printable, there)) or 'none'}."
+            )
+        chosen.update(named)
+    return [results / name for name in sorted(chosen)]
+
+
+def group_of(target: str) -> str:
+    """What stands before the first `@` of a target's name."""
+    return target.partition("@")[0] or target
+
+
+def swept(target: str) -> str:
+    """The settings after the `@` of a target's name without their values: "strength" for real@strength=0.3, "" for
+    vvc@0.02.
+    """
+    return re.sub(r"[=:]?[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", "", target.partition("@")[2])
+
+
+def _comparable(found: dict[str, dict[str, Measure]], wanted: list[str] | None) -> dict[str, Measure]:
+    """The metrics, each as most targets have it (the same weights); in the order of the paper's figure, then by
+    name.
+    """
+    names = {name for measures in found.values() for name in measures}
+    if wanted is not None:
+        unknown = [name for name in wanted if name not in names]
+        if unknown:
+            there = ", ".join(map(printable, sorted(names))) or "none"
+            raise BadInput(f"--metrics {', '.join(map(ascii, unknown))}: no target has it. There are: {there}.")
+        names &= set(wanted)
+    order = {name: place for place, name in enumerate(PUBLISHED_ORDER)}
+    chosen = {}
+    for name in sorted(names, key=lambda name: (order.get(name, len(order)), name)):
+        having = {target: measures[name] for target, measures in found.items() if name in measures}
+        chosen[name], _ = Counter(having.values()).most_common(1)[0]
+        for target, measure in having.items():
+            if measure != chosen[name]:
+                say(
+                    f"note: {name} of {target} was made with other weights or another version; it is left out of the"
+                    " curves."
+                )
+    return chosen
+
+
+def _has_scores(raw: TargetMode, measures: dict[str, Measure], own: dict[str, Measure]) -> bool:
+    """Take away what cannot be compared, and metrics that fewer than half of the images have; whether anything is
+    left.
+    """
+    comparable = {name for name, measure in measures.items() if own.get(name) == measure}
+    counts = Counter(name for sample in raw.samples.values() for name in sample.scores if name in comparable)
+    fullest = max(counts.values(), default=0)
+    kept = {name for name, count in counts.items() if count >= LEAST_SHARE * fullest}
+    for name in sorted(set(counts) - kept):
+        say(
+            f"note: {raw.target}: {raw.mode}: only {counts[name]} of {len(raw.samples)} images have {name}; it is left"
+            " out of the curves."
+        )
+    raw.samples = {image: sample for image, sample in raw.samples.items() if kept <= set(sample.scores)}
+    for sample in raw.samples.values():
+        for name in set(sample.scores) - kept:
+            del sample.scores[name]
+    raw.sets = {name: each for name, each in raw.sets.items() if name in comparable}
+    return bool(raw.samples and (kept or raw.sets))
+
+
+def _full_enough(raws: list[TargetMode]) -> list[TargetMode]:
+    fullest = max((len(raw.samples) for raw in raws), default=0)
+    kept = []
+    for raw in raws:
+        if len(raw.samples) >= LEAST_SHARE * fullest:
+            kept.append(raw)
+        else:
+            say(f"note: {raw.target}: {raw.mode} is left out: it has {len(raw.samples)} images, others have {fullest}.")
+    return kept
+
+
+def _common(raws: list[TargetMode]) -> list[ImageKey]:
+    """The images that all points have. A point that shares none with most of the others is left out, aloud."""
+    votes = Counter(image for raw in raws for image in raw.samples)
+    while raws:
+        shared = set.intersection(*(set(raw.samples) for raw in raws))
+        if shared:
+            return sorted(shared)
+        # Another ground truth under the same names, or other images: the point whose images the fewest others have
+        odd = min(
+            raws, key=lambda raw: (sum(votes[image] for image in raw.samples) / len(raw.samples), raw.target, raw.mode)
+        )
+        reason = "no image, scored against the same ground truth, is common to it and the others"
+        say(f"note: {odd.target}: {odd.mode} is left out: {reason}.")
+        raws.remove(odd)
+        votes.subtract(odd.samples.keys())
+    return []
+
+
+def _curves(raws: list[TargetMode], measures: dict[str, Measure], found: dict[str, dict[str, Measure]]) -> list[Curve]:
+    images = _common(raws)
+    _same_size(raws, measures)
+    grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
+    for raw in raws:
+        several = "@" in raw.target
+        key = group_of(raw.target), swept(raw.target) if several else "", raw.mode if several else ""
+        grouped.setdefault(key, []).append(raw)
+    shown = {name: measure for name, measure in measures.items() if any(name in _names(raw) for raw in raws)}
+    curves = []
+    for key, members in grouped.items():
+        points = sorted(
+            (_point(raw, images) for raw in members), key=lambda point: (point.bpp, point.target, point.mode)
+        )
+        curves.append(
+            Curve(key[0], _label(key, list(grouped)), tuple(points), shown, all(raw.codec for raw in members))
+        )
+    return sorted(curves, key=lambda curve: curve.label)
+
+
+def _names(raw: TargetMode) -> set[str]:
+    return {*raw.sets, *(name for sample in raw.samples.values() for name in sample.scores)}
+
+
+def _label(key: tuple[str, str, str], keys: Iterable[tuple[str, str, str]]) -> str:
+    """The group's name, with the setting and the mode where the group has several curves."""
+    group, setting, mode = key
+    peers = [other for other in keys if other[0] == group]
+    label = f"{group} {mode}" if mode and len({other[2] for other in peers}) > 1 else group
+    return f"{label} ({setting})" if setting and len({other[1] for other in peers if other[2]}) > 1 else label
+
+
+def _same_size(raws: list[TargetMode], measures: dict[str, Measure]) -> None:
+    """Measures of whole sets depend on the number of images: keep those of the largest number."""
+    for name in (name for name, measure in measures.items() if measure.of_set):
+        largest = max((raw.sets[name][1] for raw in raws if name in raw.sets), default=0)
+        for raw in raws:
+            if name in raw.sets and raw.sets[name][1] != largest:
+                say(
+                    f"note: {raw.target}: {raw.mode}: {name} is of {raw.sets[name][1]} images, others' of {largest}; it"
+                    " is left out."
+                )
+                del raw.sets[name]
+
+
+def _point(raw: TargetMode, images: list[ImageKey]) -> CurvePoint:
+    import numpy as np
+
+    samples = [raw.samples[image] for image in images]
+    rates = np.array([sample.bpp for sample in samples])
+    scores = {name: np.array([sample.scores[name] for sample in samples]) for name in samples[0].scores}
+    values = {name: math.fsum(each) / len(each) for name, each in scores.items()}
+    values.update({name: value for name, (value, _) in raw.sets.items()})
+    memory = [sample.peak_memory for sample in samples if sample.peak_memory is not None]
+    budget = _budget(raw)
+    return CurvePoint(
+        raw.target,
+        raw.mode,
+        math.fsum(rates) / len(rates),
+        values,
+        len(images),
+        raw.of,
+        any(sample.nominal for sample in samples),
+        _mean(sample.encode_seconds for sample in samples),
+        _mean(sample.decode_seconds for sample in samples),
+        max(memory, default=None),
+        sum(sample.scale > 1 for sample in samples),
+        int(np.count_nonzero(rates > budget + ROUNDED)),
+        rates,
+        scores,
+    )
+
+
+def _budget(raw: TargetMode) -> float:
+    """The bits per pixel that a codec's target is named after (vvc@0.02), else infinite."""
+    text = raw.target.partition("@")[2]
+    return float(text) if raw.codec and re.fullmatch(r"\d+(\.\d+)?", text) else math.inf
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return math.fsum(present) / len(present) if present else None

@@ -1,0 +1,226 @@
+"""Rate-distortion figures in the arrangement of the paper's: consistency metrics above, perception metrics below."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from ...runtime.messages import printable
+from .collect import Curve, CurvePoint
+from .samples import Measure
+
+COLUMNS = 4
+PANEL = (3.3, 2.7)  # inches
+LONGEST = 44  # characters of a name in the legend
+NAMES = {
+    "topiq_fr": "TOPIQ-FR",
+    "clipsim": "CLIPSIM",
+    "lpips": "LPIPS",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "psnr": "PSNR",
+    "topiq_nr": "TOPIQ-NR",
+    "clipiqa": "CLIPIQA",
+    "liqe": "LIQE",
+    "fid": "FID",
+    "piqe": "PIQE",
+}
+# Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in
+# print
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "p")
+LINE, FOOT = 0.18, 7  # inches that a line below the panels takes; size of the caption's letters in points
+# Where a mode's name stands from its point: right and up in points, and which side of it touches
+BESIDE = {
+    "log": {"text": (0, 7, "center"), "pixel": (0, 7, "center"), "image": (-6, 4, "right"), "full": (6, -2, "left")},
+    "linear": {"text": (7, 0, "left"), "pixel": (7, -1, "left"), "image": (-6, 4, "right"), "full": (6, -2, "left")},
+}
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "legend.fontsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.3,
+    "lines.markersize": 4.5,
+    "legend.frameon": False,
+    "svg.hashsalt": "cmcbench",
+    "text.parse_math": False,  # a target's name may hold a $
+}
+
+
+def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
+    """{"png", "svg"}: the figure as files, the same bytes for the same curves and matplotlib.
+
+    scale: "log" or "linear", of the rate. At least one curve with one metric is needed.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    rows = _rows(list(curves[0].measures.values()))
+    columns = max(len(row) for row in rows)
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        width = max(PANEL[0] * columns, 4.4)
+        longest = max(len(_short(curve.label)) for curve in curves)
+        per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
+        caption = textwrap.wrap(_caption(curves), int(width * 17))
+        foot = LINE * (-(-len(curves) // per_row) + len(caption) + 0.8)
+        figure = Figure(figsize=(width, PANEL[1] * len(rows) + foot), layout="constrained")
+        share = foot / figure.get_figheight()
+        figure.get_layout_engine().set(rect=(0, share, 1, 1 - share), w_pad=0.08, h_pad=0.08)
+        axes = figure.subplots(len(rows), columns, squeeze=False)
+        for row, panels in zip(rows, axes):
+            for place, panel in enumerate(panels):
+                if place < len(row):
+                    _panel(panel, curves, row[place], scale)
+                else:
+                    panel.set_axis_off()
+        _legend(figure, curves, per_row, share)
+        low = 0.05 / figure.get_figheight()
+        figure.text(0.5, low, "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
+        _fix_layout(figure)
+        return {ending: _saved(figure, ending) for ending in ("png", "svg")}
+
+
+def _fix_layout(figure: Any) -> None:
+    """Lay the panels out once, and round: the solver's last digits differ from run to run, and an SVG's names are made
+    of them.
+    """
+    figure.draw_without_rendering()
+    places = [panel.get_position().bounds for panel in figure.axes]
+    figure.set_layout_engine("none")
+    for panel, place in zip(figure.axes, places):
+        panel.set_position([round(value, 4) for value in place])
+
+
+def _rows(measures: list[Measure]) -> list[list[Measure]]:
+    """The panels: rows of at most four consistency metrics, then of perception metrics."""
+    kinds = [[each for each in measures if each.consistency == consistency] for consistency in (True, False)]
+    return [kind[start : start + COLUMNS] for kind in kinds for start in range(0, len(kind), COLUMNS)]
+
+
+def _panel(panel: Any, curves: list[Curve], measure: Measure, scale: str) -> None:
+    for number, curve in enumerate(curves):
+        points = [
+            point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
+        ]
+        if points:
+            _curve(panel, curve, points, measure.name, number, BESIDE[scale])
+    arrow = "↓" if measure.lower_is_better else "↑"
+    panel.set_title(f"{_short(NAMES.get(measure.name, measure.name))} {arrow}", fontweight="bold")
+    panel.set_xlabel("rate (bits per pixel)")
+    if scale == "log":
+        _log_axis(panel.xaxis)
+    panel.margins(x=0.09, y=0.13)
+    if scale == "linear":
+        panel.set_xlim(left=0)
+
+
+def _log_axis(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.axes.set_xscale("log")
+    low, high = axis.axes.dataLim.intervalx
+    decades = 2 if high > 300 * low else 0
+    axis.set_major_locator(LogLocator(subs=(1,) if decades else (1, 2, 5)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+
+
+def _curve(
+    panel: Any,
+    curve: Curve,
+    points: Sequence[CurvePoint],
+    metric: str,
+    number: int,
+    beside: dict[str, tuple[int, int, str]],
+) -> None:
+    style = _style(number, curve)
+    rates, values = [point.bpp for point in points], [point.values[metric] for point in points]
+    panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
+    for point, rate, value in zip(points, rates, values):
+        face = "white" if point.nominal else style["color"]
+        panel.plot(
+            [rate],
+            [value],
+            marker=style["marker"],
+            color=style["color"],
+            markerfacecolor=face,
+            linestyle="none",
+            zorder=3,
+        )
+        if curve.through_modes:
+            _beside(panel, rate, value, point.mode, style["color"], *beside.get(point.mode, beside["text"]))
+        if point.downscaled:
+            _beside(panel, rate, value, "↓", style["color"], 0, -11, "center")
+        if point.over_budget:
+            _beside(panel, rate, value, "▸", style["color"], 4, -3, "left")
+
+
+def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right: int, up: int, side: str) -> None:
+    from matplotlib.patheffects import withStroke
+
+    panel.annotate(
+        text,
+        (rate, value),
+        xytext=(right, up),
+        textcoords="offset points",
+        color=colour,
+        fontsize=6.5,
+        ha=side,
+        zorder=4,
+        path_effects=[withStroke(linewidth=1.8, foreground="white")],
+    )
+
+
+def _style(number: int, curve: Curve) -> dict[str, Any]:
+    """How a curve is drawn: dashed for a codec; colour and mark together differ for 56 curves."""
+    line = "--" if curve.codec else "-"
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line, "marker": MARKS[number % len(MARKS)]}
+
+
+def _legend(figure: Any, curves: list[Curve], per_row: int, top: float) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **_style(number, curve)) for number, curve in enumerate(curves)]
+    # Names are set afterwards: a label that begins with _ would be left out
+    legend = figure.legend(
+        handles, ["-"] * len(curves), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
+    )
+    for text, curve in zip(legend.get_texts(), curves):
+        text.set_text(_short(curve.label))
+
+
+def _caption(curves: list[Curve]) -> str:
+    """What the marks mean, of those that the figure has, and how many images it tells of."""
+    points = [point for curve in curves for point in curve.points]
+    parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images."]
+    if any(point.nominal for point in points):
+        parts.append("Hollow: nominal rate.")
+    if any(point.downscaled for point in points):
+        parts.append("↓ some images coded at a smaller size.")
+    if any(point.over_budget for point in points):
+        parts.append("▸ some images above the rate asked for.")
+    return " ".join(parts)
+
+
+def _short(name: str) -> str:
+    name = printable(name)
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+
+
+def _saved(figure: Any, ending: str) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=ending, dpi=160, metadata={"Date": None} if ending == "svg" else None)
+    return buffer.getvalue()

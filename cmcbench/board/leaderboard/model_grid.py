@@ -1,0 +1,67 @@
+"""Every encoder with every decoder: Overall of the pairs that have results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...protocol import OVERALL_METRICS
+from ..labels import OVERALL, OVERALL_I2T
+from ..markup import csv_text, half_width, markdown_table, markdown_text, number
+from .entries import WHOLE, Entry
+from .long_tables import Marks
+
+TITLES = {OVERALL: "Overall of the T2I table", OVERALL_I2T: "Overall of the I2T table"}
+NOTES = """
+Rows are encoders (by the name of their captions' file), columns decoders; ±: half the 95 % interval. A *partial* \
+pair lacks
+images. A target whose name holds an `@` is another setting of a pair and is not shown, nor is one without captions.
+"""
+
+
+def pairs(lines: Iterable[Entry], mode: str = OVERALL) -> dict[tuple[str, str], Entry]:
+    """(encoder, decoder) -> its overall row. Of several targets of a pair the first by name."""
+    found: dict[tuple[str, str], Entry] = {}
+    for line in sorted(lines, key=lambda line: line.target):
+        here = line.mode == mode and line.overall is not None and not line.published
+        if here and line.encoder and line.decoder and "@" not in line.target:
+            found.setdefault((line.encoder, line.decoder), line)
+    return found
+
+
+def files(lines: Sequence[Entry]) -> tuple[str, str]:
+    """(Markdown, CSV) of the grid, one for each formula that has two pairs or more; ("", "") where there are fewer."""
+    grids = {mode: pairs(lines, mode) for mode in TITLES}
+    grids = {mode: found for mode, found in grids.items() if len(found) > 1}
+    if not grids:
+        return "", ""
+    every = sorted({decoder for found in grids.values() for _, decoder in found})
+    tables, rows = [], [["formula", "set", "encoder", *every]]
+    for mode, found in grids.items():
+        encoders, decoders = (sorted({key[side] for key in found}) for side in (0, 1))
+        marks = Marks(found.values(), OVERALL_METRICS)
+        cells = [[_cell(found.get((encoder, decoder)), marks) for decoder in decoders] for encoder in encoders]
+        body = [[markdown_text(encoder), *row] for encoder, row in zip(encoders, cells)]
+        legend = markdown_text(marks.legend())
+        head = ["encoder", *(markdown_text(decoder) for decoder in decoders)]
+        tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
+        # In a CSV no mark can stand beside a number: what cannot be compared has rows of its own
+        sets = sorted({(marks.of(line), encoder) for (encoder, _), line in found.items()})
+        rows += [
+            [mode, name, encoder, *(_figure(found.get((encoder, each)), name, marks) for each in every)]
+            for name, encoder in sets
+        ]
+    return "\n".join(tables) + NOTES, csv_text(rows)
+
+
+def _figure(line: Entry | None, name: str, marks: Marks) -> str:
+    """Overall of a whole result of this set."""
+    return "" if line is None or line.status != WHOLE or marks.of(line) != name else number(line.overall, 6)
+
+
+def _cell(line: Entry | None, marks: Marks) -> str:
+    if line is None:
+        return "-"
+    half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
+    status = "" if line.status == WHOLE else f"*{line.status}*"
+    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line), status]
+    return " ".join(part for part in parts if part)

@@ -1,0 +1,161 @@
+"""Writes the report: one folder that opens from disk, with no network. Only files that this program made are ever
+removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ...errors import BadInput
+from ...files.images import list_images
+from ...files.store import only_writer, read_json, sweep
+from ...protocol import content
+from ...runtime.messages import RunLog
+from . import summary_data
+from .board_data import curves_data, lines_data
+from .folder import RECORD, check_ours, remember, remove, safe_name, write_if_new
+from .image_data import Gallery, featured, images_data, target_data
+from .targets import PageTarget, read_targets
+from .thumbnails import COPIES, LINKS, Album, Made, Picture
+
+ASSETS = Path(__file__).parent / "site"
+AUTO = "auto"
+LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pictures are some 20 GB
+REFERENCES = ("pixel", "image")
+
+
+@dataclass
+class PageRequest:
+    """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES,
+    LINKS, THUMBS.
+
+    most: no thumbnails are made where more than that are missing; None for any number.
+    """
+
+    results: Path
+    truth: Path
+    references: Path
+    texts: Path
+    output: Path
+    wanted: list[str] = field(default_factory=list)
+    pictures: str = AUTO
+    most: int | None = None
+    report: RunLog = field(default_factory=RunLog)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """index: the page. images: how many it shows. pictures: COPIES, LINKS or THUMBS. skipped: thumbnails that were not
+    made.
+    """
+
+    index: Path
+    images: int
+    pictures: str
+    skipped: int
+
+
+def build(request: PageRequest) -> Outcome:
+    """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
+    ours.
+    """
+    targets = summary_data.order(read_targets(request.results, request.wanted, request.texts))
+    if not targets:
+        raise BadInput(
+            f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
+        )
+    truth = list_images(request.truth, "--ground_truth")
+    references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
+    gallery = Gallery.of(targets, truth, references)
+    output = request.output
+    check_ours(output)
+    with only_writer(output / ".report.lock", str(output / "index.html")):
+        record = read_json(output / RECORD) or {}
+        listed = gallery.pictures()
+        for folder in {
+            (output / path).parent for each in listed for path in (RECORD, "data/x", "page/x", each.thumb, each.copy)
+        }:
+            sweep(folder)
+        how = _how(request.pictures, listed)
+        album = Album(
+            output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report
+        )
+        missing = album.missing(listed)
+        skip = request.most is not None and missing > request.most
+        before = set(safe_name(record.get("files"))) | set(safe_name(list(album.known)))
+        # Ours by name before they are there, so that a killed run leaves nothing that nobody knows
+        possible = before | {path for each in listed for path in (each.thumb, each.copy)}
+
+        def save() -> None:
+            remember(output, possible, {**album.known, **album.records})
+
+        save()
+        try:
+            made = album.make(listed, skip, save)
+        except BaseException:
+            save()
+            raise
+        files = _files(request, gallery, made, how)
+        kept = set(files) | album.files
+        remember(output, before | kept, album.records)
+        for name, data in files.items():
+            write_if_new(output / name, data)
+        remove(output, before - kept)
+        remember(output, kept, album.records)
+    return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
+
+
+def _files(request: PageRequest, gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
+    """All files of the page but its pictures: path in the report -> content."""
+    targets: list[PageTarget] = gallery.targets
+    metrics = summary_data.metrics(targets)
+    board = {
+        "version": __version__,
+        "pictures": how,
+        "images": len(gallery.stems),
+        "truth": len(gallery.truth),
+        "metrics": metrics,
+        "targets": [summary_data.target_entry(target) for target in targets],
+        "lines": lines_data(request.results, targets),
+        "curves": curves_data(request.results, targets),
+        "groups": summary_data.content_groups(gallery.names.values(), content),
+        "distributions": summary_data.distributions(targets, [each["name"] for each in metrics]),
+        "featured": featured(gallery, made, metrics),
+    }
+    files = {"data/board.js": script("board", board), "data/images.js": script("images", images_data(gallery, made))}
+    for place, target in enumerate(targets):
+        files[f"data/target-{place}.js"] = script(f"target-{place}", target_data(gallery, target, made))
+    return {**files, **_assets()}
+
+
+def script(name: str, value: Any) -> bytes:
+    """JSON as a script that a page from disk can load (it may not fetch files), nothing in it that ends a script or a
+    string.
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for mark in "<>&":  # they stand in strings only
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return f'CMC.receive("{name}",{text});\n'.encode("ascii")
+
+
+def _how(asked: str, pictures: Iterable[Any]) -> str:
+    """Copies, so that the folder can be sent; links to the originals where copies would fill a disk."""
+    if asked != AUTO:
+        return asked
+    size = sum(each.source.stat().st_size for each in pictures if each.source.is_file())
+    return COPIES if size <= LARGEST_COPY else LINKS
+
+
+def _assets() -> dict[str, bytes]:
+    files = {
+        f"page/{path.relative_to(ASSETS).as_posix()}": path.read_bytes()
+        for path in sorted(ASSETS.rglob("*"))
+        if path.is_file()
+    }
+    files["index.html"] = files.pop("page/index.html")
+    return files

@@ -1,0 +1,69 @@
+"""The report's folder: which files in it are ours, what was written of what, and what may be removed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ...errors import BadInput
+from ...files.names import plain_name
+from ...files.store import TEMPORARY, write_bytes
+
+RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
+OURS = ("index.html", "page", "data", "pictures")
+
+
+def check_ours(output: Path) -> None:
+    """Raises BadInput where the report's folder holds what is not of a report."""
+    if output.exists() and not output.is_dir():
+        raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
+    there = (
+        [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))]
+        if output.is_dir()
+        else []
+    )
+    if there and RECORD not in there:
+        raise BadInput(
+            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another"
+            " folder."
+        )
+
+
+def safe_name(names: Any) -> Iterator[str]:
+    """The names of a record that lead nowhere but into the report: the record may come from anybody."""
+    for name in names if isinstance(names, list) else ():
+        parts = name.split("/") if isinstance(name, str) else []
+        if parts and parts[0] in OURS and all(map(plain_name, parts)):
+            yield name
+
+
+def remember(output: Path, files: Iterable[str], thumbs: dict[str, Any]) -> None:
+    record = {"files": sorted(files), "thumbs": dict(sorted(thumbs.items()))}
+    write_bytes(output / RECORD, json.dumps(record, separators=(",", ":")).encode())
+
+
+def write_if_new(path: Path, data: bytes) -> None:
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:
+        pass
+    write_bytes(path, data)
+
+
+def remove(output: Path, names: Iterable[str]) -> None:
+    """Remove files that an earlier run made and this one does not, and the folders that they leave empty."""
+    folders = set()
+    for name in names:
+        path = output / PurePosixPath(name)
+        if path.is_symlink() or not path.resolve().is_relative_to(output.resolve()):
+            continue
+        path.unlink(missing_ok=True)
+        folders.update(parent for parent in path.parents if output in parent.parents)
+    for folder in sorted(folders, key=lambda each: -len(each.parts)):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue

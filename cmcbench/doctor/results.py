@@ -1,0 +1,78 @@
+"""What the doctor says of Result/: its targets, how much of each is made and scored, and what killed runs left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput
+from ..files.images import ENDINGS
+from ..files.store import TEMPORARY, read_json
+from ..protocol import MODES
+from .finding import NOTE, OK, Finding, step
+
+AREA = "results"
+LARGEST_SUMMARY = 16 << 20  # bytes; those of 1,000 images in four modes have some 0.1 MB
+
+
+def look(root: Path, truth: int) -> Iterator[Finding]:
+    """A finding for each target in Result/. truth: the number of images of the ground truth."""
+    folder = root / "Result"
+    folders = sorted(path for path in folder.glob("*") if path.is_dir() and not path.name.startswith("."))
+    targets = [(path, modes) for path in folders if (modes := _modes(path))]
+    if not targets:
+        yield Finding(AREA, "Result", NOTE, "no reconstructions yet: step 2 makes them")
+    for path, modes in targets:
+        yield _target(root, path, modes, truth)
+
+
+def _modes(folder: Path) -> dict[str, int]:
+    """mode -> number of pictures, of a folder as step 2 or a codec fills it; {} of one that is no target."""
+    counts = {mode: _count(folder / mode) for mode in MODES}
+    counts = {mode: number for mode, number in counts.items() if number}
+    plain = 0 if counts else _count(folder)
+    return counts or ({"images": plain} if plain else {})
+
+
+def _count(folder: Path) -> int:
+    if not folder.is_dir():
+        return 0
+    return sum(path.suffix.lower() in ENDINGS and not path.name.startswith(".") for path in folder.iterdir())
+
+
+def _target(root: Path, folder: Path, modes: dict[str, int], truth: int) -> Finding:
+    scored = _scored(folder)
+    left = sum(1 for place in (folder, *map(folder.joinpath, MODES)) for _ in place.glob(f"{TEMPORARY}*"))
+    made = ", ".join(f"{mode} {number:,}" for mode, number in modes.items())
+    partial = truth and any(number < truth for number in modes.values())
+    text = f"{made}{f' of {truth:,} images' if partial else ''}"
+    lacking = [mode for mode, number in modes.items() if scored.get(mode, 0) < min(number, truth or number)]
+    if isinstance(scored.get("problem"), str):
+        text, lacking = f"{text}; {scored['problem']}", list(modes)
+    elif not lacking:
+        text += f"; scored by {', '.join(scored['metrics'])}"
+    elif len(lacking) < len(modes) or any(scored.get(mode) for mode in modes):
+        text += f"; scored in part ({', '.join(f'{mode} {scored.get(mode, 0):,}' for mode in modes)})"
+    else:
+        text += "; not scored"
+    if left:
+        text += f"; {left} unfinished file(s) of a run that goes on or was killed: the same command clears them away"
+    remedy = step("script-evaluate.py", root, f"--target {folder.name}") if lacking else ""
+    facts = {"target": folder.name, "modes": modes, "scored": scored, "unscored": lacking, "leftovers": left}
+    return Finding(AREA, f"Result/{folder.name}", NOTE if lacking or left or partial else OK, text, remedy, facts)
+
+
+def _scored(folder: Path) -> dict[str, Any]:
+    """mode -> number of images that have all scores, and "metrics"; or "problem" where the summary cannot be used."""
+    file = folder / "summary.json"
+    try:
+        if file.is_file() and file.stat().st_size > LARGEST_SUMMARY:
+            return {"problem": "summary.json is too large to be one"}
+        modes = (read_json(file) or {}).get("modes", {})
+        found: dict[str, Any] = {"metrics": sorted({str(name) for each in modes.values() for name in each["metrics"]})}
+        for mode, each in modes.items():
+            found[str(mode)] = min((int(metric["n"]) for metric in each["metrics"].values()), default=0)
+        return found
+    except (BadInput, AttributeError, KeyError, TypeError, ValueError, OverflowError):
+        return {"problem": "summary.json is not readable"}

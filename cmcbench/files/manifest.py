@@ -1,0 +1,146 @@
+"""What made an output: model, checkpoint, settings and versions, written beside it and compared before it is
+continued.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import platform
+import re
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .. import ROOT, __version__
+from ..errors import BadInput
+
+PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
+ENDS = 1 << 20  # bytes read at either end of a large file
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def expanded(model_dir: str | None) -> str | None:
+    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    if not model_dir or not model_dir.startswith("~"):
+        return model_dir
+    try:
+        folder = Path(model_dir).expanduser()
+    except RuntimeError:
+        folder = None
+    if folder is None or not folder.exists():
+        raise BadInput(f"{model_dir} does not exist. Expected a folder, or a hub name such as OWNER/NAME.")
+    return str(folder)
+
+
+def checkpoint(model_dir: str | None) -> str | None:
+    """What identifies a checkpoint: "hub:NAME" or "hub:NAME@REVISION", "folder:DIGEST" of a local one, "name:NAME" of
+    one that the adapter brings, None for a model that needs none.
+
+    A local folder is told by its files' names and sizes, small files whole and large ones by their first and last MiB
+    (a safetensors file begins with its table of tensors): the same wherever the folder lies, and quick.
+    """
+    model_dir = expanded(model_dir)
+    if not model_dir:
+        return None
+    folder = Path(model_dir)
+    if not folder.exists():
+        return f"hub:{model_dir}" if "/" in model_dir else f"name:{model_dir}"
+    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    total = hashlib.sha256()
+    for path in files:
+        relative = path.name if path == folder else path.relative_to(folder).as_posix()
+        if not any(part.startswith(".") for part in relative.split("/")):  # .git, .cache
+            total.update(f"{relative}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape") + _ends(path))
+    return f"folder:{total.hexdigest()[:16]}"
+
+
+def snapshot(model_dir: str | None) -> str | None:
+    """The commit of a hub checkpoint in this machine's cache, None where it is not known; ask once it is loaded.
+
+    A branch may move between two runs, and NAME alone means one; a local folder is told by its digest.
+    """
+    if not model_dir or "/" not in model_dir or Path(model_dir).exists():
+        return None
+    name, _, revision = model_dir.partition("@")
+    if COMMIT.fullmatch(revision):
+        return revision
+    try:
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        file = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / (revision or "main")
+        found = file.read_text(encoding="ascii").strip()
+    except (ImportError, OSError, ValueError):
+        return None
+    return found if COMMIT.fullmatch(found) else None
+
+
+def _ends(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        data = file.read(ENDS)
+        if path.stat().st_size > ENDS:
+            file.seek(max(ENDS, path.stat().st_size - ENDS))
+            data += file.read()
+    return hashlib.sha256(data).digest()
+
+
+@functools.cache
+def environment() -> dict[str, str]:
+    """Versions of what computed, for a reader of the manifest; never a reason to refuse a run."""
+    versions = {"cmcbench": __version__, "commit": _commit(), "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {name: version for name, version in versions.items() if version}
+
+
+def _commit() -> str:
+    if not (ROOT / ".git").exists():
+        return ""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
+
+
+def modes(record: Mapping[str, Any], file: Path) -> dict[str, dict[str, Any]]:
+    """mode -> {"settings", "inputs"} of a result's manifest. Raises BadInput for one that is not of this program."""
+    found = record.get("modes", {})
+    whole = isinstance(found, dict) and all(
+        isinstance(each, dict) and isinstance(each.get("settings"), dict) and isinstance(each.get("inputs"), dict)
+        for each in found.values()
+    )
+    if not whole:
+        raise BadInput(f"{file} is not a manifest of this program. Move it away, then use --overwrite.")
+    return found
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The settings in which two runs differ, as a phrase ("steps was 40 and is 20 now"); "" where they agree.
+
+    A setting that either side leaves at None is not compared.
+    """
+    return ", ".join(
+        f"{key} was {_said(old[key])} and is {_said(new[key])} now"
+        for key in new
+        if old.get(key) is not None and new[key] is not None and old[key] != new[key]
+    )
+
+
+def _said(value: Any) -> Any:
+    return "none" if value == "" else value
+
+
+def own_adapter(model_name: str) -> str:
+    """What identifies the file of a user's own adapter, "" for a model that comes with this program."""
+    return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""

@@ -1,0 +1,97 @@
+"""Result/NAME/rates.csv: what each reconstruction costs to send and took to make.
+
+Whatever makes reconstructions writes it (decode, codecs, import); the scorer joins it to the scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ..errors import BadInput
+from . import csv_tables
+from .csv_tables import file_name, seconds, whole
+from .names import stem
+
+FILE = "rates.csv"
+MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row of rates.csv: one reconstruction. A field that is None is not known.
+
+    name: the reconstruction's file name. bits: what the decoder was sent, caption_bits + pixel_bits + image_bits, the
+    caption at the benchmark's 8 bits a character. deflate_bits: the caption deflated with the shared dictionary, in
+    place of caption_bits. kind: MEASURED, or NOMINAL where a part of `bits` is the protocol's rate because no bitstream
+    is public.
+    packed_bits: length of the one file that holds all of it, header included (python -m cmcbench pack).
+    encode_seconds, decode_seconds: wall clock, for this image. peak_memory: bytes, of the decoder's device.
+    level, scale: a codec's level, and what the sides were divided by before coding (1: not at all).
+    sha256: first 16 hexadecimal digits of the reconstruction's file, so that another picture does not inherit the row.
+    """
+
+    name: str
+    mode: str
+    bits: int | None = None
+    kind: str = MEASURED
+    caption_bits: int | None = None
+    deflate_bits: int | None = None
+    pixel_bits: int | None = None
+    image_bits: int | None = None
+    packed_bits: int | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    peak_memory: int | None = None
+    level: str = ""
+    scale: int | None = None
+    sha256: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return stem(self.name), self.mode
+
+
+Rates = dict[tuple[str, str], Cost]  # (stem, mode) -> Cost
+
+
+READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("bits", "caption_bits", "deflate_bits", "pixel_bits", "image_bits", "packed_bits"), whole),
+    **dict.fromkeys(("peak_memory", "scale"), whole),
+    **dict.fromkeys(("encode_seconds", "decode_seconds"), seconds),
+}
+
+
+def read(path: Path) -> Rates:
+    """The rows of a rates.csv; {} where there is none. Raises BadInput for a broken one."""
+    try:
+        costs = csv_tables.read_own(path, ("name", "mode"), _row)
+    except csv_tables.BadTable as error:
+        raise BadInput(
+            f"{path} is not a table of rates of this program ({error}). Move it away; the command that made the"
+            " pictures writes a new one."
+        ) from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+    return {cost.key: cost for cost in costs}
+
+
+def _row(cells: dict[str, str]) -> Cost:
+    """A row of its cells. Raises ValueError, and TypeError for a column that is not one of this table."""
+    row = Cost(
+        **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
+    )
+    file_name(row.name)
+    if not row.mode:
+        raise ValueError(f"{row.name} has no mode")
+    if row.kind not in (MEASURED, NOMINAL):
+        raise ValueError(f"a rate is {MEASURED} or {NOMINAL}, not {ascii(row.kind[:40])}")
+    return row
+
+
+def write(path: Path, rates: Rates) -> None:
+    """Write a rates.csv, sorted by name and mode, atomically."""
+    columns = [column.name for column in fields(Cost)]
+    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))

@@ -1,0 +1,162 @@
+"""Command-line options that the three scripts share, and how a script starts and ends."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models.base import ModelError
+
+from ..errors import BadInput, ImageProblem, RunFailed, first_line
+
+INSTALL = "pip install -r requirements.txt -c constraints.txt"
+REINSTALL = f"Install what is needed: {INSTALL}"
+NO_MEMORY = "there is too little memory. What is finished is kept; free some, or use a smaller --batch_size"
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def parser(description: str, command: str = "") -> argparse.ArgumentParser:
+    """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous.
+
+    command: of `python -m cmcbench`, "" for a script.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m cmcbench {command}" if command else None,
+        description=description,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def add_choice(arguments: argparse._ActionsContainer) -> None:
+    """The options that choose among the images."""
+    arguments.add_argument(
+        "--images", metavar="GLOB", default=None, help="only images whose name matches, e.g. 'SCI_*'"
+    )
+    arguments.add_argument(
+        "--subset",
+        metavar="N",
+        type=positive,
+        default=None,
+        help="only N images: a stable choice that keeps the mix of content types",
+    )
+
+
+def add_compute(arguments: argparse._ActionsContainer) -> None:
+    """The options that say where and how a model computes."""
+    arguments.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1, mps")
+    arguments.add_argument(
+        "--dtype",
+        choices=("auto", "fp32", "fp16", "bf16"),
+        default="auto",
+        help="auto: fp16 on a GPU as published, fp32 on a CPU",
+    )
+    arguments.add_argument(
+        "--batch_size", metavar="N", type=positive, default=None, help="images that the model gets at once (None: 1)"
+    )
+    arguments.add_argument(
+        "--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint"
+    )
+    arguments.add_argument(
+        "--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md"
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    value = int(text) if text.lstrip("+").isdigit() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+def bits_per_pixel(text: str) -> float:
+    """A rate in bits per pixel, 0 < rate <= 24, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 24:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate in bits per pixel above 0 and up to 24")
+    return value
+
+
+def run(main: Callable[[list[str]], int]) -> None:
+    """Run a script's main function and leave with its exit code; no traceback for what a user can cause.
+
+    0 all is done, 1 something failed, 2 the input cannot be used, 130 interrupted (what is finished is kept).
+    """
+    signal.signal(signal.SIGTERM, _interrupt)  # SLURM and docker stop a job so; it should end as after Ctrl-C
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except (BadInput, ModelError, ImageProblem) as error:
+        code = _end(error, 2)
+    except RunFailed as error:
+        code = _end(error, 1)
+    except ModuleNotFoundError as error:
+        if (error.name or "cmcbench").partition(".")[0] in ("cmcbench", "models"):
+            raise
+        code = _end(f"the Python package '{error.name}' is missing. Install what is needed: {INSTALL}", 2)
+    except MemoryError:
+        code = _end(NO_MEMORY, 1)
+    except ImportError as error:  # of a library that is there: its parts need memory, or do not fit together
+        if (error.name or "").partition(".")[0] in ("cmcbench", "models"):
+            raise
+        memory = "allocate memory" in str(error) or "failed to map" in str(error)
+        code = _end(NO_MEMORY if memory else f"a library cannot be loaded: {first_line(error)}. {REINSTALL}", 1)
+    except KeyboardInterrupt:
+        code = _end("interrupted. What is finished is kept; the same command goes on from here", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        if error.errno in FULL:
+            code = _end(
+                f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1
+            )
+        elif error.errno == errno.ENOMEM:
+            code = _end(NO_MEMORY, 1)
+        elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
+            code = _end(*_forbidden(error))
+        elif isinstance(error, (FileExistsError, NotADirectoryError)):
+            code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
+        elif isinstance(error, IsADirectoryError):
+            code = _end(
+                f"a folder stands where a file is needed ({error.filename2 or error.filename}). Move it away", 2
+            )
+        else:
+            raise
+    sys.exit(code)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _forbidden(error: OSError) -> tuple[str, int]:
+    """What may not be done, and the exit code."""
+    path = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else Path()
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            return f"no permission to enter {folder}. Choose another folder or change its rights", 2
+    if error.errno != errno.EROFS and error.filename and path.exists() and not os.access(path, os.R_OK):
+        return f"no permission to read {path}. Change its rights", 2
+    return f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1
+
+
+def _place(error: OSError) -> str:
+    return str(Path(error.filename).parent) if error.filename else os.strerror(error.errno or 0)
+
+
+def _end(message: object, code: int) -> int:
+    from .messages import say
+
+    say(f"error: {message}")
+    return code

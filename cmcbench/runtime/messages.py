@@ -1,0 +1,84 @@
+"""What a run tells its user while it works and when it ends: progress, notes said once, failures by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+SHOWN = 20  # failures listed in full; the others are counted
+
+
+def say(message: str) -> None:
+    """A line for the user, on stderr, that does not break a progress bar."""
+    try:
+        from tqdm import tqdm
+    except ImportError:  # what is to be said may be that packages are missing
+        print(printable(message), file=sys.stderr)
+        return
+    tqdm.write(printable(message), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Text from a file made safe for a terminal: control characters (escape sequences, newlines) become visible."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def progress(total: int, done: int, what: str, unit: str = "image") -> Any:
+    """A progress bar with a rate and the time left; `done` were there before and do not count for the rate.
+
+    It is drawn on a terminal and, once in 30 seconds, in a log. Of unit "B" the numbers are shown as kB, MB, GB.
+    """
+    from tqdm import tqdm
+
+    interval = 0.5 if sys.stderr.isatty() else 30.0
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=what,
+        unit=unit,
+        unit_scale=unit == "B",
+        mininterval=interval,
+        file=sys.stderr,
+        dynamic_ncols=True,
+    )
+
+
+class RunLog:
+    """Collects notes and failures of one run."""
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+        self._said: set[str] = set()
+
+    def once(self, kind: str, message: str) -> None:
+        """Say a message the first time that its kind comes up."""
+        if kind not in self._said:
+            self._said.add(kind)
+            say(message)
+
+    def converted(self, name: str, note: str | None) -> None:
+        """Say once for each kind of conversion that a picture needed one."""
+        if note:
+            self.once(note, f"note: {name} {note}; the same holds for every such picture.")
+
+    def fail(self, name: str, reason: str) -> None:
+        """Record that one image failed, and say so at once. `reason` names the image."""
+        self.failures[name] = reason
+        say(f"failed: {reason}")
+
+    def fail_all(self, problems: Iterable[tuple[str, str]]) -> None:
+        """Record failures without a line each; `close` lists them."""
+        self.failures.update(problems)
+
+    def close(self, done: str) -> int:
+        """Say how the run ended. Returns the exit code: 0, or 1 when an image failed."""
+        say(done)
+        if not self.failures:
+            return 0
+        say(f"{len(self.failures)} failed:")
+        for reason in list(self.failures.values())[:SHOWN]:
+            say(f"  {reason}")
+        if len(self.failures) > SHOWN:
+            say(f"  ... and {len(self.failures) - SHOWN} more")
+        return 1

@@ -1,0 +1,1 @@
+"""The metrics, one a file. registry knows them by name; base says what a metric is."""

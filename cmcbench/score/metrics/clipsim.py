@@ -1,0 +1,78 @@
+"""CLIPSIM: how alike CLIP finds a reconstruction and its ground truth.
+
+The cosine of the angle between the two image embeddings of CLIP (Radford et al., Learning transferable visual models
+from natural language supervision, ICML 2021), each picture prepared as the checkpoint's processor says: the short side
+resized to 224 pixels, the middle square cut out. The benchmark's paper names the metric and no checkpoint; ViT-B/32 is
+the usual.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ...errors import ImageProblem, RunFailed
+from ...files.manifest import checkpoint
+from .base import Metric, in_batches
+
+DEFAULT_CLIP = "openai/clip-vit-base-patch32"
+BATCH = 16  # pictures of 224x224 at once
+
+
+class Clipsim(Metric):
+    """Higher is better, -1 to 1. model: a folder or a name on the hub of a CLIP checkpoint in safetensors."""
+
+    name = "clipsim"
+    needs_truth = True
+
+    def __init__(self, model: str = DEFAULT_CLIP) -> None:
+        self.model = model
+        self.identity = f"CLIP {checkpoint(model)}"
+
+    def load(self, device: str) -> None:
+        from transformers import CLIPImageProcessor, CLIPModel
+
+        self.device = device
+        try:
+            self.processor = CLIPImageProcessor.from_pretrained(self.model)
+            network, told = CLIPModel.from_pretrained(
+                self.model, use_safetensors=True, output_loading_info=True, ignore_mismatched_sizes=True
+            )
+        except (
+            Exception
+        ) as error:  # no network, no such folder, a damaged file: transformers raises what its parts raise
+            raise self._absent((str(error).strip().splitlines() or [type(error).__name__])[0][:200]) from None
+        missing = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
+        if missing:
+            raise self._absent(
+                f"{self.model} is no CLIP checkpoint; it lacks {len(missing)} tensors, {missing[0]} among them"
+            )
+        self.network = network.to(device).eval()
+
+    def _absent(self, reason: str) -> RunFailed:
+        remedy = (
+            ""
+            if Path(self.model).is_dir()
+            else f" {self.model} is downloaded at its first use (0.6 GB); where there is no network,"
+        )
+        return RunFailed(
+            f"metric {self.name} cannot be made ready: {reason.rstrip('.')}.{remedy or ' Else'} "
+            "name the folder of a CLIP checkpoint in safetensors with --clip_model."
+        )
+
+    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+        first, *others = in_batches(self._embed, [truth, *pictures], BATCH)
+        return [float((first * other).sum().clamp(-1, 1)) for other in others]
+
+    def _embed(self, pictures: list[Any]) -> list[Any]:
+        """Embeddings of length 1, as float64 on the CPU."""
+        import torch
+
+        with torch.inference_mode():
+            pixels = self.processor(images=pictures, return_tensors="pt")["pixel_values"].to(self.device)
+            found = self.network.visual_projection(self.network.vision_model(pixels).pooler_output).double().cpu()
+        lengths = found.norm(dim=-1, keepdim=True)
+        if not math.isfinite(float(lengths.sum())) or float(lengths.min()) == 0:
+            raise ImageProblem("CLIP gives an embedding without a direction")
+        return list(found / lengths)

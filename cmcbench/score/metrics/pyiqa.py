@@ -1,0 +1,128 @@
+"""Any metric of pyiqa by its name."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import types
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from ...errors import BadInput, ImageProblem, RunFailed
+from .base import Metric
+from .topiq import WITHOUT_WEIGHTS
+
+
+class Pyiqa(Metric):
+    """Any metric of pyiqa by its name, called as pyiqa defines it: (reconstruction, ground truth)."""
+
+    def __init__(self, name: str, config: dict[str, Any]) -> None:
+        self.name = name
+        self.needs_truth = config.get("metric_mode") == "FR"
+        self.lower_is_better = bool(config.get("lower_better", False))
+        self.identity = f"pyiqa {pyiqa_version()}"
+
+    def load(self, device: str) -> None:
+        self.network = create(self.name, device)
+
+    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+        import numpy as np
+        import torch
+
+        truth = _tensor(truth) if self.needs_truth else None
+        scores = []
+        for picture in pictures:
+            torch.manual_seed(0)  # some metrics crop at random: the same for an image whatever came before it
+            np.random.seed(0)
+            try:
+                score = self.network(_tensor(picture), truth) if self.needs_truth else self.network(_tensor(picture))
+                scores.append(float(score))
+            except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
+                raise ImageProblem(f"{self.name} does not take it: {_reason(error)}") from None
+        return scores
+
+
+def create(name: str, device: str) -> Any:
+    """pyiqa's metric, its weights loaded (downloaded at the first use). Raises RunFailed."""
+    import torch
+
+    try:
+        # pyiqa asks torch to unpickle whatever is in a weights file; and it prints what it loads
+        with mock.patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
+            return import_pyiqa(name).create_metric(name, device=torch.device(device))
+    except Exception as error:  # a missing package, no network, a broken download: pyiqa raises what its parts raise
+        raise RunFailed(
+            f"metric {name} cannot be made ready: {_reason(error)}. Most of pyiqa's metrics download weights at their "
+            f"first use, into {torch.hub.get_dir()} and the Hugging Face cache; {WITHOUT_WEIGHTS} need none."
+        ) from None
+
+
+def pyiqa_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pyiqa")
+    except PackageNotFoundError:
+        raise BadInput("pyiqa is not installed. Install it with: pip install -r requirements.txt") from None
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+
+
+def configs() -> dict[str, dict[str, Any]]:
+    """pyiqa's table of metrics, read without importing pyiqa, which takes seconds."""
+    package = importlib.util.find_spec("pyiqa")
+    if package is None or package.origin is None:
+        raise BadInput("pyiqa is not installed. Install it with: pip install -r requirements.txt")
+    path = Path(package.origin).parent / "default_model_configs.py"
+    spec = importlib.util.spec_from_file_location("_pyiqa_default_model_configs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.DEFAULT_CONFIGS
+
+
+def import_pyiqa(metric: str) -> Any:
+    """pyiqa, without the parts of it that put their own classes in place of transformers' Llama.
+
+    pyiqa imports all of its parts to find one; these two would break every model built on Llama in this process, so
+    they
+    are imported only for the metrics that are theirs.
+    """
+    for name in ("qalign", "compare2score"):
+        part = f"pyiqa.archs.{name}_arch"
+        if not metric.startswith(name):
+            sys.modules.setdefault(part, types.ModuleType(part))
+        elif not hasattr(sys.modules.get(part), "__file__"):
+            sys.modules.pop(part, None)
+            importlib.import_module(part)
+    _import_clip()
+    return importlib.import_module("pyiqa")
+
+
+def _import_clip() -> None:
+    """CLIP, which clipiqa, liqe and others of pyiqa are made of. It wants of pkg_resources, which setuptools no longer
+    brings, only another name of `packaging`."""
+    if "pkg_resources" in sys.modules or importlib.util.find_spec("pkg_resources") is not None:
+        return
+    stand_in = types.ModuleType("pkg_resources")
+    stand_in.packaging = importlib.import_module("packaging")
+    importlib.import_module("packaging.version")
+    sys.modules["pkg_resources"] = stand_in
+    try:
+        with contextlib.suppress(ImportError):  # without CLIP the other metrics work
+            importlib.import_module("clip")
+    finally:
+        del sys.modules["pkg_resources"]
+
+
+def _tensor(picture: Any) -> Any:
+    """An RGB PIL image as a float tensor of shape (1, 3, height, width) in [0, 1]."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy()).float().div(255).unsqueeze(0)

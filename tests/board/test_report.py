@@ -1,0 +1,399 @@
+"""python -m cmcbench report: what is written, what is kept, what is refused. (test_report_page.py looks at it in a
+browser.)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import runpy
+import sys
+
+import pytest
+import scored_results as made
+from bench import ROOT
+from PIL import Image
+
+from cmcbench.__main__ import main
+from cmcbench.board.page import build, command, thumbnails
+from cmcbench.board.page.build import script
+from cmcbench.errors import BadInput
+from cmcbench.files.store import digest, write_json
+
+
+@pytest.fixture
+def scored(tmp_path):
+    digests = made.truth(tmp_path, made.NAMES[:3])
+    made.captions(tmp_path, "gpt4v", {stem: f"caption of {stem}" for stem in digests})
+    made.target(tmp_path, "real", digests, {"full": 0.02, "text": 0.002})
+    made.target(tmp_path, "vvc@0.02", digests, {"image": 0.02}, level=1.0)
+    return tmp_path
+
+
+def report(folder, *arguments, code=0):
+    assert (
+        main(
+            ["report", "--results", str(folder / "Result"), "--ground_truth", str(folder / "GT"), *map(str, arguments)]
+        )
+        == code
+    )
+    return folder / "Result" / "report"
+
+
+def data(folder, name):
+    text = (folder / "data" / f"{name}.js").read_text("ascii")
+    start = f'CMC.receive("{name}",'
+    assert text.startswith(start) and text.endswith(");\n")
+    return json.loads(text[len(start) : -3])
+
+
+def content(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name[0] != "."
+    }
+
+
+def test_the_report_holds_everything_that_it_needs(scored):
+    folder = report(scored)
+    board, images, first = data(folder, "board"), data(folder, "images"), data(folder, "target-0")
+    assert [target["name"] for target in board["targets"]] == ["real", "vvc@0.02"]
+    assert (
+        len([line for line in board["lines"] if line["status"] == "published" and line["mode"].startswith("overall")])
+        == 18
+    )
+    whole = next(
+        line
+        for line in board["lines"]
+        if line.get("target") == 0 and line["mode"] == "overall" and "content" not in line
+    )
+    assert whole["ranks"]["overall"] == 1 and whole["low"]["overall"] < whole["overall"] < whole["high"]["overall"]
+    assert (
+        images["names"] == [f"{name}.png" for name in made.NAMES[:3]]
+        and images["types"] == ["NSI"] * 3
+        and images["sizes"] == [[60, 40]] * 3
+    )
+    assert first["captions"][1] == "caption of NSI_pgc_001" and first["modes"]["text"]["bits"] == [5, 5, 5]
+    assert {curve["label"] for curve in board["curves"]} == {"real", "vvc"}
+    assert board["featured"][0]["kind"] == "typical" and len(board["featured"]) == 3
+    spread = board["distributions"]["topiq_fr"]["rows"][0]
+    assert spread["quantiles"] == sorted(spread["quantiles"]) and sum(spread["counts"]) == spread["n"] == 3
+    for thumb, full in [*images["truth"], *first["modes"]["full"]["pictures"]]:
+        with Image.open(folder / thumb) as small, Image.open(folder / full) as picture:
+            assert small.format == "WEBP" and picture.size == (60, 40)
+
+
+def test_nothing_of_the_page_points_out_of_its_folder(scored):
+    folder = report(scored)
+    page = (folder / "index.html").read_text()
+    sources = [source for source in re.findall(r' (?:src|href)="([^"]*)"', page) if not source.startswith("#")]
+    assert len(sources) > 15 and all((folder / source).is_file() for source in sources), sources
+    ours = [
+        path for path in folder.rglob("*") if path.suffix in (".js", ".css", ".html") and "vendor" not in path.parts
+    ]
+    assert len(ours) > 15 and not any("http://" in path.read_text() or "https://" in path.read_text() for path in ours)
+
+
+def test_the_second_run_makes_only_what_is_missing_and_the_same_bytes(scored, monkeypatch):
+    folder = report(scored)
+    before = content(folder)
+    (folder / "pictures" / "thumbs" / "truth" / "NSI_pgc_001.webp").unlink()
+    read = []
+    real = thumbnails.read_rgb
+    monkeypatch.setattr(thumbnails, "read_rgb", lambda path: read.append(path.name) or real(path))
+    assert content(report(scored)) == before and read == ["NSI_pgc_001.png"]
+    # A file that was only touched is read and not drawn anew
+    os.utime(scored / "GT" / "NSI_pgc_002.png")
+    report(scored)
+    assert read == ["NSI_pgc_001.png"]
+    other = scored / "other"
+    report(scored, "--output", other)
+    assert content(other) == before
+
+
+def test_a_picture_that_is_not_the_one_that_was_scored_is_marked(scored):
+    folder = report(scored)
+    assert data(folder, "target-0")["modes"]["full"]["changed"] == []
+    before = (folder / "pictures/thumbs/targets/real/full/NSI_pgc_002.webp").read_bytes()
+    made.picture(scored / "Result" / "real" / "full" / "NSI_pgc_002.png", 77)
+    report(scored)
+    assert data(folder, "target-0")["modes"]["full"]["changed"] == [2]
+    assert (folder / "pictures/thumbs/targets/real/full/NSI_pgc_002.webp").read_bytes() != before
+
+
+def test_what_a_removed_target_left_is_swept_and_nothing_else(scored):
+    folder = report(scored)
+    (folder / "notes.txt").write_text("mine")
+    for name in ("summary.json", "scores.csv"):
+        (scored / "Result" / "vvc@0.02" / name).unlink()
+    report(scored)
+    assert (
+        not (folder / "pictures" / "full" / "targets" / "vvc@0.02").exists()
+        and not (folder / "data" / "target-1.js").exists()
+    )
+    assert (folder / "notes.txt").read_text() == "mine" and (folder / "pictures" / "full" / "targets" / "real").is_dir()
+
+
+def test_a_forged_record_removes_nothing_outside(scored):
+    folder = report(scored)
+    victim = scored / "victim.txt"
+    victim.write_text("here")
+    (folder / "out").symlink_to(scored)
+    record = json.loads((folder / ".made.json").read_text())
+    record["files"] += ["../../victim.txt", str(victim), "out/victim.txt", "..", "", 3, "a\0b"]
+    record["thumbs"] = {
+        "../../victim.txt": ["webp 80, 256", 1, 1, "x", 1, 1],
+        "pictures/thumbs/truth/NSI_pgc_000.webp": "no record",
+    }
+    write_json(folder / ".made.json", record)
+    report(scored)
+    assert victim.read_text() == "here"
+
+
+@pytest.mark.parametrize("record", ["{", '{"thumbs": 3, "files": {}}'])
+def test_a_damaged_record_is_said_or_made_anew(scored, record):
+    folder = report(scored)
+    (folder / ".made.json").write_text(record)
+    if record == "{":
+        with pytest.raises(BadInput, match="not readable JSON"):
+            report(scored)
+    else:
+        assert content(report(scored))
+
+
+def test_a_folder_that_is_not_ours_is_refused(scored):
+    with pytest.raises(BadInput, match="holds files that are no report"):
+        report(scored, "--output", scored / "GT")
+    (scored / "file").write_text("")
+    with pytest.raises(BadInput, match="is a file, not a folder"):
+        report(scored, "--output", scored / "file")
+
+
+def test_a_damaged_picture_stops_nothing(scored, capsys):
+    (scored / "Result" / "real" / "full" / "NSI_pgc_001.png").write_bytes(b"no picture")
+    folder = report(scored, code=1)
+    assert "targets/real/full/NSI_pgc_001.png" in capsys.readouterr().err
+    pictures = data(folder, "target-0")["modes"]["full"]["pictures"]
+    assert pictures[1] == 1 and isinstance(pictures[0], list)
+
+
+def test_pictures_that_no_browser_shows_are_copied_as_png(scored):
+    with Image.open(scored / "GT" / "NSI_pgc_000.png") as image:
+        image.save(scored / "GT" / "NSI_pgc_000.tif")
+    (scored / "GT" / "NSI_pgc_000.png").unlink()
+    folder = report(scored, "--pictures", "links")
+    thumb, full = data(folder, "images")["truth"][0]
+    assert full == "pictures/full/truth/NSI_pgc_000.png" and (folder / full).read_bytes()[1:4] == b"PNG"
+    assert data(folder, "images")["truth"][1][1] == "../../GT/NSI_pgc_001.png"
+
+
+def test_copies_until_they_would_fill_a_disk(scored, monkeypatch):
+    folder = report(scored)
+    assert data(folder, "board")["pictures"] == "copies" and (folder / "pictures" / "full").is_dir()
+    monkeypatch.setattr(build, "LARGEST_COPY", 1000)
+    report(scored)
+    assert data(folder, "board")["pictures"] == "links" and not (folder / "pictures" / "full").exists()
+    assert (folder / data(folder, "target-0")["modes"]["full"]["pictures"][0][1]).is_file()
+    report(scored, "--pictures", "thumbs")
+    assert data(folder, "target-0")["modes"]["full"]["pictures"][0][1] == ""
+
+
+def test_captions_changed_since_are_not_shown_as_what_made_the_pictures(scored):
+    inputs = {
+        "NSI_pgc_000": {"prompt": digest(b"caption of NSI_pgc_000")},
+        "NSI_pgc_001": {"prompt": digest(b"another")},
+    }
+    file = scored / "Result" / "real" / "manifest.json"
+    manifest = json.loads(file.read_text())
+    manifest["modes"]["full"]["inputs"] = inputs
+    write_json(file, manifest)
+    folder = report(scored)
+    assert data(folder, "target-0")["captions"] == ["caption of NSI_pgc_000", "", "caption of NSI_pgc_002"]
+    target = data(folder, "board")["targets"][0]
+    assert (
+        "1 captions in gpt4v.csv have changed" in target["notes"][0]
+        and target["manifest"]["modes"]["full"]["images"] == 2
+    )
+
+
+def test_a_caption_file_that_cannot_be_read_is_said_on_the_page(scored):
+    (scored / "Text" / "gpt4v.csv").write_bytes(b"\xff\xfe")
+    assert "is not UTF-8" in data(report(scored), "board")["targets"][0]["notes"][0]
+
+
+def test_some_targets_only(scored):
+    folder = report(scored, "--targets", "vvc*")
+    assert [target["name"] for target in data(folder, "board")["targets"]] == ["vvc@0.02"]
+    with pytest.raises(BadInput, match="no scored target of that name. It has: real, vvc@0.02"):
+        report(scored, "--targets", "sdxl")
+
+
+def test_without_ground_truth_or_targets(scored, capsys, tmp_path_factory):
+    folder = scored / "Result"
+    assert main(["report", "--results", str(folder), "--ground_truth", str(scored / "none")]) == 0
+    assert "shows no ground truth" in capsys.readouterr().err
+    assert data(folder / "report", "board")["featured"] == [] and data(folder / "report", "images")["truth"] == [
+        0,
+        0,
+        0,
+    ]
+    empty = tmp_path_factory.mktemp("empty")
+    with pytest.raises(BadInput, match="has no scored target"):
+        main(["report", "--results", str(empty)])
+    with pytest.raises(BadInput, match="there is no such folder"):
+        main(["report", "--results", str(empty / "none")])
+
+
+@pytest.mark.parametrize("summary", ["{", "{}", '{"metrics": {"a": 1}}'])
+def test_a_target_that_is_none_is_left_out_aloud(scored, summary, capsys):
+    (scored / "Result" / "bad").mkdir()
+    (scored / "Result" / "bad" / "summary.json").write_text(summary)
+    assert len(data(report(scored), "board")["targets"]) == 2
+    assert "bad is left out of the report" in capsys.readouterr().err
+
+
+def change(file, **changes):
+    value = json.loads(file.read_text())
+    write_json(file, {**value, **changes})
+    return value
+
+
+def test_an_unfinished_target_is_not_shown(scored):
+    change(scored / "Result" / "real" / "summary.json", unfinished=True)
+    assert [target["name"] for target in data(report(scored), "board")["targets"]] == ["vvc@0.02"]
+
+
+@pytest.mark.parametrize("name", ["constructor", "__proto__", "a b", "<b>"])
+def test_metrics_have_names_that_no_object_of_javascript_has(scored, name):
+    file = scored / "Result" / "real" / "summary.json"
+    change(file, metrics={name: made.TOPIQ["topiq_fr"], **made.TOPIQ})
+    assert [target["name"] for target in data(report(scored), "board")["targets"]] == ["vvc@0.02"]
+
+
+def test_a_measure_of_the_whole_set_has_no_scores_of_single_images(scored):
+    file = scored / "Result" / "real" / "summary.json"
+    summary = json.loads(file.read_text())
+    summary["metrics"]["fid"] = {"kind": "NR", "lower_is_better": True, "identity": "1"}
+    summary["modes"]["full"]["metrics"]["fid"] = {"mean": 12.5, "n": 3, "set": True}
+    write_json(file, summary)
+    board = data(report(scored), "board")
+    assert board["metrics"][-1] == {"name": "fid", "label": "FID", "kind": "NR", "lower": True, "set": True}
+    assert "fid" not in board["distributions"]
+    assert any(
+        line["cells"].get("fid") == 12.5 and "fid" not in line["low"]
+        for line in board["lines"]
+        if line["mode"] == "full" and line.get("low")
+    )
+
+
+def test_a_damaged_manifest_is_said_on_the_page(scored):
+    (scored / "Result" / "real" / "manifest.json").write_text('{"modes": NaN}')
+    (scored / "Result" / "vvc@0.02" / "manifest.json").unlink()
+    targets = data(report(scored), "board")["targets"]
+    assert (
+        "manifest.json cannot be shown: holds NaN" in targets[0]["notes"][0]
+        and targets[0]["manifest"] == targets[1]["manifest"] == {}
+    )
+
+
+def test_pictures_whose_names_cannot_be_used_are_left_out_aloud(scored, capsys):
+    made.picture(scored / "Result" / "real" / "full" / "a|b.png", 1)
+    folder = report(scored)
+    assert "pictures are left out of the report" in capsys.readouterr().err
+    assert data(folder, "target-0")["modes"]["full"]["pictures"] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("cell", ["nan", "1e999", "x"])
+def test_a_score_table_that_is_none_is_left_out_aloud(scored, cell, capsys):
+    file = scored / "Result" / "real" / "scores.csv"
+    rows = file.read_text().splitlines()
+    rows[1] = ",".join([*rows[1].split(",")[:4], cell, *rows[1].split(",")[5:]])
+    file.write_text("\n".join(rows) + "\n")
+    assert [target["name"] for target in data(report(scored), "board")["targets"]] == ["vvc@0.02"]
+    assert "real is left out of the report" in capsys.readouterr().err
+
+
+def test_data_cannot_leave_their_script():
+    text = script("x", {"</script><!--": "\u2028\u2029 & \ud800 \u202e"})
+    assert not set(b"<>&") & set(text) and text.isascii()
+    assert json.loads(text.decode()[len('CMC.receive("x",') : -3]) == {"</script><!--": "\u2028\u2029 & \ud800 \u202e"}
+    with pytest.raises(ValueError):
+        script("x", float("nan"))
+
+
+def test_an_interrupted_run_keeps_what_it_made(scored, monkeypatch):
+    real, calls = thumbnails.read_rgb, []
+
+    def stop(path):
+        calls.append(path)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return real(path)
+
+    monkeypatch.setattr(thumbnails, "read_rgb", stop)
+    with pytest.raises(KeyboardInterrupt):
+        report(scored)
+    kept = json.loads((scored / "Result" / "report" / ".made.json").read_text())["thumbs"]
+    assert kept and not list((scored / "Result" / "report").rglob(".tmp-*"))
+    calls.clear()
+    monkeypatch.setattr(thumbnails, "read_rgb", lambda path: calls.append(path) or real(path))
+    folder = report(scored)
+    assert len(calls) == 12 - len(kept) and (folder / "index.html").is_file()
+
+
+def test_a_killed_run_has_recorded_most_of_what_it_made(scored, monkeypatch):
+    folder, real, recorded = scored / "Result" / "report", thumbnails.read_rgb, []
+    leftover = folder / "pictures" / "thumbs" / "truth" / ".tmp-x"
+
+    def read(path):
+        recorded.append(len(json.loads((folder / ".made.json").read_text())["thumbs"]))
+        return real(path)
+
+    report(scored)
+    for file in folder.rglob("*.webp"):
+        file.unlink()
+    (folder / ".made.json").write_text("{}")
+    leftover.parent.mkdir(exist_ok=True)
+    leftover.write_text("")
+    monkeypatch.setattr(thumbnails, "SAVED", 1)
+    monkeypatch.setattr(thumbnails.os, "cpu_count", lambda: None)
+    monkeypatch.setattr(thumbnails, "read_rgb", read)
+    report(scored)
+    assert recorded[0] == 0 and 5 < max(recorded) < 12 and not leftover.exists()
+
+
+def test_after_scoring_it_is_quick(scored, monkeypatch, capsys):
+    monkeypatch.setattr(command, "QUICK", 5)
+    command.after_scoring(scored / "Result", scored / "GT")
+    folder = scored / "Result" / "report"
+    assert "12 thumbnails are not made yet" in capsys.readouterr().err and not (folder / "pictures").exists()
+    assert data(folder, "images")["truth"][0] == ["", "../../GT/NSI_pgc_000.png"]
+    report(scored)
+    assert data(folder, "images")["truth"][0][0]
+
+
+def run_evaluate(monkeypatch, folder, no_report, code=0):
+    options = argparse.Namespace(no_report=no_report, gt_path=str(folder / "GT"), submit=False)
+    monkeypatch.setattr("cmcbench.score.command.main", lambda argv: (code, [folder / "Result" / "real"], options))
+    monkeypatch.setattr(sys, "argv", ["script-evaluate.py"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(ROOT / "script-evaluate.py"), run_name="__main__")
+    return end.value.code
+
+
+def test_scoring_ends_with_the_report_unless_it_is_told_not_to(scored, monkeypatch):
+    assert run_evaluate(monkeypatch, scored, no_report=True) == 0
+    assert not (scored / "Result" / "report").exists()
+    assert run_evaluate(monkeypatch, scored, no_report=False, code=1) == 1
+    assert (scored / "Result" / "report" / "index.html").is_file()
+
+
+def test_a_report_that_fails_does_not_fail_the_scoring(scored, monkeypatch, capsys):
+    (scored / "Result" / "report").mkdir()
+    (scored / "Result" / "report" / "mine.txt").write_text("mine")
+    assert run_evaluate(monkeypatch, scored, no_report=False) == 0
+    assert "the report was not written" in capsys.readouterr().err
+    assert [path.name for path in (scored / "Result" / "report").iterdir()] == ["mine.txt"]

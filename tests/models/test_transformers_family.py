@@ -1,0 +1,318 @@
+"""The transformers family on tiny checkpoints of the real architectures: what it says, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_i2t
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from models import ModelError, create
+from models.i2t._transformers import model as family
+
+KINDS = [
+    "llava",
+    "llava_next",
+    "llava_onevision",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "internvl",
+    "gemma3",
+    "idefics3",
+    "smolvlm",
+]
+KINDS += ["instructblip", "blip_2", "blip"]
+PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("i2t")
+    return {kind: getattr(tiny_i2t, kind)(base / kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def captioners(checkpoints: dict[str, Path]) -> dict[str, family.Model]:
+    return {kind: load(folder) for kind, folder in checkpoints.items()}
+
+
+@pytest.fixture
+def spoilt(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
+    """A copy of a checkpoint to spoil: spoilt("llava")."""
+    return lambda kind="llava": Path(shutil.copytree(checkpoints[kind], tmp_path / kind))
+
+
+def load(folder: Any, **options: Any) -> family.Model:
+    model = family.Model()
+    model.load(str(folder), "cpu", torch.float32, seed=42, **options)
+    return model
+
+
+def refusal(folder: Any, **options: Any) -> str:
+    """The one line that a checkpoint is refused with."""
+    with pytest.raises(ModelError) as caught:
+        load(folder, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def pictures() -> list[Image.Image]:
+    """Smooth colours in different sizes and aspects."""
+    sizes = [(64, 64), (200, 90), (50, 170), (300, 300), (97, 131)]
+    colours = np.random.default_rng(1).integers(0, 255, (len(sizes), 3, 3, 3), dtype=np.uint8)
+    return [Image.fromarray(c).resize(size, Image.Resampling.BICUBIC) for c, size in zip(colours, sizes)]
+
+
+def edit(path: Path, drop: tuple[str, ...] = (), **changes: Any) -> None:
+    content = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({key: value for key, value in content.items() if key not in drop}))
+
+
+def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+# What it says
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batch_and_order_do_not_change_captions(captioners, kind):
+    model, images = captioners[kind], pictures()
+    captions = model.caption(images, PROMPT, 10)
+    assert captions == [model.caption([image], PROMPT, 10)[0] for image in images]
+    assert captions[::-1] == model.caption(images[::-1], PROMPT, 10)
+    assert len({caption.text for caption in captions}) > 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captions_are_clean_text(captioners, kind):
+    for caption in captioners[kind].caption(pictures()[:2], PROMPT, 10):
+        assert caption.text and caption.text == caption.text.strip() and caption.text.isprintable()
+        assert not {"generate", "paragraph", "assistant:", "assistant", "<image>"} & set(caption.text.lower().split())
+        if kind == "blip":
+            assert caption.finish_reason == "length" and caption.usage["output_tokens"] > 60
+        else:  # seven words, the full stop, the end token
+            assert caption.finish_reason == "stop" and caption.usage == {"output_tokens": 9}
+
+
+def test_only_a_real_echo_is_cut(captioners):
+    prompt = torch.tensor([[5, 6, 7]])
+    assert captioners["llava"]._preface(torch.tensor([[5, 6, 7, 8]]), prompt) == 3
+    assert captioners["llava"]._preface(torch.tensor([[5, 6, 8, 8]]), prompt) == 0
+    assert captioners["llava"]._preface(torch.tensor([[5, 6]]), prompt) == 0
+
+
+def test_an_empty_caption_stays_empty(captioners):
+    model = captioners["llava"]
+    caption = model._read([model.processor.tokenizer.eos_token_id, 0, 0])
+    assert (caption.text, caption.finish_reason, caption.usage) == ("", "stop", {"output_tokens": 1})
+
+
+def test_budget_holds_the_longest_published_caption(captioners):
+    assert captioners["llava"]._budget(10, 60) >= 2565 / 2.5
+    assert captioners["llava"]._budget(300, 60) == 2400
+    assert captioners["blip"]._budget(10, 100) == 92  # of 192 positions
+    with pytest.raises(ModelError, match="192 positions"):
+        captioners["blip"].caption(pictures()[:1], "word " * 200, 10)
+
+
+def test_greedy_whatever_the_checkpoint_wants(captioners, spoilt):
+    folder = spoilt("qwen2_5_vl")
+    wishes = {"do_sample": True, "temperature": 9.0, "num_beams": 3, "repetition_penalty": 5.0, "min_new_tokens": 30}
+    edit(folder / "generation_config.json", **wishes)
+    images = pictures()
+    assert load(folder).caption(images, PROMPT, 10) == captioners["qwen2_5_vl"].caption(images, PROMPT, 10)
+
+
+@pytest.mark.parametrize("kind", ["llava", "llava_next", "instructblip", "blip_2"])
+def test_fields_missing_from_an_old_processor_are_filled(captioners, spoilt, kind):
+    folder, images = spoilt(kind), pictures()
+    fields = ("num_query_tokens", "patch_size", "vision_feature_select_strategy", "num_additional_image_tokens")
+    edit(folder / "processor_config.json", drop=fields)
+    assert load(folder).caption(images, PROMPT, 10) == captioners[kind].caption(images, PROMPT, 10)
+
+
+def test_missing_pad_token_and_right_padding_are_mended(captioners, spoilt):
+    folder, images = spoilt("qwen2_5_vl"), pictures()
+    edit(folder / "tokenizer_config.json", drop=("pad_token",), padding_side="right")
+    assert load(folder).caption(images, PROMPT, 10) == captioners["qwen2_5_vl"].caption(images, PROMPT, 10)
+
+
+def test_tied_weights_may_be_absent(spoilt):
+    folder = spoilt("qwen2_5_vl")
+    edit(folder / "config.json", tie_word_embeddings=True)
+    edit_weights(folder, lambda weights: weights.pop("lm_head.weight"))
+    model = load(folder).model
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+def test_text_only_template_is_not_used(captioners, spoilt):
+    folder, images = spoilt("instructblip"), pictures()[:2]
+    edit(folder / "tokenizer_config.json", chat_template="{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    assert load(folder).caption(images, PROMPT, 10) == captioners["instructblip"].caption(images, PROMPT, 10)
+
+
+# What it refuses
+
+
+def without(part: str) -> Callable[[dict[str, torch.Tensor]], Any]:
+    return lambda weights: weights.pop(next(key for key in weights if part in key))
+
+
+def filled(part: str, value: float) -> Callable[[dict[str, torch.Tensor]], Any]:
+    return lambda weights: [tensor.fill_(value) for key, tensor in weights.items() if part in key]
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (filled("multi_modal_projector", 0), "is blind"),
+        (filled("lm_head", float("nan")), "computes NaN in torch.float32"),
+        (without("o_proj"), "lacks 1 of the model's weights"),
+        (lambda weights: weights.update({"language_model.lm_head.weight": torch.zeros(3, 64)}), "does not load on cpu"),
+    ],
+)
+def test_spoilt_weights(spoilt, change, words):
+    folder = spoilt()
+    edit_weights(folder, change)
+    assert words in refusal(folder)
+
+
+def test_weights_cut_short(spoilt):
+    folder = spoilt()
+    whole = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert "does not load on cpu" in refusal(folder)
+
+
+def test_pickled_weights(spoilt):
+    folder = spoilt()
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert "holds no *.safetensors" in refusal(folder)
+
+
+def test_image_tokens_that_the_model_does_not_know(spoilt):
+    folder = spoilt("blip_2")
+    edit(folder / "config.json", image_token_index=7)  # as where the tokenizer was saved without <image>
+    assert "is blind" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "file, words",
+    [("chat_template.jinja", "no chat template for images"), ("processor_config.json", "the processor in")],
+)
+def test_missing_files(spoilt, file, words):
+    folder = spoilt()
+    (folder / file).unlink()
+    assert words in refusal(folder)
+
+
+def test_diffusers_folder(tmp_path):
+    (tmp_path / "model_index.json").write_text("{}")
+    assert "script-t2i.py" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("content, words", [(None, "no config.json"), ("{", "JSON object"), ("[1]", "JSON object")])
+def test_bad_config(tmp_path, content, words):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    assert words in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"model_type": "llava", "architectures": ["LlavaLlamaForCausalLM"]}, "llava-hf/llava-1.5-7b-hf"),
+        ({"model_type": "llava_llama"}, "llava-hf/llava-1.5-7b-hf"),
+        ({"model_type": "llava", "mm_vision_tower": "openai/clip"}, "llava-hf/llava-1.5-7b-hf"),
+        ({"model_type": "share4v", "mm_vision_tower": "x"}, "not of 1.5's design (mm_projector_type=None)"),
+        ({"model_type": "qwen", "visual": {}, "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "qwen2.5-vl"),
+        ({"model_type": "florence2", "vision_config": {"dim_embed": [8]}}, "--model_name florence2"),
+        ({"model_type": "mplug_owl2"}, "OpenAI-compatible"),
+        ({"model_type": "llama"}, "no image-to-text class"),
+        ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, "its remote code has AutoModel"),
+        ({"model_type": "new", "auto_map": {"AutoModelForImageTextToText": "x.Y"}}, "--trust_remote_code"),
+    ],
+)
+def test_foreign_layouts(tmp_path, config, words):
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert words in refusal(tmp_path)
+
+
+def test_trusted_remote_code_goes_on_to_the_weights(tmp_path):
+    config = {"model_type": "new", "auto_map": {"AutoModelForImageTextToText": "x.Y"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert "holds no *.safetensors" in refusal(tmp_path, trust_remote_code=True)
+
+
+# Names
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path) -> Path:
+    """An empty hub cache without a network."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def test_hub_name_without_a_network(offline):
+    assert "--model_dir FOLDER" in refusal("owner/no-such-model")
+
+
+def test_hub_name_from_the_cache(offline, checkpoints):
+    repository = offline / "models--owner--tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("a" * 40)
+    shutil.copytree(checkpoints["llava"], repository / "snapshots" / ("a" * 40))
+    assert load("owner/tiny").caption(pictures()[:1], PROMPT, 10)[0].text
+
+
+@pytest.mark.parametrize("name", ["./no/such/folder", "/no/such/folder", "a/b/c"])
+def test_folder_that_does_not_exist(name):
+    assert "is no folder here" in refusal(name)
+
+
+@pytest.mark.parametrize("model_dir", [None, "Qwen/Qwen-VL-Chat"])
+def test_published_default_is_refused_with_what_runs(model_dir):
+    with pytest.raises(ModelError, match="fails in generate .* --model_name qwen2.5-vl"):
+        create("i2t", "Qwen").load(model_dir, "cpu", torch.float32)
+
+
+def test_adapters(checkpoints):
+    assert create("i2t", "LLaVA").default_dir == "llava-hf/llava-1.5-7b-hf"
+    assert create("i2t", "instructblip").default_dir == "Salesforce/instructblip-vicuna-7b"
+    with pytest.raises(ModelError, match="--model_dir is missing"):
+        family.Model().load(None, "cpu", torch.float32)
+    model = create("i2t", "never-heard-of", str(checkpoints["smolvlm"]))
+    model.load(str(checkpoints["smolvlm"]), "cpu", torch.float32)
+    assert model.caption(pictures()[:1], PROMPT, 10)[0].text
+
+
+def test_import_is_instant():
+    code = "import sys, models.i2t.qwen; assert not {'torch', 'transformers', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent.parent, check=True)
+
+
+def test_two_builds_are_equal(checkpoints, tmp_path):
+    def digests(folder: Path) -> dict[str, str]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    for kind in ("llava", "qwen2_5_vl", "instructblip"):
+        assert digests(getattr(tiny_i2t, kind)(tmp_path / kind)) == digests(checkpoints[kind])
