@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
+from architecture import FLOORS, PICTURE, WINGS, imports, modules, picture, room
 from bench import ROOT
 
-WINGS = ("encode", "decode", "anchors", "score", "board", "submission", "data", "doctor")
-# Each floor may import what stands on the floors behind it; files of one floor may import each other
-FLOORS = (
-    ("__main__",),
-    WINGS,
-    ("bitstream",),
-    ("codecs", "files", "runtime", "published"),
-    ("protocol", "statistics"),
-    ("errors",),
-)
 MODELS_TOO = ("__main__", *WINGS, "runtime")  # who may know models, through models/base.py and its two functions
 LONGEST_FILE, MOST_FILES = 300, 16
 MANY = {"models/i2t", "models/t2i"}  # one adapter a file
 FOLDERS = ("cmcbench", "models", "tests", "tools", "benchmarks")
-
-
-def modules(root: Path) -> dict[str, Path]:
-    """dotted name -> file, of all Python files of the product; a package is named like its folder."""
-    files = [path for top in ("cmcbench", "models") for path in (root / top).rglob("*.py")]
-    return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in files}
-
-
-def imports(name: str, path: Path, known: dict[str, Path]) -> set[tuple[str, str]]:
-    """(module, imported name or "") of every import of ours in a file, also of those within functions."""
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {(each.name, "") for each in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            source = ".".join([*above, *([node.module] if node.module else [])])
-            for each in node.names:
-                module = f"{source}.{each.name}"
-                found.add((module, "") if module in known else (source, each.name))
-    return {(module, each) for module, each in found if module in known}
-
-
-def room(module: str) -> str:
-    """The first part of a module's name within its top package, "" for the top package itself."""
-    return module.split(".")[1] if "." in module else ""
 
 
 def floor(name: str) -> int:
@@ -100,6 +63,10 @@ def too_large(root: Path) -> list[str]:
 
 def test_imports_run_one_way_and_no_wing_meets_another():
     assert broken_walls(ROOT) == []
+
+
+def test_the_picture_of_the_house_shows_the_code():
+    assert PICTURE.read_text(encoding="utf-8") == picture(ROOT), "run: python tools/architecture.py"
 
 
 def test_a_file_and_a_folder_fit_in_one_reading():

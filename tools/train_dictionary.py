@@ -26,7 +26,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cmcbench.bitstream import dictionary
+from cmcbench.errors import BadInput
 from cmcbench.files import captions
+from cmcbench.files.names import stem
+from cmcbench.runtime.messages import printable
 
 RUN, PHRASE = 7, 48  # bytes; of those tried (5 to 8, 16 to 64) about the best for both captioners
 LIMIT = 32_000  # bytes; deflate reaches back 32,768 bytes, its own data included
@@ -79,13 +82,24 @@ def _worth(phrase: bytes, worth: dict[bytes, int]) -> int:
 
 def training_set(tables: list[Captions], fold: int) -> list[bytes]:
     """The captions that the dictionary for `fold` is trained on: those of all images of the other fold."""
-    stems = sorted({stem for table in tables for stem in table if dictionary.fold(stem) != fold})
-    return [table[stem].encode() for stem in stems for table in tables if stem in table]
+    images = sorted({image for table in tables for image in table if dictionary.fold(image) != fold})
+    return [table[image].encode() for image in images for table in tables if image in table]
+
+
+def table_of(path: Path) -> Captions:
+    """stem -> caption of a file. Rows that cannot be used are shown and left out; one such file ends the tool."""
+    try:
+        found = captions.read(path)
+    except BadInput as error:
+        sys.exit(f"error: {error}")
+    for problem in found.problems.values():
+        print(f"left out: {printable(problem)}", file=sys.stderr)
+    return {stem(name): text for name, text in found.texts.items()}
 
 
 def measure(table: Captions, dictionaries: dict[int, bytes]) -> float:
     """Bits a character of the captions, each deflated with its fold's dictionary."""
-    bits = sum(8 * len(dictionary.deflate(text, dictionaries[dictionary.fold(stem)])) for stem, text in table.items())
+    bits = sum(8 * len(dictionary.deflate(text, dictionaries[dictionary.fold(image)])) for image, text in table.items())
     return bits / sum(map(len, table.values()))
 
 
@@ -96,9 +110,7 @@ def main() -> None:
         "--output", type=Path, help="folder for fold0.dict and fold1.dict (none: measure the shipped ones)"
     )
     arguments = options.parse_args()
-    tables = [
-        {Path(name).stem: text for name, text in captions.read(path).texts.items()} for path in arguments.captions
-    ]
+    tables = [table_of(path) for path in arguments.captions]
     if arguments.output:
         dictionaries = {fold: train(training_set(tables, fold)) for fold in (0, 1)}
         for fold, data in dictionaries.items():

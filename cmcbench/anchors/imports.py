@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput, ImageProblem
-from ..files.captions import LARGEST_CELL
+from ..files import csv_tables
+from ..files.csv_tables import file_name, number, whole
 from ..files.images import image_size, list_images, read_rgb
-from ..files.names import plain_name, target_name
+from ..files.names import plain_name, stem, target_name
 from ..files.store import digest, only_writer
 from ..files.subset import choose
 from ..protocol import MODES
@@ -61,21 +58,24 @@ def main(argv: list[str]) -> int:
             f"no image of {options.ground_truth} is both in {options.folder} and in {options.bits} (of those chosen); "
             f"they are paired by name. {next(iter(report.failures.values()), '')}".rstrip()
         )
-    inputs = {stem: _input(truth[stem], found[stem], costs[stem], unit) for stem in known}
+    inputs = _inputs(known, truth, found, costs, unit, report)
+    if not inputs:
+        raise BadInput(next(iter(report.failures.values())))
     settings = {"codec": name, "unit": unit}
     group = name.partition("@")[0] or name
     facts = {"t2i": group, "codec": group, "model_dir": None, "captions": None, "imported": True}
     output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
     with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
-        with progress(len(known), len(known) - len(missing), "import") as bar:
-            for stem in missing:
+        with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
+            for image in missing:
                 try:
-                    _bring(stem, truth[stem], found[stem], costs[stem], unit, output, report)
+                    _bring(image, truth[image], found[image], costs[image], unit, output, report)
                 except (ImageProblem, ValueError) as error:
-                    report.fail(stem, f"{found[stem].name}: {error}")
+                    file = found[image].name
+                    report.fail(image, f"{file}: {str(error).removeprefix(f'{file}: ')}")
                 bar.update()
-    return report.close(f"{output.folder / options.mode} has the {len(known)} reconstructions but for what failed.")
+    return report.close(f"{output.folder / options.mode} has the {len(inputs)} reconstructions but for what failed.")
 
 
 def _paired(
@@ -86,107 +86,101 @@ def _paired(
     options: argparse.Namespace,
     report: RunLog,
 ) -> list[str]:
-    """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported by name."""
+    """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported once, by name."""
     wanted = set(chosen)
-    strangers = sorted((set(found) | set(costs)) - set(truth))
-    report.fail_all((stem, f"{stem}: there is no such ground truth in {options.ground_truth}") for stem in strangers)
-    for stem in sorted(wanted & set(costs) - set(found)):
-        report.fail(stem, f"{stem}: stands in {options.bits} and is not in {options.folder}")
-    for stem in sorted(wanted & set(found) - set(costs)):
-        if stem not in report.failures:
-            report.fail(stem, f"{stem}: is in {options.folder} and has no row in {options.bits}")
-    return [stem for stem in chosen if stem in found and stem in costs]
+    unknown = sorted((set(found) | set(costs)) - set(truth) - report.failures.keys())
+    report.fail_all((image, f"{image}: there is no such ground truth in {options.ground_truth}") for image in unknown)
+    for image in sorted(wanted & set(costs) - set(found)):
+        report.fail(image, f"{image}: is in {options.bits} and not in {options.folder}")
+    for image in sorted(wanted & set(found) - set(costs) - report.failures.keys()):
+        report.fail(image, f"{image}: is in {options.folder} and has no row in {options.bits}")
+    return [image for image in chosen if image in found and image in costs]
 
 
-def _input(truth: Path, found: Path, cost: ImportedCost, unit: str) -> dict[str, object]:
-    return {
-        "ground_truth": digest(truth.read_bytes()),
-        "reconstruction": digest(found.read_bytes()),
-        unit: cost.value,
-        **{name: getattr(cost, name) for name in COSTS},
-    }
+def _inputs(
+    known: list[str],
+    truth: dict[str, Path],
+    found: dict[str, Path],
+    costs: dict[str, ImportedCost],
+    unit: str,
+    report: RunLog,
+) -> dict[str, dict[str, object]]:
+    """stem -> what its reconstruction is made of, as the manifest keeps it, of the images whose files can be read."""
+    inputs = {}
+    for image in known:
+        try:
+            inputs[image] = {
+                "ground_truth": digest(truth[image].read_bytes()),
+                "reconstruction": digest(found[image].read_bytes()),
+                unit: costs[image].value,
+                **{name: getattr(costs[image], name) for name in COSTS},
+            }
+        except OSError as error:
+            report.fail(image, f"{error.filename}: cannot be read ({error.strerror})")
+    return inputs
 
 
-def _bring(stem: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output, report: RunLog) -> None:
+def _bring(name: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output, report: RunLog) -> None:
     image, note = read_rgb(found)
     size = image_size(truth)
     if image.size != size:
         raise ImageProblem(f"has {image.size[0]}x{image.size[1]} pixels, its ground truth {size[0]}x{size[1]}")
     report.converted(found.name, note)
     bits = cost.bits(unit, *size)
-    output.write(stem, image, None, bits=bits, image_bits=bits, **{name: getattr(cost, name) for name in COSTS})
+    costs = {column: getattr(cost, column) for column in COSTS}
+    output.write(name, image, None, bits=bits, image_bits=bits, **costs)
 
 
 def read_costs(path: Path) -> tuple[str, dict[str, ImportedCost], dict[str, str]]:
-    """A table of rates: its unit, stem -> Cost, and name -> why a row cannot be used.
+    """A table of rates: its unit, stem -> ImportedCost, and stem (or the name, of one that is not a plain file name) ->
+    why its row cannot be used.
 
     Columns: name, one of bits, bytes, bpp, and perhaps encode_seconds, decode_seconds, peak_memory (bytes); others are
-    left alone. Raises BadInput for a table that is missing, no UTF-8, no CSV, or lacks a column.
+    left alone. Raises BadInput for a table that is missing, not UTF-8, not a CSV, or lacks a column.
     """
-    csv.field_size_limit(LARGEST_CELL)
     try:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
-        unit = _unit(list(rows.fieldnames or []), path)
-        costs: dict[str, ImportedCost] = {}
-        problems: dict[str, str] = {}
-        for row in rows:
-            _take(row, unit, f"{path.name}, line {rows.line_num}", costs, problems)
-    except OSError as error:
-        raise BadInput(f"--bits: {path} cannot be read ({error.strerror}).") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput(f"--bits: {path} is not a readable UTF-8 CSV ({error}).") from None
-    return unit, costs, problems
+        columns, rows = csv_tables.read(path)
+    except FileNotFoundError:
+        raise BadInput(f"--bits: {path} cannot be read (No such file or directory).") from None
+    except BadInput as error:
+        raise BadInput(f"--bits: {error}") from None
+    unit = _unit(columns, path)
+    costs: dict[str, ImportedCost] = {}
+    problems: dict[str, str] = {}
+    for row in rows:
+        name = row.cells["name"].strip()
+        here = stem(name) if plain_name(name) else ascii(name[:80])
+        try:
+            cost = _cost(row, name, unit)
+            if costs.setdefault(here, cost) != cost:
+                raise ValueError(f"{name} is in the table twice, with different values")
+        except ValueError as error:
+            problems.setdefault(here, f"{path.name}, line {row.line}: {error}")
+    return unit, {image: cost for image, cost in costs.items() if image not in problems}, problems
 
 
 def _unit(columns: list[str], path: Path) -> str:
     units = [unit for unit in RATES if unit in columns]
-    if "name" not in columns or len(units) != 1 or len(set(columns)) != len(columns):
-        shown = ", ".join(ascii(column[:40]) for column in columns[:12]) or "none"
+    if "name" not in columns or len(units) != 1:
         raise BadInput(
-            f"--bits: {path} needs a column name and one of {', '.join(RATES)}, each once; its columns are: {shown}."
+            f"--bits: {path} needs a column name and one of {', '.join(RATES)}; its columns are:"
+            f" {csv_tables.shown(columns)}."
         )
     return units[0]
 
 
-def _take(row: dict[str, str], unit: str, where: str, costs: dict[str, ImportedCost], problems: dict[str, str]) -> None:
-    name = (row["name"] or "").strip()
-    shown, stem = ascii(name[:80]), Path(name).stem
-    if not plain_name(name):
-        problems[shown] = f"{where}: {shown} is not a plain file name"
-        return
+def _cost(row: csv_tables.Row, name: str, unit: str) -> ImportedCost:
+    """What a row says. Raises ValueError, whose text names the image."""
+    file_name(name)
+    readers = {unit: number if unit == "bpp" else whole, "peak_memory": whole}
+    cells = {column: row.cells.get(column, "").strip() for column in (unit, *COSTS)}
     try:
-        readers: dict[str, Callable[[str], float]] = {unit: _number if unit == "bpp" else _whole, "peak_memory": _whole}
-        cells = {column: (row.get(column) or "").strip() for column in (unit, *COSTS)}
-        values = {
-            column: readers.get(column, _number)(text) for column, text in cells.items() if text or column == unit
-        }
+        if row.problem:
+            raise ValueError(row.problem)
+        values = {column: readers.get(column, number)(text) for column, text in cells.items() if text or column == unit}
     except ValueError as error:
-        problems[name] = f"{where}: {name}: {error}"
-        costs.pop(stem, None)
-        return
-    cost = ImportedCost(values.pop(unit), **values)
-    if stem in costs and costs[stem] != cost:
-        problems[name] = f"{where}: {name} stands in the table twice, with different values"
-    if any(Path(each).stem == stem for each in problems):
-        costs.pop(stem, None)
-    else:
-        costs[stem] = cost
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 16):
-        raise ValueError(f"{ascii(text[:40])} is not a whole number of at least 0")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and 0 <= value < 1e15):
-        raise ValueError(f"{ascii(text[:40])} is not a number of at least 0")
-    return value
+        raise ValueError(f"{name}: {error}") from None
+    return ImportedCost(values.pop(unit), **values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -209,6 +203,6 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument("--mode", choices=tuple(MODES), default="image", help="what its decoder gets")
     options.add_argument("--ground_truth", default="./GT/", help="folder of the images")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
-    options.add_argument("--overwrite", action="store_true", help="import the chosen images anew")
+    options.add_argument("--overwrite", action="store_true", help="import the chosen images again")
     add_choice(options)
     return options

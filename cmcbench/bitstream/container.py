@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import ImageProblem
-from ..files.captions import LARGEST_CELL
+from ..files.csv_tables import LARGEST_CELL
 from ..files.references import check_size
 from ..protocol import MODES
 from . import dictionary
@@ -19,6 +19,7 @@ SCALES = (1, 2, 4)
 # Their numbers in a file; fixed for ever, new ones go to the end
 CODECS = ("vvc", "avif", "hevc", "avc", "av1", "jpeg", "webp", "jpeg2000", "jpegxl")
 LONGEST_NUMBER = 5  # bytes
+LARGEST_FILE = 1 << 26  # bytes; a picture of Pillow's size limit at 6 bits per pixel
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def decode(data: bytes) -> Sent:
     """
     reader = _Reader(data)
     if reader.byte() != MAGIC:
-        raise ImageProblem("is no file of this format")
+        raise ImageProblem("is not a file of this format")
     flags = reader.byte()
     if flags >> 6 != VERSION:
         raise ImageProblem(f"is of version {flags >> 6} of the format, and this program reads version {VERSION}")
@@ -87,7 +88,7 @@ def decode(data: bytes) -> Sent:
         scale and mode.reference != "image",
     )
     if any(senseless):
-        raise ImageProblem("is damaged: its flags make no sense")
+        raise ImageProblem("is damaged: its flags contradict each other")
     try:
         size = check_size(reader.number(), reader.number())
     except ValueError as error:
@@ -169,7 +170,7 @@ class _Reader:
                 if place and not byte:
                     break  # longer than it needs to be
                 return value
-        raise ImageProblem("is damaged: it holds a number that is none")
+        raise ImageProblem("is damaged: it holds an invalid number")
 
     def rest(self) -> bytes:
         part = self._data[self._place :]

@@ -10,16 +10,52 @@ from typing import Any
 from ..errors import BadInput, ImageProblem
 from ..files.captions import Captions
 from ..files.images import image_size, list_images
+from ..files.names import stem as stem_of
 from ..files.rates import MEASURED, NOMINAL, Cost
-from ..files.references import read_rates, read_sizes
+from ..files.references import RATES, read_rates, read_sizes
 from ..files.store import digest
 from ..files.subset import choose
-from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, Mode
+from ..protocol import IMAGE_PROMPT, NOMINAL_IMAGE_BPP, REFERENCES, Mode
 from ..runtime.messages import RunLog
 from .bits import BITS_PER_BLOCK, caption_bits, nominal_bits
 from .dictionary import deflate_bits
 
 FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
+GROUND_TRUTH = "./GT/"  # where the user names none
+
+
+def ground_truth_images(named: str | None) -> dict[str, Path]:
+    """stem -> path of the ground truth's images, {} where there is none: sizes are then known otherwise.
+
+    named: what --ground_truth says, None where the user did not give it; "none" means that there is none. Raises
+    BadInput for a named folder without images, and for one whose images lie in its sub-folders.
+    """
+    folder = Path(named or GROUND_TRUTH)
+    images = list_images(folder, "--ground_truth")
+    if images or (named == "none" and not folder.exists()):
+        return images
+    nested = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    nested = [path for path in nested if not path.name.startswith(".") and _holds_images(path)]
+    if nested:
+        more = f" and {len(nested) - 1} more" if len(nested) > 1 else ""
+        raise BadInput(
+            f"--ground_truth: {folder} holds no images, and its sub-folder {nested[0].name}{more} does. Name the folder"
+            f" that holds them: --ground_truth {nested[0]}"
+        )
+    if named:
+        what = "holds no images" if folder.is_dir() else "does not exist"
+        raise BadInput(
+            f"--ground_truth: {folder} {what}. Name the folder of the images, or decode without one:"
+            " --ground_truth none"
+        )
+    return images
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return bool(list_images(folder, "--ground_truth"))
+    except (BadInput, OSError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -47,16 +83,15 @@ class DecoderInputs:
     def __init__(
         self,
         references: Path,
-        ground_truth: Path,
+        ground_truth: str | None,
         captions: Captions | None,
         report: RunLog,
         seconds: Mapping[str, float] = {},
     ) -> None:
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
-        kinds = {mode.reference for mode in MODES.values() if mode.reference}
-        self.references = {kind: list_images(references / kind, "--ref_dir") for kind in sorted(kinds)}
-        self.ground_truth = list_images(ground_truth, "--ground_truth")
-        self.rates = read_rates(references / "rate.csv")
+        self.references = {kind: list_images(references / kind, "--ref_dir") for kind in REFERENCES}
+        self.ground_truth = ground_truth_images(ground_truth)
+        self.rates = read_rates(references / RATES)
         self.sizes = read_sizes(references)
 
     def plan(self, mode: Mode, pattern: str | None, subset: int | None) -> list[DecoderInput]:
@@ -83,10 +118,15 @@ class DecoderInputs:
             raise BadInput(
                 f"mode {mode.name} has nothing to decode: no image{which} has all of its inputs. Captions name"
                 f" {len(prompts)} images, the references are {len(self.references.get(mode.reference, {}))}, the ground"
-                f" truth has {len(self.ground_truth)}; they are paired by file name."
+                f" truth has {len(self.ground_truth)}; they are paired by file name.{self._unusable(mode)}"
             )
         self._tell_nominal([job.stem for job in jobs if job.spent.kind == NOMINAL])
         return jobs
+
+    def _unusable(self, mode: Mode) -> str:
+        """Why captions were left out, where that may be why nothing is left."""
+        problems = list(self.captions.problems.values()) if mode.captioned else []
+        return f" {len(problems)} row(s) of the captions cannot be used; the first: {problems[0]}." if problems else ""
 
     def _tell(self, stems: list[str], what: str) -> None:
         if stems:
@@ -96,7 +136,7 @@ class DecoderInputs:
         if stems:
             self.report.once(
                 "nominal",
-                f"note: {self.folder / 'rate.csv'} does not tell of {len(stems)} reference(s) (first: {stems[0]})."
+                f"note: {self.folder / RATES} has no row for {len(stems)} reference(s) (first: {stems[0]})."
                 f" Their bits are the protocol's, {NOMINAL_IMAGE_BPP:g} bpp for image and {BITS_PER_BLOCK} bits a block"
                 f" for pixel, and marked {NOMINAL}.",
             )
@@ -106,14 +146,7 @@ class DecoderInputs:
         if not mode.captioned:
             return dict.fromkeys(self.references[mode.reference], IMAGE_PROMPT)
         self.report.fail_all(self.captions.problems.items())
-        prompts: dict[str, str] = {}
-        for name, text in self.captions.texts.items():
-            stem = Path(name).stem
-            if stem in prompts:
-                self.report.fail(name, f"{name}: two captions are for images of this name; the first one is used")
-                continue
-            prompts[stem] = text
-        return prompts
+        return {stem_of(name): text for name, text in self.captions.texts.items()}
 
     def _job(self, mode: Mode, stem: str, prompt: str) -> DecoderInput | None:
         guide = self.references[mode.reference].get(stem) if mode.reference else None
@@ -123,7 +156,8 @@ class DecoderInputs:
             size = self._size(stem, guide)
             seen = digest(guide.read_bytes()) if guide else None
         except (ImageProblem, OSError) as error:
-            self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
+            why = f"{stem}: {guide} cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+            self.report.fail(f"{mode.name}/{stem}", f"{why} (mode {mode.name})")
             return None
         inputs = {"prompt": digest(prompt.encode()), "guide": seen, "size": f"{size[0]}x{size[1]}"}
         return DecoderInput(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))
@@ -131,7 +165,7 @@ class DecoderInputs:
     def _spent(self, mode: Mode, stem: str, prompt: str, size: tuple[int, int], guide: str | None) -> Cost:
         """What the decoder is sent, and what encoding it took where that is known of caption and reference alike.
 
-        guide: the reference's digest. One that rate.csv does not tell of is taken at the protocol's rate.
+        guide: the reference's digest. One without a row in rate.csv is taken at the protocol's rate.
         """
         parts = {"caption": caption_bits(prompt) if mode.captioned else 0, "pixel": 0, "image": 0}
         seconds = [self.seconds.get(stem)] if mode.captioned else []

@@ -14,14 +14,15 @@ from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions, manifest, rates
 from ..files.images import read_rgb
 from ..files.names import folder_name, plain_name
-from ..files.store import only_writer, read_json, sweep, write_bytes
-from ..protocol import MODES, Mode
+from ..files.references import RATES, stream_file
+from ..files.store import only_writer, read_bytes, read_json, refuse_links, sweep, write_bytes
+from ..protocol import MODES, REFERENCES, Mode
 from ..runtime.cli import add_choice, parser
 from ..runtime.messages import RunLog, progress, say
 from . import container
-from .container import Sent
+from .container import LARGEST_FILE, Sent
 from .grid import grid_from
-from .inputs import DecoderInput, DecoderInputs
+from .inputs import GROUND_TRUTH, DecoderInput, DecoderInputs
 
 DEFAULTS = {"input_path": "./Text/gpt4v.csv", "ref_dir": "./Ref/"}
 
@@ -64,20 +65,22 @@ class Packer:
         rate = self.sources.rates.get(("image", job.stem))
         if job.spent.kind == rates.NOMINAL or rate is None:
             raise ImageProblem(
-                f"{job.stem}: {self.sources.folder / 'rate.csv'} does not tell of {job.guide}, so that its bitstream is"
-                " not known and its rate nominal; python script-i2t.py --model_name none --references makes references"
-                " with streams"
+                f"{job.stem}: {self.sources.folder / RATES} has no row for {job.guide}, so that its bitstream is not"
+                " known and its rate nominal; python script-i2t.py --model_name none --references makes references with"
+                " streams"
             )
         try:
-            path = self.sources.folder / "stream" / f"{job.stem}.{codecs.extension(rate.codec)}"
-            return replace(sent, codec=rate.codec, scale=rate.scale, stream=path.read_bytes())
-        except BadInput as error:  # a codec that there is none of
+            path = stream_file(self.sources.folder, job.stem, codecs.extension(rate.codec))
+            return replace(sent, codec=rate.codec, scale=rate.scale, stream=read_bytes(path, LARGEST_FILE))
+        except BadInput as error:  # an unknown codec
             raise ImageProblem(f"{job.stem}: {error}") from None
         except FileNotFoundError:
             raise ImageProblem(
                 f"{job.stem}: its reference's stream {path} is not there; make it with: python script-i2t.py "
                 f"--model_name none --references --ref_dir {self.sources.folder}"
             ) from None
+        except OSError as error:
+            raise ImageProblem(f"{job.stem}: its reference's stream {path} cannot be read ({error.strerror})") from None
 
     def _check_stream(self, sent: Sent, job: DecoderInput) -> None:
         found = codecs.decode_stream(sent.codec, sent.stream, sent.size, sent.scale)
@@ -96,10 +99,11 @@ def main(argv: list[str]) -> int:
     modes = _modes(made, references, file) if options.mode == "all" else [MODES[options.mode]]
     texts = captions.read(file) if any(mode.captioned for mode in modes) else None
     name = folder_name(options.name or options.result or file.stem, "--name")
-    sources = DecoderInputs(references, Path(options.ground_truth), texts, report)
+    sources = DecoderInputs(references, options.ground_truth, texts, report)
     packer = Packer(sources, Path(options.packed_path) / name, options.text == "deflate")
     jobs = [(mode, job) for mode in modes for job in sources.plan(mode, options.images, options.subset)]
     lengths: dict[tuple[str, str], int] = {}
+    refuse_links(Path(options.packed_path), *(packer.folder / mode.name for mode in modes))
     with only_writer(packer.folder / ".lock", str(packer.folder)):
         for mode in modes:
             sweep(packer.folder / mode.name)
@@ -141,7 +145,7 @@ def _manifest(result: Path) -> dict[str, Any]:
     record = read_json(result / "manifest.json")
     if record is None:
         raise BadInput(
-            f"{result} has no manifest.json that tells what its pictures were made from, and cannot be packed so."
+            f"{result} has no manifest.json, which records what its pictures were made from; it cannot be packed."
         )
     if "codec" in record:
         raise BadInput(
@@ -168,7 +172,7 @@ def _inputs(options: Any, result: Path | None, made: dict[str, Any]) -> tuple[Pa
 
 def _modes(made: dict[str, Any], references: Path, file: Path) -> list[Mode]:
     """What `--mode all` means: the modes that the result has, without one those whose inputs are there."""
-    there = {kind for kind in ("image", "pixel") if any((references / kind).glob("*.*"))}
+    there = {kind for kind in REFERENCES if any((references / kind).glob("*.*"))}
     modes = [
         mode
         for mode in MODES.values()
@@ -202,6 +206,7 @@ def _enter(result: Path, lengths: dict[tuple[str, str], int]) -> None:
     """Enter the files' lengths in the result's rates.csv, as packed_bits."""
     file = result / rates.FILE
     with only_writer(result / ".rates.lock", str(file), wait=30):
+        sweep(result, rates.FILE)
         rows = rates.read(file)
         known = {key: replace(rows[key], packed_bits=8 * length) for key, length in lengths.items() if key in rows}
         rates.write(file, {**rows, **known})
@@ -228,7 +233,11 @@ def _parser():
     options.add_argument(
         "--ref_dir", default=None, help=f"references (None: those of --result, else {DEFAULTS['ref_dir']})"
     )
-    options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
+    options.add_argument(
+        "--ground_truth",
+        default=None,
+        help=f"read for sizes and names only, never for pixels; none: without one (None: {GROUND_TRUTH})",
+    )
     options.add_argument(
         "--mode",
         choices=(*MODES, "all"),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models import create
 from models.base import T2IModel
 
-from ..bitstream.inputs import DecoderInputs
+from ..bitstream.inputs import GROUND_TRUTH, DecoderInputs
 from ..errors import BadInput
 from ..files import captions, manifest
 from ..files.manifest import own_adapter
-from ..files.names import folder_name, short_name, target_name
+from ..files.names import folder_name, short_name, stem, target_name
 from ..files.store import digest, read_json
 from ..protocol import MODES, SEED, STEPS, Mode
 from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
 from ..runtime.messages import RunLog
-from ..runtime.ranks import join
+from ..runtime.ranks import Ranks, join
 from . import sweep
 from .decoding import make
 from .request import DecodeRequest
@@ -43,50 +45,22 @@ PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their
 def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
     options = _parser().parse_args(argv)
-    report = RunLog()
     points = sweep.points(options.strength, options.bpp, options.ref_dir)
-    model = create("t2i", options.model_name or MODEL, options.model_dir or None)
+    given = manifest.expanded(options.model_dir) or None
+    model = create("t2i", options.model_name or MODEL, given)
     name = short_name(options.model_name or MODEL)
-    model_dir = options.model_dir or model.default_dir
+    model_dir = given or model.default_dir
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
 
+    report, ranks = RunLog(), join()
     file = Path(options.input_path or CAPTIONS)
-    texts = captions.read(file) if any(mode.captioned for mode in modes) else None
-    encoder = folder_name(file.stem, "--input_path")
-    result = options.result_name or (name if encoder == PUBLISHED_ENCODER else f"{name}+{encoder}")
-    record = _captions_record(file) if texts else {}
-    ranks = join()
-    requests = []
-    for point in points:
-        folder = Path(options.output_path) / target_name(
-            result + point.suffix, "--result_name" if options.result_name else "--model_name"
-        )
-        sources = DecoderInputs(point.references, Path(options.ground_truth), texts, report, _seconds(record))
-        sweep.check_references(point, sources.rates)
-        jobs = {mode.name: sources.plan(mode, options.images, options.subset) for mode in modes}
-        settings = {mode.name: _settings(mode, point, options, name, model, model_dir, file) for mode in modes}
-        facts = _facts(name, model_dir, point, file if texts else None, record)
-        requests.append(
-            DecodeRequest(
-                model,
-                model_dir,
-                jobs,
-                folder,
-                settings,
-                facts,
-                options.device,
-                options.dtype,
-                options.batch_size or 1,
-                options.overwrite,
-                {name: getattr(options, name) for name in MODEL_OPTIONS},
-                ranks,
-                report,
-            )
-        )
+    texts = _Captions(file, captions.read(file), _captions_record(file)) if any(map(_captioned, modes)) else None
+    system = _System(model, name, model_dir, _result_name(options, name, file), _shared(options, name, model_dir))
+    requests = [_request(point, modes, system, texts, options, ranks, report) for point in points]
     made = make(*requests)
     if not ranks.first:
         return 0  # process 0 tells how it ended
@@ -95,6 +69,75 @@ def main(argv: list[str]) -> int:
     return report.close(
         f"{made} images made; {folders} {'has' if len(requests) == 1 else 'have'} the {wanted} of this run but for what"
         " failed."
+    )
+
+
+@dataclass(frozen=True)
+class _System:
+    """What decodes, the same at every point of a sweep. result: the name of its results, but for the point's suffix.
+
+    settings: those that all modes and points share, as the manifest keeps them.
+    """
+
+    model: T2IModel
+    name: str
+    model_dir: str | None
+    result: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Captions:
+    """A file of captions. record: its manifest, {} where there is none."""
+
+    file: Path
+    found: captions.Captions
+    record: dict[str, Any]
+
+
+def _captioned(mode: Mode) -> bool:
+    return mode.captioned
+
+
+def _result_name(options: argparse.Namespace, name: str, file: Path) -> str:
+    encoder = folder_name(file.stem, "--input_path")
+    return options.result_name or (name if encoder == PUBLISHED_ENCODER else f"{name}+{encoder}")
+
+
+def _request(
+    point: SweepPoint,
+    modes: list[Mode],
+    system: _System,
+    texts: _Captions | None,
+    options: argparse.Namespace,
+    ranks: Ranks,
+    report: RunLog,
+) -> DecodeRequest:
+    """What is to be made at one point of a sweep."""
+    flag = "--result_name" if options.result_name else "--model_name"
+    folder = Path(options.output_path) / target_name(system.result + point.suffix, flag)
+    sources = DecoderInputs(
+        point.references,
+        options.ground_truth,
+        texts.found if texts else None,
+        report,
+        _seconds(texts.record) if texts else {},
+    )
+    sweep.check_references(point, sources.rates)
+    return DecodeRequest(
+        model=system.model,
+        model_dir=system.model_dir,
+        jobs={mode.name: sources.plan(mode, options.images, options.subset) for mode in modes},
+        folder=folder,
+        settings={mode.name: _settings(mode, point, system, texts) for mode in modes},
+        facts=_facts(system, point, texts),
+        device=options.device,
+        dtype=options.dtype,
+        batch_size=options.batch_size or 1,
+        overwrite=options.overwrite,
+        options={name: getattr(options, name) for name in MODEL_OPTIONS},
+        ranks=ranks,
+        report=report,
     )
 
 
@@ -120,18 +163,16 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
             )
 
 
-def _settings(
-    mode: Mode, point: SweepPoint, options: Any, name: str, model: T2IModel, model_dir: str | None, file: Path
-) -> dict[str, Any]:
-    takes_strength = model.accepts_strength and mode.strength is not None
+def _shared(options: argparse.Namespace, name: str, model_dir: str | None) -> dict[str, Any]:
+    """The settings that all modes and points share. Checkpoints are hashed here, once."""
     return {
         "model": name.lower(),
         "checkpoint": manifest.checkpoint(model_dir),
-        "captions": file.name if mode.captioned else None,
+        "captions": None,  # a mode's own
         "steps": options.steps,
         "seed": options.seed,
         "dtype": None if options.dtype == "auto" else options.dtype,
-        "strength": (point.strength or mode.strength) if takes_strength else None,
+        "strength": None,  # a mode's own
         # Not None, which would not be compared
         "guidance": "own" if options.guidance is None else options.guidance,
         "negative_prompt": options.negative_prompt or "",
@@ -140,6 +181,15 @@ def _settings(
         "vae_tiling": options.vae_tiling,
         "command": options.command or "",
         "adapter": own_adapter(options.model_name or MODEL),
+    }
+
+
+def _settings(mode: Mode, point: SweepPoint, system: _System, texts: _Captions | None) -> dict[str, Any]:
+    takes_strength = system.model.accepts_strength and mode.strength is not None
+    return {
+        **system.settings,
+        "captions": texts.file.name if texts and mode.captioned else None,
+        "strength": (point.strength or mode.strength) if takes_strength else None,
     }
 
 
@@ -152,27 +202,27 @@ def _captions_record(file: Path) -> dict[str, Any]:
 
 
 def _seconds(record: dict[str, Any]) -> dict[str, float]:
-    """stem -> seconds that an image's caption took, of those that the captions' manifest tells of."""
+    """stem -> seconds that an image's caption took, of those in the captions' manifest."""
     images = record.get("images")
     found = {
-        Path(name).stem: made["seconds"]
+        stem(name): made["seconds"]
         for name, made in (images.items() if isinstance(images, dict) else ())
         if isinstance(made, dict) and isinstance(made.get("seconds"), (int, float))
     }
-    return {stem: seconds for stem, seconds in found.items() if math.isfinite(seconds) and seconds >= 0}
+    return {image: seconds for image, seconds in found.items() if math.isfinite(seconds) and seconds >= 0}
 
 
-def _facts(
-    name: str, model_dir: str | None, point: SweepPoint, file: Path | None, record: dict[str, Any]
-) -> dict[str, Any]:
+def _facts(system: _System, point: SweepPoint, texts: _Captions | None) -> dict[str, Any]:
     """What a reader of the manifest wants to know besides; not compared."""
     encoder = None
-    if file is not None:
-        encoder = {"file": file.name, "sha256": digest(file.read_bytes()), "baseline": bool(record.get("baseline"))}
-    return {"t2i": name, "model_dir": model_dir, "captions": encoder, "references": point.references.resolve().name}
+    if texts is not None:
+        seen = digest(texts.file.read_bytes())
+        encoder = {"file": texts.file.name, "sha256": seen, "baseline": bool(texts.record.get("baseline"))}
+    references = point.references.resolve().name
+    return {"t2i": system.name, "model_dir": system.model_dir, "captions": encoder, "references": references}
 
 
-def _parser():
+def _parser() -> argparse.ArgumentParser:
     options = parser("Decode: reconstructions from captions and references.")
     options.add_argument(
         "--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has"
@@ -185,7 +235,11 @@ def _parser():
         help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)",
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
-    options.add_argument("--ground_truth", default="./GT/", help="read for sizes and names only, never for pixels")
+    options.add_argument(
+        "--ground_truth",
+        default=None,
+        help=f"read for sizes and names only, never for pixels; none: without one (None: {GROUND_TRUTH})",
+    )
     options.add_argument(
         "--strength",
         type=float,
@@ -231,5 +285,5 @@ def _parser():
     )
     options.add_argument("--vae_tiling", action="store_true", help="decode in tiles, for large pictures on small GPUs")
     options.add_argument("--compile", action="store_true", help="compile the denoiser: minutes of start, then faster")
-    options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")
+    options.add_argument("--overwrite", action="store_true", help="replace the chosen images")
     return options

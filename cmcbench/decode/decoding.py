@@ -13,6 +13,7 @@ from models.base import Job, ModelError
 from ..bitstream.inputs import DecoderInput
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
+from ..files.manifest import snapshot
 from ..files.store import only_writer, png_bytes, sweep, write_bytes
 from ..protocol import image_seed, working_size
 from ..runtime.batches import ask
@@ -63,11 +64,16 @@ def _load(works: list[_Decoding]) -> None:
     name, dtype = resolve_dtype(first.dtype, device, first.model.dtype)
     for work in works:
         work.device = device
-        work.place.computed_in(name)
+        work.place.set_late(dtype=name)
         if first.ranks.first:
             work.place.check()
     modes = frozenset(mode for work in works for mode, jobs in work.mine.items() if jobs)
     first.model.load(first.model_dir, device, dtype, modes, **first.options)
+    commit = snapshot(first.model_dir) if first.model.runs_on == "here" else None
+    for work in works:
+        work.place.set_late(snapshot=commit)
+        if first.ranks.first:
+            work.place.check()
 
 
 class _Decoding:
@@ -145,7 +151,7 @@ class _Decoding:
                 continue
             self._write(mode, of[stem], image, seconds, memory)
             made += 1
-        self.costs.save_in_time()
+        self.costs.save_if_due()
         if model.stopped:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
         return made

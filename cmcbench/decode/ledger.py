@@ -5,7 +5,6 @@ A picture is written before its row. One whose row a kill took gets it in the ne
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,10 +14,9 @@ from ..files import rates
 from ..files.rates import Cost, Rates
 from ..files.store import digest, only_writer, sweep
 from ..runtime.messages import say
+from ..runtime.pace import Pace
 from ..runtime.ranks import Ranks
 
-SAVE_EVERY = 1.0  # seconds: what a killed run can lose
-PAUSE = 100  # times what saving takes: until it is done again
 PART = ".rates.part-"  # begins the names of the files of processes other than 0
 
 
@@ -34,7 +32,7 @@ class CostLedger:
         self.file = folder / rates.FILE
         self.parts = f"{PART}{'+'.join(sorted(jobs))}-"
         self.rows: Rates = {}
-        self._unsaved, self._next_save = False, 0.0
+        self._unsaved, self._pace = False, Pace()
 
     def open(self, missing: dict[str, list[DecoderInput]]) -> None:
         """Process 0: settle the rows of what is there, before anything is made.
@@ -70,9 +68,9 @@ class CostLedger:
         self.rows[row.key] = row
         self._unsaved = True
 
-    def save_in_time(self) -> None:
+    def save_if_due(self) -> None:
         """Save, unless it was done a moment ago: all savings together stay below a hundredth of the run."""
-        if self._unsaved and time.monotonic() >= self._next_save:
+        if self._unsaved and self._pace.due:
             self._save()
 
     def end(self) -> None:
@@ -88,16 +86,15 @@ class CostLedger:
         self._drop_parts()
 
     def _save(self) -> None:
-        start = time.monotonic()
-        if self.ranks.first:
-            with only_writer(self.folder / ".rates.lock", str(self.file), wait=30):
-                sweep(self.folder, rates.FILE)
-                others = {key: row for key, row in rates.read(self.file).items() if key[1] not in self.jobs}
-                rates.write(self.file, {**others, **self.rows})
-        else:
-            rates.write(self.folder / f"{self.parts}{self.ranks.number}.csv", self.rows)
-        end = time.monotonic()
-        self._unsaved, self._next_save = False, end + max(SAVE_EVERY, PAUSE * (end - start))
+        with self._pace.saving():
+            if self.ranks.first:
+                with only_writer(self.folder / ".rates.lock", str(self.file), wait=30):
+                    sweep(self.folder, rates.FILE)
+                    others = {key: row for key, row in rates.read(self.file).items() if key[1] not in self.jobs}
+                    rates.write(self.file, {**others, **self.rows})
+            else:
+                rates.write(self.folder / f"{self.parts}{self.ranks.number}.csv", self.rows)
+        self._unsaved = False
 
     def _mine(self, found: Rates) -> Rates:
         return {key: row for key, row in found.items() if key[1] in self.jobs}

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
-from ..files import manifest, rates
+from ..files import rates
 from ..files.images import is_whole_png
-from ..files.store import only_writer, read_json, write_json
-from ..protocol import MODES
+from ..files.result_manifest import Inputs, ResultManifest
+from ..files.store import only_writer, refuse_links
 
 if TYPE_CHECKING:
     from .request import DecodeRequest
 
 OWN = ("strength",)  # settings that a mode may have for itself; in all others the modes of a result agree
+LATE = ("dtype", "snapshot")  # settings that are known once the model is loaded
+COMPARED = (("prompt", "caption"), ("guide", "reference"), ("size", "size"))  # inputs, and what they are called
 
 
 class ResultFolder:
-    """The folder of one request. Raises BadInput where its manifest or its rates.csv is broken."""
+    """The folder of one request. Raises BadInput where its manifest or its rates.csv is broken.
+
+    settings: those of the request, and LATE ones as the folder was begun with them until the model is loaded.
+    """
 
     def __init__(self, request: DecodeRequest) -> None:
         self.request = request
-        self.file = request.folder / "manifest.json"
-        self.before = manifest.modes(read_json(self.file) or {}, self.file)
+        refuse_links(request.folder, *(request.folder / mode for mode in request.jobs))
+        self.manifest = ResultManifest(request.folder, "--result_name")
         rates.read(request.folder / rates.FILE)
-        for settings in request.settings.values():
-            if settings["dtype"] is None:  # automatic is what the folder was begun with, until the device is known
-                settings["dtype"] = next((old["settings"].get("dtype") for old in self.before.values()), None)
+        begun = next((old["settings"] for old in self.manifest.before.values()), {})
+        self.settings = {mode: dict(settings) for mode, settings in request.settings.items()}
+        for settings in self.settings.values():
+            settings |= {key: begun[key] for key in LATE if settings.get(key) is None and begun.get(key) is not None}
 
     def path(self, mode: str, job: DecoderInput) -> Path:
         return self.request.folder / mode / f"{job.stem}.png"
@@ -44,50 +50,39 @@ class ResultFolder:
         """Refuse to mix: whatever is in the folder after this run must come from the same model, captions and
         settings.
         """
-        request = self.request
-        for mode, old in self.before.items():
-            made = {path.stem for path in (request.folder / mode).glob("*.png")}
-            if mode not in request.jobs:
-                # Another mode, which this run leaves as it is
-                shared = {key: value for key, value in next(iter(request.settings.values())).items() if key not in OWN}
-                problem = manifest.differences(old["settings"], shared) if made else ""
-                remedy = "Choose another --result_name, or make all modes anew with --mode all --overwrite."
-            else:
-                jobs = {job.stem: job for job in request.jobs[mode]}
-                if request.overwrite:
-                    made -= set(jobs)
-                problem = manifest.differences(old["settings"], request.settings[mode]) or _other_inputs(
-                    old, jobs, made
-                )
-                problem = problem if made else ""
-                remedy = (
-                    "Choose another --result_name, or make it anew with --overwrite (without --subset and --images)."
-                )
-            if problem:
-                raise BadInput(
-                    f"{request.folder / mode} holds {len(made)} image(s) made otherwise: {problem}. {remedy}"
-                )
-        for mode, jobs in request.jobs.items():
-            unknown = [job for job in jobs if mode not in self.before and self.path(mode, job).exists()]
-            if unknown and not request.overwrite:
-                raise BadInput(
-                    f"{request.folder / mode} holds {len(unknown)} image(s) and no manifest tells what made them. "
-                    "Choose another --result_name, or make them anew with --overwrite."
-                )
+        shared = {key: value for key, value in next(iter(self.settings.values())).items() if key not in OWN}
+        self.manifest.check_other_modes(self.request.jobs, shared)
+        for mode in self.request.jobs:
+            inputs = self._inputs(mode)
 
-    def computed_in(self, dtype: str) -> None:
-        """The device is known, and with it the number format. Refuses to go on in another one than the folder's."""
-        request = self.request
-        for settings in request.settings.values():
-            if settings["dtype"] not in (None, dtype) and not request.overwrite:
-                raise BadInput(
-                    f"{request.folder} was begun with --dtype {settings['dtype']} and would go on with {dtype}. "
-                    f"Give --dtype {settings['dtype']}, choose another --result_name, or make it anew with --overwrite."
-                )
-            settings["dtype"] = dtype
+            def changed(before: Inputs, stems: list[str], now: Inputs = inputs) -> str:
+                return _changed(before, now, stems)
+
+            self.manifest.check_mode(mode, self.settings[mode], inputs, self.request.overwrite, changed)
+
+    def _inputs(self, mode: str) -> Inputs:
+        return {job.stem: job.inputs for job in self.request.jobs[mode]}
+
+    def set_late(self, **late: str | None) -> None:
+        """Enter settings that are known once the model is loaded. Refuses to go on with others than the folder's.
+
+        dtype: the number format. snapshot: the commit of a hub checkpoint, None where it is not known.
+        """
+        remedies = {"dtype": "--dtype {}", "snapshot": "--model_dir NAME@{}"}
+        for settings in self.settings.values():
+            for key, value in late.items():
+                before = settings.get(key)
+                if None not in (before, value) and before != value and not self.request.overwrite:
+                    raise BadInput(
+                        f"{self.request.folder} was begun with {key} {before} and would go on with {value}. Give"
+                        f" {remedies[key].format(before)}, choose another --result_name, or replace all with"
+                        " --overwrite."
+                    )
+                if value is not None:
+                    settings[key] = value
 
     def remove(self, jobs: dict[str, list[DecoderInput]]) -> None:
-        """Once the model is there, take away what is made anew, so that a killed run cannot pass the old for the
+        """Once the model is there, take away what is made again, so that a killed run cannot pass the old for the
         new.
         """
         for mode, planned in jobs.items():
@@ -96,26 +91,18 @@ class ResultFolder:
 
     def record(self) -> None:
         """Write the manifest before the images, so that no image is without it."""
-        request = self.request
-        with only_writer(request.folder / ".manifest.lock", str(self.file), wait=30):
-            record = read_json(self.file) or {}
-            modes = manifest.modes(record, self.file)
-            for mode, jobs in request.jobs.items():
-                inputs = {**modes.get(mode, {}).get("inputs", {}), **{job.stem: job.inputs for job in jobs}}
-                modes[mode] = {"settings": request.settings[mode], "inputs": dict(sorted(inputs.items()))}
-            # Image mode has no captions and takes none away that another mode was made with
-            facts = {key: value if value is not None else record.get(key) for key, value in request.facts.items()}
-            facts = {**facts, "baseline": request.model.baseline, "environment": manifest.environment()}
-            write_json(self.file, {**facts, "modes": {mode: modes[mode] for mode in MODES if mode in modes}})
+        made = {mode: (self.settings[mode], self._inputs(mode)) for mode in self.request.jobs}
+        with only_writer(self.request.folder / ".manifest.lock", str(self.manifest.file), wait=30):
+            self.manifest.record(made, self.request.facts, self.request.model.baseline)
 
 
-def _other_inputs(old: dict[str, Any], jobs: dict[str, DecoderInput], made: set[str]) -> str:
-    """Which inputs of images already made have changed since, as a phrase."""
+def _changed(before: Inputs, now: Inputs, stems: list[str]) -> str:
+    """Which inputs of these images have changed since, as a phrase."""
     changed: dict[str, list[str]] = {}
-    for stem in sorted(made & set(jobs)):
-        seen, now = old["inputs"].get(stem), jobs[stem].inputs
+    for stem in stems:
+        seen = before.get(stem)
         seen = seen if isinstance(seen, dict) else {}
-        for key, what in (("prompt", "caption"), ("guide", "reference"), ("size", "size")):
-            if seen.get(key) != now[key]:
+        for key, what in COMPARED:
+            if seen.get(key) != now[stem][key]:
                 changed.setdefault(what, []).append(stem)
     return ", ".join(f"{len(stems)} have another {what} now (first: {stems[0]})" for what, stems in changed.items())

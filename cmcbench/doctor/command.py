@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..protocol import MODES
+from ..protocol import MODES, REFERENCES
 from ..runtime.cli import parser
 from ..runtime.messages import printable
 from . import data, machine, results
@@ -72,7 +72,7 @@ def _now(findings: list[Finding], root: Path) -> Iterator[tuple[str, str]]:
         )
         return
     images = _facts(findings, "GT")["images"]
-    references = {kind: _facts(findings, f"Ref/{kind}")["images"] for kind in ("image", "pixel")}
+    references = {kind: _facts(findings, f"Ref/{kind}")["images"] for kind in REFERENCES}
     captions = [finding.facts for finding in findings if finding.facts.get("captions")]
     if not images and not captions:
         example = "" if shutil.which("make") and is_here(root) else ", in this program's folder"

@@ -12,10 +12,11 @@ from pathlib import Path
 from ..errors import BadInput, ImageProblem
 from ..files import captions
 from ..files.images import image_size, is_whole_png, list_images
-from ..files.references import read_rates
+from ..files.names import stem
+from ..files.references import RATES, read_rates
 from ..files.store import HIDDEN
 from ..files.zips import BROKEN, check_directory
-from ..protocol import MODES, SOURCES
+from ..protocol import MODES, REFERENCES, SOURCES
 from ..published.dataset import COUNTS, FILES, IMAGES, by_source, is_whole
 from .finding import MISSING, NOTE, OK, Finding, download, some, step
 
@@ -30,7 +31,7 @@ def look(root: Path) -> Iterator[Finding]:
     """The findings about GT, Ref, Weight and Text below `root`, the ground truth first."""
     truth, findings = _ground_truth(root)
     yield from findings
-    for kind in sorted({mode.reference for mode in MODES.values() if mode.reference}):
+    for kind in REFERENCES:
         yield _references(root, kind, truth)
     yield _rates(root)
     for published in WEIGHTS:
@@ -125,7 +126,7 @@ def _references(root: Path, kind: str, truth: set[str]) -> Finding:
 
 def _rates(root: Path) -> Finding:
     try:
-        rates = read_rates(root / "Ref" / "rate.csv")
+        rates = read_rates(root / "Ref" / RATES)
     except BadInput as error:
         return Finding(AREA, "Ref/rate.csv", NOTE, str(error), "", {"measured": 0})
     if not rates:
@@ -202,7 +203,7 @@ def _caption_file(file: Path, truth: set[str]) -> Finding:
         return Finding(AREA, what, NOTE, str(error), "", facts)
     except OSError as error:
         return Finding(AREA, what, NOTE, f"cannot be read ({error.strerror})", "", facts)
-    stems = {Path(name).stem for name in found.texts}
+    stems = set(map(stem, found.texts))
     paired = len(stems & truth)
     known = {each.sha256 for each in FILES if each.sha256}
     facts |= {"captions": len(found.texts), "paired": paired, "published": checksum in known}

@@ -12,11 +12,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 from .. import ROOT
 from .finding import MISSING, NOTE, OK, Finding, some
+from .requirements import problem, required
 
 AREA = "machine"
 OLDEST = (3, 10)
@@ -67,35 +67,11 @@ def _packages(file: str) -> Finding:
     listed = required(ROOT / file)
     if not listed:
         return Finding(AREA, file, NOTE, f"is not beside this program; packages for {purpose} were not checked")
-    problems = [problem for problem in map(_problem, listed) if problem]
+    problems = [found for found in map(problem, listed) if found]
     facts = {"packages": len(listed), "problems": problems}
     if not problems:
         return Finding(AREA, file, OK, f"all {len(listed)} packages, for {purpose}", "", facts)
     return Finding(AREA, file, MISSING if needed else NOTE, f"for {purpose}: {some(problems, 6)}", remedy, facts)
-
-
-def required(file: Path) -> list[str]:
-    """The requirements of a list of packages, without comments; [] where there is no such file."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    return [text for text in (line.partition("#")[0].strip() for line in lines) if text]
-
-
-def _problem(requirement: str) -> str | None:
-    """What is wrong with one requirement, as a phrase; None where it is met."""
-    name = re.split(r"[^\w.-]", requirement)[0]
-    try:
-        found = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return f"{name} is not installed"
-    try:
-        from packaging.requirements import Requirement
-    except ImportError:
-        return None  # packaging is in the list itself
-    wanted = Requirement(requirement).specifier
-    return None if wanted.contains(found, prereleases=True) else f"{name} is {found}, {wanted} is needed"
 
 
 def _gpu() -> Finding:

@@ -8,9 +8,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from models import create, names
@@ -20,6 +19,7 @@ from .. import ROOT
 from ..protocol import MODES
 from ..runtime.cli import INSTALL, parser
 from ..runtime.messages import printable
+from .requirements import problem, required
 
 KINDS = {"i2t": "encoder", "t2i": "decoder"}
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -117,7 +117,7 @@ def _print_needs(kind: str, model: Model, name: str, model_dir: str | None) -> i
 
 
 def _findings(model: Model, model_dir: str | None) -> Iterator[Need]:
-    packages = _packages("requirements.txt", _listed(REQUIREMENTS), INSTALL)
+    packages = _packages("requirements.txt", required(REQUIREMENTS), INSTALL)
     yield packages
     if model.packages:
         yield _packages("packages of its own", model.packages, f"pip install {' '.join(model.packages)}")
@@ -142,35 +142,9 @@ def _findings(model: Model, model_dir: str | None) -> Iterator[Need]:
     )
 
 
-def _listed(file: Path) -> tuple[str, ...]:
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ()
-    return tuple(line.strip() for line in lines if line.strip() and not line.startswith("#"))
-
-
-def _packages(what: str, wanted: tuple[str, ...], remedy: str) -> Need:
-    problems = [problem for problem in map(_problem, wanted) if problem]
-    return Need(what, not problems, f"missing: {', '.join(problems)}. {remedy}" if problems else "installed")
-
-
-def _problem(requirement: str) -> str:
-    """The package that a requirement like "torch>=2.6" is about, if it is missing or too old, with what is there; else
-    "".
-    """
-    name, _, least = (
-        part.strip() for part in re.match(r"([\w.-]+)(?:\[.*\])?\s*(>=)?\s*([\w.]*)", requirement).groups("")
-    )
-    try:
-        found = metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return name
-    return f"{name}>={least} (here: {found})" if _numbers(found) < _numbers(least) else ""
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.match(r"[\d.]*", version)[0].split(".") if number]
+def _packages(what: str, wanted: Iterable[str], remedy: str) -> Need:
+    problems = [found for found in map(problem, wanted) if found]
+    return Need(what, not problems, f"{', '.join(problems)}. {remedy}" if problems else "installed")
 
 
 def _weights(checkpoint: str | None) -> Need:

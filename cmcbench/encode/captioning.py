@@ -11,6 +11,7 @@ from models.base import Caption, ModelError
 
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
+from ..files.manifest import snapshot
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
 from ..runtime.devices import resolve_device, resolve_dtype
@@ -70,7 +71,9 @@ def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
     name, dtype = resolve_dtype(request.dtype, device, request.model.dtype)
     request.model.load(request.model_dir, device, dtype, seed=request.seed, **request.options)
     # A server computes in a type of its own, wherever it is asked from
-    ledger.loaded({"dtype": None if request.model.runs_on == "server" else name, **request.model.identity})
+    commit = snapshot(request.model_dir) if request.model.runs_on == "here" else None
+    dtype_there = None if request.model.runs_on == "server" else name
+    ledger.loaded({"dtype": dtype_there, "snapshot": commit, **request.model.identity})
 
 
 def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[str, Path]) -> int:
@@ -104,7 +107,7 @@ def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[s
             made += 1
         else:
             report.fail(name, f"{name}: {_why(answer)}")
-    ledger.save_in_time()
+    ledger.save_if_due()
     if model.stopped:
         raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
     return made

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,11 @@ from ..errors import BadInput
 from ..files import captions, manifest
 from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
+from ..runtime.pace import Pace
 from . import journal
 
 if TYPE_CHECKING:
     from .request import EncodeRequest
-
-# times what saving takes: until the CSV and its manifest are written again, which takes longer with each caption
-PAUSE = 50
 
 
 class CaptionLedger:
@@ -48,7 +45,7 @@ class CaptionLedger:
         # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
         self._all_anew = request.overwrite and self._chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
-        self._unsaved, self._next_save = False, 0.0
+        self._unsaved, self._pace = False, Pace(at_least=0.0)  # the journal has what is not saved yet
 
     def open(self) -> None:
         """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
@@ -82,9 +79,9 @@ class CaptionLedger:
         self._journal.add(self.settings, name, text, made_of)
         self._unsaved = True
 
-    def save_in_time(self) -> None:
+    def save_if_due(self) -> None:
         """Save, unless it was done a moment ago: all savings together stay a small part of the run."""
-        if self.request.ranks.first and self._unsaved and time.monotonic() >= self._next_save:
+        if self.request.ranks.first and self._unsaved and self._pace.due:
             self._save()
 
     def others(self) -> list[Path]:
@@ -186,7 +183,6 @@ class CaptionLedger:
 
     def _save(self) -> None:
         """Write the manifest and the CSV. The manifest first: a caption without one would look like somebody else's."""
-        start = time.monotonic()
         order = {name: place for place, name in enumerate(self.request.order)}
         names = sorted(self.texts, key=lambda name: (order.get(name, len(order)), name))
         record = {
@@ -197,10 +193,10 @@ class CaptionLedger:
             "usage": _total(self.made_of),
             "images": {name: self.made_of[name] for name in names if name in self.made_of},
         }
-        write_json(self.record_file, record)
-        captions.write(self.request.file, {name: self.texts[name] for name in names})
-        end = time.monotonic()
-        self._unsaved, self._next_save = False, end + PAUSE * (end - start)
+        with self._pace.saving():
+            write_json(self.record_file, record)
+            captions.write(self.request.file, {name: self.texts[name] for name in names})
+        self._unsaved = False
 
 
 def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:

@@ -18,13 +18,10 @@ from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files.images import is_whole_png, read_rgb
-from ..files.references import ReferenceRate, read_rates, write_rates
-from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
-from ..protocol import MODES
+from ..files.references import RATES, STREAMS, ReferenceRate, read_rates, stream_file, write_rates
+from ..files.store import digest, only_writer, png_bytes, refuse_links, sweep, write_bytes
+from ..protocol import REFERENCES
 from ..runtime.messages import RunLog, progress, say
-
-STREAMS = "stream"  # the folder of Ref/ that holds the coded pictures
-KINDS = sorted({mode.reference for mode in MODES.values() if mode.reference})  # image, pixel
 
 
 def pixel_reference(image: Image.Image) -> Image.Image:
@@ -55,11 +52,6 @@ def make(ground_truth: dict[str, Path], folder: Path, budget: float, overwrite: 
         work.run()
 
 
-def stream_file(folder: Path, codec: str, stem: str) -> Path:
-    """Where the coded picture of an image reference lies below `folder` (Ref/)."""
-    return folder / STREAMS / f"{stem}.{create(codec).extension}"
-
-
 @dataclass(frozen=True)
 class _Made:
     """A reference, ready to be written. png is None where the picture is there and only its stream was missing."""
@@ -83,9 +75,9 @@ class _ReferenceRun:
             budget,
             report,
         )
-        self.file = folder / "rate.csv"
+        self.file = folder / RATES
         self.settings = {"pixel": ("rgb332", ""), "image": (codec.name, f"{budget:g}")}
-        self.jobs = [(kind, stem) for kind in KINDS for stem in ground_truth]
+        self.jobs = [(kind, stem) for kind in REFERENCES for stem in ground_truth]
         self.missing: list[tuple[str, str]] = []
 
     def path(self, kind: str, stem: str) -> Path:
@@ -93,7 +85,9 @@ class _ReferenceRun:
 
     def settle(self, overwrite: bool) -> None:
         """Find out what is missing; refuse what is there and not ours, or remove it where asked to."""
-        for folder in (self.folder, *(self.folder / kind for kind in (*KINDS, STREAMS))):
+        folders = [self.folder, *(self.folder / kind for kind in (*REFERENCES, STREAMS))]
+        refuse_links(*folders)
+        for folder in folders:
             sweep(folder)
         try:
             self.rates = read_rates(self.file)
@@ -131,7 +125,8 @@ class _ReferenceRun:
         try:
             return (
                 kind != "image"
-                or 8 * stream_file(self.folder, self.codec.name, stem).stat().st_size == self.rates[kind, stem].bits
+                or 8 * stream_file(self.folder, stem, self.codec.extension).stat().st_size
+                == self.rates[kind, stem].bits
             )
         except OSError:
             return False
@@ -153,7 +148,7 @@ class _ReferenceRun:
         for job in jobs:
             self.path(*job).unlink(missing_ok=True)
             for codec in FAMILY if job[0] == "image" else ():
-                stream_file(self.folder, codec, job[1]).unlink(missing_ok=True)
+                stream_file(self.folder, job[1], create(codec).extension).unlink(missing_ok=True)
             self.rates.pop(job, None)
         if self.file.exists():
             write_rates(self.file, self.rates)
@@ -244,7 +239,7 @@ class _ReferenceRun:
         self.rates[job] = made.rate
         write_rates(self.file, self.rates)
         if made.stream is not None:
-            write_bytes(stream_file(self.folder, self.codec.name, stem), made.stream)
+            write_bytes(stream_file(self.folder, stem, self.codec.extension), made.stream)
         if made.png is not None:
             write_bytes(self.path(kind, stem), made.png)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import BadInput, ImageProblem
-from .names import plain_name
+from .names import plain_name, stem
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,12 +33,12 @@ def list_images(folder: Path, what: str) -> dict[str, Path]:
             raise BadInput(
                 f"{what}: {folder} holds a file whose name cannot be used in a CSV: {path.name!r}. Rename it."
             )
-        if path.stem in images:
+        if (name := stem(path.name)) in images:
             raise BadInput(
-                f"{what}: {images[path.stem]} and {path.name} differ only in their ending; images are paired by name. "
+                f"{what}: {images[name]} and {path.name} differ only in their ending; images are paired by name. "
                 "Remove one of them."
             )
-        images[path.stem] = path
+        images[name] = path
     return images
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -18,15 +19,30 @@ from ..errors import BadInput
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
 ENDS = 1 << 20  # bytes read at either end of a large file
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def expanded(model_dir: str | None) -> str | None:
+    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    if not model_dir or not model_dir.startswith("~"):
+        return model_dir
+    try:
+        folder = Path(model_dir).expanduser()
+    except RuntimeError:
+        folder = None
+    if folder is None or not folder.exists():
+        raise BadInput(f"{model_dir} does not exist. Expected a folder, or a hub name such as OWNER/NAME.")
+    return str(folder)
 
 
 def checkpoint(model_dir: str | None) -> str | None:
-    """What identifies a checkpoint: "hub:NAME", "folder:DIGEST" of a local one, "name:NAME" of one that the adapter
-    brings, None for a model that needs none.
+    """What identifies a checkpoint: "hub:NAME" or "hub:NAME@REVISION", "folder:DIGEST" of a local one, "name:NAME" of
+    one that the adapter brings, None for a model that needs none.
 
     A local folder is told by its files' names and sizes, small files whole and large ones by their first and last MiB
     (a safetensors file begins with its table of tensors): the same wherever the folder lies, and quick.
     """
+    model_dir = expanded(model_dir)
     if not model_dir:
         return None
     folder = Path(model_dir)
@@ -39,6 +55,26 @@ def checkpoint(model_dir: str | None) -> str | None:
         if not any(part.startswith(".") for part in relative.split("/")):  # .git, .cache
             total.update(f"{relative}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape") + _ends(path))
     return f"folder:{total.hexdigest()[:16]}"
+
+
+def snapshot(model_dir: str | None) -> str | None:
+    """The commit of a hub checkpoint in this machine's cache, None where it is not known; ask once it is loaded.
+
+    A branch may move between two runs, and NAME alone means one; a local folder is told by its digest.
+    """
+    if not model_dir or "/" not in model_dir or Path(model_dir).exists():
+        return None
+    name, _, revision = model_dir.partition("@")
+    if COMMIT.fullmatch(revision):
+        return revision
+    try:
+        from huggingface_hub.constants import HF_HUB_CACHE
+
+        file = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / (revision or "main")
+        found = file.read_text(encoding="ascii").strip()
+    except (ImportError, OSError, ValueError):
+        return None
+    return found if COMMIT.fullmatch(found) else None
 
 
 def _ends(path: Path) -> bytes:
@@ -85,7 +121,7 @@ def modes(record: Mapping[str, Any], file: Path) -> dict[str, dict[str, Any]]:
         for each in found.values()
     )
     if not whole:
-        raise BadInput(f"{file} is no manifest of this program. Move it away, then use --overwrite.")
+        raise BadInput(f"{file} is not a manifest of this program. Move it away, then use --overwrite.")
     return found
 
 
@@ -106,7 +142,5 @@ def _said(value: Any) -> Any:
 
 
 def own_adapter(model_name: str) -> str:
-    """What identifies the file of a user's own adapter; "" for a model that comes with this program."""
-    from .manifest import checkpoint
-
+    """What identifies the file of a user's own adapter, "" for a model that comes with this program."""
     return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""

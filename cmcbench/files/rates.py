@@ -5,17 +5,15 @@ Whatever makes reconstructions writes it (decode, codecs, import); the scorer jo
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from .csv_tables import seconds, whole
-from .names import plain_name
-from .store import write_bytes
+from . import csv_tables
+from .csv_tables import file_name, seconds, whole
+from .names import stem
 
 FILE = "rates.csv"
 MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
@@ -53,10 +51,10 @@ class Cost:
 
     @property
     def key(self) -> tuple[str, str]:
-        return Path(self.name).stem, self.mode
+        return stem(self.name), self.mode
 
 
-Rates = dict[tuple[str, str], Cost]  # (stem, mode) -> Spent
+Rates = dict[tuple[str, str], Cost]  # (stem, mode) -> Cost
 
 
 READ: dict[str, Callable[[str], Any]] = {
@@ -69,35 +67,31 @@ READ: dict[str, Callable[[str], Any]] = {
 def read(path: Path) -> Rates:
     """The rows of a rates.csv; {} where there is none. Raises BadInput for a broken one."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True))
-        spent = [_row(row) for row in rows]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+        costs = csv_tables.read_own(path, ("name", "mode"), _row)
+    except csv_tables.BadTable as error:
         raise BadInput(
-            f"{path} is no table of rates of this program ({error}). Move it away; the command that made the pictures "
-            "writes it anew."
+            f"{path} is not a table of rates of this program ({error}). Move it away; the command that made the"
+            " pictures writes a new one."
         ) from None
-    return {row.key: row for row in spent}
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+    return {cost.key: cost for cost in costs}
 
 
 def _row(cells: dict[str, str]) -> Cost:
+    """A row of its cells. Raises ValueError, and TypeError for a column that is not one of this table."""
     row = Cost(
         **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
     )
-    if not (row.name and plain_name(row.name) and row.mode):
-        raise ValueError(f"{ascii(row.name)} is no picture of a mode")
+    file_name(row.name)
+    if not row.mode:
+        raise ValueError(f"{row.name} has no mode")
     if row.kind not in (MEASURED, NOMINAL):
-        raise ValueError(f"a rate is {MEASURED} or {NOMINAL}, not {row.kind!r}")
+        raise ValueError(f"a rate is {MEASURED} or {NOMINAL}, not {ascii(row.kind[:40])}")
     return row
 
 
 def write(path: Path, rates: Rates) -> None:
     """Write a rates.csv, sorted by name and mode, atomically."""
-    buffer = io.StringIO(newline="")
-    names = [column.name for column in fields(Cost)]
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    for key in sorted(rates):
-        writer.writerow(["" if value is None else value for value in (getattr(rates[key], name) for name in names)])
-    write_bytes(path, buffer.getvalue().encode())
+    columns = [column.name for column in fields(Cost)]
+    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))

@@ -1,17 +1,26 @@
-"""What a reconstruction costs: bits of caption, pixel grid and reference picture, and bits per pixel."""
+"""Ref/: rate.csv (what each reference costs), sizes.csv (sizes of images), and where the coded pictures lie."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from .csv_tables import seconds, whole
-from .store import write_bytes
+from . import csv_tables
+from .csv_tables import file_name, seconds, whole
+from .names import stem
+
+RATES = "rate.csv"
+SIZES = "sizes.csv"
+STREAMS = "stream"  # the folder of the coded pictures, in Ref/ and in a codec's Result/NAME
+LARGEST_SIDE = 1 << 16  # pixels
+
+
+def stream_file(folder: Path, image: str, extension: str) -> Path:
+    """Where the coded picture of an image (by stem) lies below `folder`: Ref/, or Result/NAME of a codec."""
+    return folder / STREAMS / f"{image}.{extension}"
 
 
 def references_at(folder: Path, rate: float) -> Path:
@@ -51,7 +60,7 @@ class ReferenceRate:
 
     @property
     def key(self) -> tuple[str, str]:
-        return self.reference, Path(self.name).stem
+        return self.reference, stem(self.name)
 
     @property
     def settings(self) -> tuple[str, str]:
@@ -59,39 +68,34 @@ class ReferenceRate:
 
 
 READ: dict[str, Callable[[str], Any]] = {
+    "name": file_name,
     **dict.fromkeys(("bits", "width", "height", "scale"), whole),
     "seconds": seconds,
 }
+NEEDED = [column.name for column in fields(ReferenceRate) if column.default is MISSING]
 
 
 def read_rates(path: Path) -> dict[tuple[str, str], ReferenceRate]:
-    """Ref/rate.csv as (reference, stem) -> Rate; {} where there is none. Raises BadInput for a broken one."""
+    """Ref/rate.csv as (reference, stem) -> ReferenceRate; {} where there is none. Raises BadInput for a broken one."""
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
-        rates = [
-            ReferenceRate(**{**row, **{key: READ[key](text) for key, text in row.items() if key in READ}})
-            for row in rows
-        ]
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        rates = csv_tables.read_own(path, NEEDED, _rate)
+    except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a rate file of this program ({error}). Move it away, or use --overwrite."
         ) from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
     return {rate.key: rate for rate in rates}
+
+
+def _rate(cells: dict[str, str]) -> ReferenceRate:
+    return ReferenceRate(**{**cells, **{name: READ[name](text) for name, text in cells.items() if name in READ}})
 
 
 def write_rates(path: Path, rates: dict[tuple[str, str], ReferenceRate]) -> None:
     """Write Ref/rate.csv, sorted by reference and name, atomically."""
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, [column.name for column in fields(ReferenceRate)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(rates[key]) for key in sorted(rates))
-    write_bytes(path, buffer.getvalue().encode())
-
-
-FILE = "sizes.csv"
-LARGEST_SIDE = 1 << 16  # pixels
+    columns = [column.name for column in fields(ReferenceRate)]
+    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))
 
 
 def check_size(width: int, height: int) -> tuple[int, int]:
@@ -103,28 +107,29 @@ def check_size(width: int, height: int) -> tuple[int, int]:
         and 1 <= height <= LARGEST_SIDE
         and width * height <= (Image.MAX_IMAGE_PIXELS or 1 << 32)
     ):
-        raise ValueError("its size is none that a picture may have")
+        raise ValueError(f"{width}x{height} pixels are not a size that a picture may have")
     return width, height
 
 
 def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """stem -> (width, height); {} where there is no sizes.csv. Raises BadInput for a broken one."""
-    path = folder / FILE
+    path = folder / SIZES
     try:
-        rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""), strict=True)
-        return {Path(row["name"]).stem: check_size(int(row["width"]), int(row["height"])) for row in rows}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        return dict(csv_tables.read_own(path, ("name", "width", "height"), _size))
+    except csv_tables.BadTable as error:
         raise BadInput(
-            f"{path} is no table of sizes with the columns name, width, height ({error}). Move it away."
+            f"{path} is not a table of sizes with the columns name, width, height ({error}). Move it away."
         ) from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+
+
+def _size(cells: dict[str, str]) -> tuple[str, tuple[int, int]]:
+    return stem(file_name(cells["name"])), check_size(whole(cells["width"]), whole(cells["height"]))
 
 
 def write_sizes(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> None:
     """Write sizes.csv, atomically."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("name", "width", "height"))
-    writer.writerows((f"{stem}.png", *sizes[stem]) for stem in sorted(sizes))
-    write_bytes(folder / FILE, buffer.getvalue().encode())
+    csv_tables.write(
+        folder / SIZES, ("name", "width", "height"), ((f"{stem}.png", *sizes[stem]) for stem in sorted(sizes))
+    )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..protocol import MODES, content
+from . import csv_tables
+from .names import stem
 from .rates import NOMINAL, READ, Cost
-from .store import write_bytes
+from .store import LARGEST_JSON, Foreign, read_bytes
 
 FIXED = ("name", "type", "source", "mode")
 SPENT = (  # of rates.csv, as they are
@@ -49,37 +51,55 @@ class ScoreRow:
         return self.spent is not None and self.spent.kind == NOMINAL
 
 
-Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> Row
+Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> ScoreRow
+
+
+def read_summary(path: Path) -> dict[str, Any] | None:
+    """The content of a summary.json, None where there is none.
+
+    Raises OSError where it cannot be read, Foreign for another program's, ValueError for one that is damaged.
+    """
+    try:
+        found = json.loads(read_bytes(path, LARGEST_JSON))
+    except FileNotFoundError:
+        return None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    parts = [found.get(key) for key in ("metrics", "modes")] if isinstance(found, dict) else [None]
+    if not all(isinstance(part, dict) for part in parts):
+        raise Foreign("it has no objects 'metrics' and 'modes'")
+    return found
 
 
 def read(path: Path) -> Table:
-    """The rows of a scores.csv; {} where there is none. Raises ValueError for one that is not ours."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    metrics = [column for column in rows.fieldnames or [] if column not in FIXED + LAST]
-    table: Table = {}
-    try:
-        for each in rows:
-            scores = {metric: float(each[metric]) for metric in metrics if each[metric]}
-            if not all(math.isfinite(score) for score in scores.values()):
-                raise ValueError("holds a score that is no number")
-            bpp = float(each["bpp"]) if each["bpp"] else None  # six decimals
-            row = ScoreRow(
-                each["name"], each["mode"], each["ground_truth"], each["reconstruction"], scores, _spent(each), bpp
-            )
-            table[Path(row.name).stem, row.mode] = row
-    except (KeyError, TypeError, csv.Error) as error:
-        raise ValueError(f"is not a score table ({error})") from None
-    return table
+    """The rows of a scores.csv; {} where there is none.
+
+    Raises OSError where it cannot be read, Foreign for another program's, ValueError for one that is damaged.
+    """
+    rows = csv_tables.read_own(path, ("name", "mode", "bpp", "ground_truth", "reconstruction"), _row)
+    return {(stem(row.name), row.mode): row for row in rows}
+
+
+def _row(cells: dict[str, str]) -> ScoreRow:
+    scores = {metric: float(cells[metric]) for metric in cells if metric not in FIXED + LAST and cells[metric]}
+    if not all(map(math.isfinite, scores.values())):
+        raise ValueError("a score is not a finite number")
+    bpp = csv_tables.number(cells["bpp"]) if cells["bpp"] else None  # six decimals
+    return ScoreRow(
+        csv_tables.file_name(cells["name"]),
+        cells["mode"],
+        cells["ground_truth"],
+        cells["reconstruction"],
+        scores,
+        _spent(cells),
+        bpp,
+    )
 
 
 def _spent(cells: dict[str, str]) -> Cost | None:
     if not cells.get("kind"):
         return None  # not known, or a table from before there were kinds, whose scores still hold
-    known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells[column]}
+    known = {column: READ[column](cells[column]) for column in SPENT if column in READ and cells.get(column)}
     return Cost(cells["name"], cells["mode"], kind=cells["kind"], **known)
 
 
@@ -89,15 +109,11 @@ def write(path: Path, table: Table) -> None:
         table.values(), key=lambda row: (row.name, list(MODES).index(row.mode) if row.mode in MODES else 9, row.mode)
     )
     metrics = sorted({metric for row in rows for metric in row.scores})
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*FIXED, *metrics, *LAST])
-    for row in rows:
-        scores = [repr(row.scores[metric]) if metric in row.scores else "" for metric in metrics]
-        spent = [getattr(row.spent, column, None) for column in SPENT]
-        spent = ["" if value is None else value for value in spent]
-        bpp = "" if row.bpp is None else f"{row.bpp:.6f}"
-        writer.writerow(
-            [row.name, *content(row.name), row.mode, *scores, *spent, bpp, row.ground_truth, row.reconstruction]
-        )
-    write_bytes(path, buffer.getvalue().encode())
+    csv_tables.write(path, (*FIXED, *metrics, *LAST), (_cells(row, metrics) for row in rows))
+
+
+def _cells(row: ScoreRow, metrics: list[str]) -> list[object]:
+    scores = [repr(row.scores[metric]) if metric in row.scores else "" for metric in metrics]
+    spent = [getattr(row.spent, column, None) for column in SPENT]
+    bpp = "" if row.bpp is None else f"{row.bpp:.6f}"
+    return [row.name, *content(row.name), row.mode, *scores, *spent, bpp, row.ground_truth, row.reconstruction]

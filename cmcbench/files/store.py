@@ -5,22 +5,83 @@ Every write is a temporary file in the same folder, then a rename, so a killed r
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import BadInput, RunFailed
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 TEMPORARY = ".tmp-"  # begins the name of every unfinished file
 # Folder of unfinished downloads below a file's own: on the same disk, out of the way of whatever lists images
 HIDDEN = ".download"
+LARGEST_JSON = 1 << 28  # bytes
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+class Unreadable(BadInput):
+    """A file that is there and cannot be read at the moment (rights, a failing disk): it may be whole."""
+
+
+class Foreign(ValueError):
+    """A readable file that is not of this program: somebody else's, which must not be replaced unasked."""
+
+
+def read_bytes(path: Path, largest: int) -> bytes:
+    """What a regular file holds. Raises OSError, also for a pipe or device and for more than `largest` bytes."""
+    # Non-blocking, as opening a pipe that nobody writes to would otherwise wait
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "not a regular file"
+            raise OSError(errno.EINVAL, f"it is {kind}", str(path))
+        if found.st_size > largest:
+            raise OSError(errno.EINVAL, f"it has more than {largest} bytes", str(path))
+        with open(handle, "rb", closefd=False) as file:
+            return file.read(largest + 1)
+    finally:
+        os.close(handle)
+
+
+def refuse_links(root: Path, *folders: Path) -> None:
+    """Refuse to write into folders below `root` that are reached through a link. Raises BadInput.
+
+    `root` itself may be a link, and a file that is a link is replaced by every write.
+    """
+    for folder in folders:
+        for place in (folder, *folder.parents):
+            if place == root:
+                break
+            if place.is_symlink():
+                raise BadInput(
+                    f"{place} is a link, and outputs are not written through links. Remove it, or choose another output"
+                    " folder."
+                )
+
+
+def put_new(path: Path, data: bytes, overwrite: bool) -> None:
+    """Write a file, or leave it where it has these bytes. Raises BadInput where it has others, but to overwrite."""
+    if path.is_symlink() or path.exists():
+        try:
+            if not path.is_symlink() and read_bytes(path, len(data)) == data:
+                return
+        except OSError:
+            pass  # it has other bytes
+        if not overwrite:
+            raise BadInput(f"{path} is there with other content. Move it away, or replace it with --overwrite.")
+    write_bytes(path, data)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -53,12 +114,17 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The JSON object in `path`, None where there is no such file. Raises BadInput for a broken one."""
+    """The JSON object in `path`, None where there is no such file.
+
+    Raises BadInput for a broken one, Unreadable for one that cannot be read at the moment.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+        value = json.loads(read_bytes(path, LARGEST_JSON).decode("utf-8"), parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError, OSError) as error:
+    except OSError as error:
+        raise Unreadable(f"{path} is not readable ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not readable JSON ({error}). Move it away, then use --overwrite.") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path} holds no JSON object. Move it away, then use --overwrite.")
@@ -69,16 +135,11 @@ def _finite(text: str) -> float:
     """A number that write_json can write again. Raises ValueError for others."""
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is no number of JSON's")
+        raise ValueError(f"{text[:20]} is not a finite number")
     return value
 
 
-def write_png(path: Path, image: Any) -> None:
-    """Write a PIL image as a PNG file, atomically."""
-    write_bytes(path, png_bytes(image))
-
-
-def png_bytes(image: Any) -> bytes:
+def png_bytes(image: Image.Image) -> bytes:
     """A PIL image as the bytes of a PNG file, the same for the same pixels."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
@@ -110,8 +171,22 @@ def only_writer(lock: Path, what: str, wait: float = 0.0) -> Iterator[None]:
     import filelock
 
     lock.parent.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(lock, timeout=wait)
     try:
-        with filelock.FileLock(lock, timeout=wait):
-            yield
+        held.acquire()
     except filelock.Timeout:
         raise RunFailed(f"another run is writing {what} (it holds {lock}). Wait for it to end, or stop it.") from None
+    except (OSError, NotImplementedError) as error:
+        raise _no_lock(lock, error) from None
+    try:
+        yield
+    finally:
+        held.release()
+
+
+def _no_lock(lock: Path, error: OSError | NotImplementedError) -> Exception:
+    if lock.is_symlink():
+        return BadInput(f"{lock} is a link, and locks are not taken through links. Remove it.")
+    if isinstance(error, NotImplementedError) or error.errno in NO_LOCKS:
+        return BadInput(f"{lock.parent} is on a file system without locks. Choose an output folder on another one.")
+    return error

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..protocol import content
+from .names import stem
 
 
 def choose(names: Iterable[str], pattern: str | None = None, subset: int | None = None) -> list[str]:
-    """The names that match the glob `pattern`, then `subset` of them, in sorted order.
+    """The stems that match the glob `pattern`, then `subset` of them, in sorted order.
+
+    A pattern that is an image's name, or its file's, means that image alone, whatever else it matches.
 
     The choice depends on the names alone, keeps the mix of content types and of sources within a type, and a smaller
     choice is part of every larger one, so that a run can be widened later and keeps what it has.
     """
     chosen = sorted(names)
     if pattern:
-        chosen = [
-            name
-            for name in chosen
-            if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(Path(name).stem, pattern)
+        pattern = unicodedata.normalize("NFC", pattern)
+        literal = [name for name in chosen if name in (pattern, stem(pattern))]
+        chosen = literal or [
+            name for name in chosen if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(stem(name), pattern)
         ]
     if subset is not None and subset < len(chosen):
         chosen = sorted(_mixed_order(chosen)[:subset])
@@ -39,7 +42,7 @@ def _mixed_order(names: list[str]) -> list[str]:
 
 
 def _shuffled(name: str) -> str:
-    return hashlib.sha256(Path(name).stem.encode()).hexdigest()
+    return hashlib.sha256(stem(name).encode()).hexdigest()
 
 
 def _interleave(groups: list[list[str]]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import BadInput
 from ..protocol import MODES, PLAIN
 from .images import list_images
+from .names import stem
 from .rates import FILE, Cost, Rates, read
 from .store import read_json
 
@@ -26,11 +27,11 @@ class Target:
     rates: Rates
 
     def spent(self, truth: str, mode: str, reconstruction: str) -> Cost | None:
-        """What a reconstruction cost, None where rates.csv does not tell, or tells of another picture.
+        """What a reconstruction cost, None where rates.csv has no row for it, or one for another picture.
 
         truth: the ground truth's file name. reconstruction: the digest of the file that is scored.
         """
-        row = self.rates.get((Path(truth).stem, mode))
+        row = self.rates.get((stem(truth), mode))
         if row is None or row.sha256 != reconstruction:
             return None
         # As it stands in scores.csv, so that a row read back equals the row that was written
@@ -48,6 +49,23 @@ def find(name: str, folder: Path) -> Target:
     if not modes:
         raise BadInput(f"{folder} holds neither images nor a folder of them called {', '.join(MODES)}.")
     return Target(name, folder, modes, read_json(folder / "manifest.json") or {}, read(folder / FILE))
+
+
+def check_leaderboard(results: Path) -> None:
+    """Raise BadInput where the leaderboard's files in a results folder are somebody else's: they would be replaced."""
+    table = results / "leaderboard.csv"
+    try:
+        with open(table, "rb") as file:
+            ours = file.read(7) == b"target,"
+    except FileNotFoundError:
+        ours = not any((results / name).exists() for name in ("leaderboard.md", "leaderboard.tex"))
+    except OSError:
+        ours = False
+    if not ours:
+        raise BadInput(
+            f"{results} holds a leaderboard that is not of this program ({table.name}, .md or .tex), and scoring would "
+            "replace it. Move it away, or score a folder below another one."
+        )
 
 
 def holds_images(folder: Path) -> bool:

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from typing import Any, NoReturn
 
-from .captions import LARGEST_CELL
+from .csv_tables import LARGEST_CELL
 
 MOST_ROWS = 20_000  # of a table; the published benchmark has 4,000 in four modes
 MOST_COLUMNS = 64

@@ -13,9 +13,11 @@ from typing import Any
 
 from models.base import ModelError
 
-from ..errors import BadInput, ImageProblem, RunFailed
+from ..errors import BadInput, ImageProblem, RunFailed, first_line
 
 INSTALL = "pip install -r requirements.txt -c constraints.txt"
+REINSTALL = f"Install what is needed: {INSTALL}"
+NO_MEMORY = "there is too little memory. What is finished is kept; free some, or use a smaller --batch_size"
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -102,6 +104,13 @@ def run(main: Callable[[list[str]], int]) -> None:
         if (error.name or "cmcbench").partition(".")[0] in ("cmcbench", "models"):
             raise
         code = _end(f"the Python package '{error.name}' is missing. Install what is needed: {INSTALL}", 2)
+    except MemoryError:
+        code = _end(NO_MEMORY, 1)
+    except ImportError as error:  # of a library that is there: its parts need memory, or do not fit together
+        if (error.name or "").partition(".")[0] in ("cmcbench", "models"):
+            raise
+        memory = "allocate memory" in str(error) or "failed to map" in str(error)
+        code = _end(NO_MEMORY if memory else f"a library cannot be loaded: {first_line(error)}. {REINSTALL}", 1)
     except KeyboardInterrupt:
         code = _end("interrupted. What is finished is kept; the same command goes on from here", 130)
     except BrokenPipeError:
@@ -112,8 +121,10 @@ def run(main: Callable[[list[str]], int]) -> None:
             code = _end(
                 f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1
             )
+        elif error.errno == errno.ENOMEM:
+            code = _end(NO_MEMORY, 1)
         elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
+            code = _end(*_forbidden(error))
         elif isinstance(error, (FileExistsError, NotADirectoryError)):
             code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
         elif isinstance(error, IsADirectoryError):
@@ -127,6 +138,17 @@ def run(main: Callable[[list[str]], int]) -> None:
 
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _forbidden(error: OSError) -> tuple[str, int]:
+    """What may not be done, and the exit code."""
+    path = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else Path()
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            return f"no permission to enter {folder}. Choose another folder or change its rights", 2
+    if error.errno != errno.EROFS and error.filename and path.exists() and not os.access(path, os.R_OK):
+        return f"no permission to read {path}. Change its rights", 2
+    return f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1
 
 
 def _place(error: OSError) -> str:

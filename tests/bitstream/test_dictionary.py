@@ -30,12 +30,12 @@ def captions(count: int, seed: int = 0) -> dict[str, str]:
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_the_shipped_files_are_what_the_module_and_the_page_state(fold):
-    data = (ROOT / "cmcbench" / "dictionary" / f"fold{fold}.dict").read_bytes()
+    data = (ROOT / "cmcbench" / "bitstream" / "dictionary" / f"fold{fold}.dict").read_bytes()
     stated = dictionary.SHA256[fold]
     assert hashlib.sha256(data).hexdigest() == stated and 30_000 < len(data) <= 32_000 and dictionary.load(fold) == data
     page = (ROOT / "docs" / "rates.md").read_text(encoding="utf-8")
     assert stated in page and f"{len(data):,}" in page
-    assert "MIT License" in (ROOT / "cmcbench" / "dictionary" / "LICENSE.md").read_text()
+    assert "MIT License" in (ROOT / "cmcbench" / "bitstream" / "dictionary" / "LICENSE.md").read_text()
 
 
 def test_the_fold_is_of_the_name_alone_and_fixed_for_ever():

@@ -26,6 +26,7 @@ from cmcbench.files.rates import Cost
 from cmcbench.files.scores import ScoreRow
 from cmcbench.files.store import digest
 from cmcbench.files.target import Target
+from cmcbench.runtime import pace
 from cmcbench.runtime.ranks import Ranks
 from cmcbench.score.summary import by_mode
 
@@ -129,7 +130,7 @@ def test_a_reference_that_another_row_tells_of_is_nominal(faked, small_truth):
     path = sorted((faked.folder / "Ref" / "image").iterdir())[0]
     with Image.open(path) as image:
         Image.new("RGB", image.size, "white").save(path)
-    assert f"does not tell of 1 reference(s) (first: {path.stem})" in faked.decode("--mode", "image").stderr
+    assert f"rate.csv has no row for 1 reference(s) (first: {path.stem})" in faked.decode("--mode", "image").stderr
     assert {stem for (stem, _), row in table_of(faked).items() if row.kind == "nominal"} == {path.stem}
 
 
@@ -228,7 +229,7 @@ BROKEN = {
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_a_broken_table_is_refused_and_not_touched(tmp_path, data):
     (tmp_path / "rates.csv").write_bytes(data)
-    with pytest.raises(BadInput, match="rates.csv is no table of rates of this program .*Move it away"):
+    with pytest.raises(BadInput, match="rates.csv is not a table of rates of this program .*Move it away"):
         rates.read(tmp_path / "rates.csv")
 
 
@@ -237,8 +238,8 @@ def test_a_broken_table_stops_decoding_and_scoring_before_the_work(published):
     file = published.folder / "Result/real/rates.csv"
     file.write_bytes(b"a,b\n1,2\n")
     done = published.decode("--mode", "all", code=2)
-    assert "is no table of rates" in done.stderr and "loaded" not in done.stderr
-    assert "is no table of rates" in published.score("--metrics", "psnr", code=2).stderr
+    assert "is not a table of rates" in done.stderr and "loaded" not in done.stderr
+    assert "is not a table of rates" in published.score("--metrics", "psnr", code=2).stderr
     assert file.read_bytes() == b"a,b\n1,2\n" and not (published.folder / "Result/real/scores.csv").exists()
 
 
@@ -330,14 +331,14 @@ def test_saving_is_a_bounded_share_of_the_run(tmp_path, monkeypatch):
         clock[0] += 0.05  # what saving takes
         saved.append(clock[0])
 
-    monkeypatch.setattr(ledger.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(pace.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(ledger.rates, "write", write)
     monkeypatch.setattr(ledger.rates, "read", lambda path: {})
     work = CostLedger(tmp_path, jobs, Ranks())
     for job in jobs["text"]:
         work.add(job, b"", 0.58, None)
         clock[0] += 0.58
-        work.save_in_time()
+        work.save_if_due()
     work.end()
     assert 2 <= len(saved) <= 2 + clock[0] / 5
 

@@ -14,6 +14,7 @@ from bench import write_truth
 from cmcbench.encode import journal, ledger
 from cmcbench.errors import BadInput
 from cmcbench.files.captions import read
+from cmcbench.runtime import pace
 
 SETTINGS = {"model": "me", "words": 10}
 
@@ -201,10 +202,10 @@ def test_captions_are_saved_after_a_while_and_at_the_end(faked, monkeypatch):
     saved = []
     write = ledger.captions.write
     monkeypatch.setattr(ledger.captions, "write", lambda path, texts: (saved.append(len(texts)), write(path, texts)))
-    monkeypatch.setattr(ledger, "PAUSE", 1e9)
+    monkeypatch.setattr(pace, "PAUSE", 1e9)
     faked.encode("--model_name", "me")
     assert saved == [1, 6]
-    monkeypatch.setattr(ledger, "PAUSE", 0)
+    monkeypatch.setattr(pace, "PAUSE", 0)
     faked.encode("--model_name", "often")
     assert saved[2:] == [1, 2, 3, 4, 5, 6]
     assert faked.files("Text/me.csv")["Text/me.csv"] == faked.files("Text/often.csv")["Text/often.csv"]

@@ -9,7 +9,8 @@ import pandas
 import pytest
 
 from cmcbench.errors import BadInput
-from cmcbench.files.captions import LARGEST_CELL, read, write
+from cmcbench.files.captions import read, write
+from cmcbench.files.csv_tables import LARGEST_CELL
 
 EVERY_CHARACTER = "".join(map(chr, [*range(1, 0xD800), *range(0xE000, 0x11000), 0x1F3A8, 0x10FFFF]))
 TEXTS = [
@@ -133,7 +134,16 @@ READABLE = {
     "blank lines": (",name,text\n\n0,a.png,A house\n\n\n", {"a.png": "A house"}),
     "spaces around": (",name,text\n0, a.png ,  A house  \n", {"a.png": "A house"}),
     "quotes within a cell": (',name,text\n0,a.png,a 6" board\n', {"a.png": 'a 6" board'}),
-    "a cell too many": (",name,text\n0,a.png,A house,more,more\n", {"a.png": "A house"}),
+    "empty cells at the end": (",name,text\n0,a.png,A house,,\n,,\n", {"a.png": "A house"}),
+    "nameless columns at the end": (",name,text,,\n0,a.png,A house,,\n", {"a.png": "A house"}),
+    "semicolons": ("\ufeff;name;text\r\n0;a.png;A house, red\r\n", {"a.png": "A house, red"}),
+    "tabs": ("name\ttext\na.png\tA house; red, old\n", {"a.png": "A house; red, old"}),
+    "spaces in the header": ("name, text\na.png,A house\n", {"a.png": "A house"}),
+    "twice the same, by two endings": (",name,text\n0,a.png,A house\n1,a.jpg,A house\n", {"a.png": "A house"}),
+    "names that hold dots": (
+        ",name,text\n0,a.v1,One\n1,a.v2,Two\n2,a,None\n",
+        {"a.v1": "One", "a.v2": "Two", "a": "None"},
+    ),
     "twice the same": (",name,text\n0,a.png,A house\n1,a.png,A house\n", {"a.png": "A house"}),
     "names that differ in case": (",name,text\n0,a.png,A\n1,A.png,B\n", {"a.png": "A", "A.png": "B"}),
 }
@@ -149,10 +159,11 @@ WHOLE_FILE = {
     "empty": (b"", "no column name and no column text; its columns are: none"),
     "blank line": (b"\n", "its columns are: none"),
     "byte order mark alone": (b"\xef\xbb\xbf", "its columns are: none"),
-    "no text": (b",name\n0,a.png\n", "no column text; its columns are: '', 'name'"),
+    "no text": (b",name\n0,a.png\n", "no column text; its columns are: 'name'"),
     "no name": (b",text\n0,x\n", "no column name;"),
-    "semicolons": (b";name;text\n0;a.png;x\n", "its columns are: ';name;text'"),
-    "tabs": (b"\tname\ttext\n", "no column name and no column text"),
+    "bars": (b"|name|text\n0|a.png|x\n", "its columns are: '|name|text'"),
+    "a column twice": (b",name,text,text\n0,a.png,x,y\n", "has the column 'text' twice"),
+    "a column twice, with a space": (b"name,text, name\na.png,x,b.png\n", "has the column 'name' twice"),
     "upper case": (b",Name,Text\n", "no column name and no column text"),
     "no header": (b"0,a.png,A house\n", "no column name"),
     "Latin-1 in line 3": (b",name,text\n0,a.png,x\n1,b.png,caf\xe9\n", "gpt4v.csv, line 3: is not UTF-8"),
@@ -196,6 +207,22 @@ def test_many_columns_are_not_all_shown(tmp_path):
 ROWS = {
     "no text": ("0,bad.png,", "bad.png", "line 3: bad.png has no caption"),
     "white text": ('0,bad.png,"  \n "', "bad.png", "line 4: bad.png has no caption"),
+    "an unquoted comma": ("0,bad.png,A red barn, two white horses", "bad.png", "line 3: bad.png: has more cells than"),
+    "an unquoted comma, then a good row": (
+        "0,bad.png,A red barn, two horses\n1,bad.png,A red barn",
+        "bad.png",
+        "line 3: bad.png: has more cells than columns: quote the text",
+    ),
+    "another text under another ending": (
+        "0,bad.png,one\n1,bad.jpg,two",
+        "bad.jpg",
+        "line 4: bad.jpg is in the file twice (as bad.png), with different captions",
+    ),
+    "another text in another Unicode form": (
+        "0,é.png,one\n1,e\u0301.png,two",
+        "e\u0301.png",
+        "is in the file twice (as é.png)",
+    ),
     "a short row": ("0,bad.png", "bad.png", "line 3: bad.png has no caption"),
     "an index alone": ("0", "''", "line 3: '' is not a plain file name"),
     "no name": ("0,,A house", "''", "line 3: '' is not a plain file name"),
@@ -210,11 +237,11 @@ ROWS = {
     "right to left": ("0,\u202egnp.png,A house", "'\\u202egnp.png'", "is not a plain"),
     "a very long name": (f"0,{'x' * 5000},A house", repr("x" * 80), "is not a plain"),
     "an unfinished file": ("0,.tmp-x.png,A house", "'.tmp-x.png'", "is not a plain"),
-    "another text before": ("0,bad.png,one\n1,bad.png,two", "bad.png", "line 4: bad.png stands in the file twice"),
+    "another text before": ("0,bad.png,one\n1,bad.png,two", "bad.png", "line 4: bad.png is in the file twice"),
     "another text, then the first": (
         "0,bad.png,one\n1,bad.png,two\n2,bad.png,one",
         "bad.png",
-        "line 4: bad.png stands",
+        "line 4: bad.png is in the file twice",
     ),
     "no text, then one": ("0,bad.png,\n1,bad.png,two", "bad.png", "line 3: bad.png has no caption"),
     "a text, then none": ("0,bad.png,two\n1,bad.png,", "bad.png", "line 4: bad.png has no caption"),

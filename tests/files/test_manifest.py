@@ -226,5 +226,5 @@ def test_modes_of_a_manifest(record, found):
     ids=repr,
 )
 def test_modes_of_what_is_no_manifest(modes):
-    with pytest.raises(BadInput, match="manifest.json is no manifest of this program. Move it away"):
+    with pytest.raises(BadInput, match="manifest.json is not a manifest of this program. Move it away"):
         manifest.modes({"modes": modes}, Path("manifest.json"))

@@ -56,6 +56,18 @@ ENDS = {
     "size limit": ("raise OSError(errno.EFBIG, 'File too large')", 1, "the disk is full (File too large)"),
     "no permission": ("raise PermissionError(errno.EACCES, 'no', '/ro/x.csv')", 1, "no permission to write (/ro)"),
     "not permitted": ("raise OSError(errno.EPERM, 'no', '/ro/x')", 1, "no permission to write (/ro)"),
+    "memory": ("raise MemoryError", 1, "there is too little memory"),
+    "memory for a library": (
+        "raise ImportError('libtorch.so: failed to map segment from shared object')",
+        1,
+        "there is too little memory",
+    ),
+    "a mapping": ("raise OSError(errno.ENOMEM, 'Cannot allocate memory')", 1, "there is too little memory"),
+    "a broken library": (
+        "raise ImportError('libGL.so.1: cannot open', name='cv2')",
+        1,
+        "libGL.so.1: cannot open.",
+    ),
     "read-only": ("raise OSError(errno.EROFS, 'Read-only', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
     "a file for a folder": ("os.mkdir(sys.argv[1])", 2, "a file stands where a folder is needed ("),
     "a file in a path": ("open(sys.argv[1] + '/x')", 2, "a file stands where a folder is needed ("),

@@ -22,6 +22,7 @@ from cmcbench.encode import journal
 from cmcbench.errors import BadInput
 from cmcbench.files import rates, scores
 from cmcbench.runtime.ranks import Ranks, join
+from cmcbench.score import journal as score_journal
 
 METRICS = ["--metrics", "psnr,piqe"]
 
@@ -107,13 +108,17 @@ def test_killed_processes_lose_nothing(faked):
     ready = prepare(faked, truth)
     folder = ready.folder / "Result" / "two"
     process = scoring(ready.folder, "--target", "two")
-    ready.until(lambda: list(folder.glob(".scores.part-*-1.csv")), process)
+    ready.until(lambda: (folder / ".scores.part-1.jsonl").exists(), process)
     kill(process)
-    theirs = {key for part in folder.glob(".scores.part-*.csv") for key in scores.read(part)}
-    mine = {key for key, row in rows(ready, "two").items() if row.scores}
-    assert theirs - mine and len(theirs | mine) < 26
+    made = score_journal.read(folder)
+    wanted = {each.metric for each in made}
+    by_row = {(each.name, each.mode): set() for each in made}
+    for each in made:
+        by_row[each.name, each.mode].add(each.metric)
+    whole = sum(metrics == wanted for metrics in by_row.values())
+    assert 0 < len(by_row) < 26 and not (folder / "scores.csv").exists()
     done = ready.score(*METRICS, "--target", "two")
-    assert f"{len(theirs | mine)}/26 [" in done.stderr  # the progress bar begins at what was there
+    assert f"{whole}/26 [" in done.stderr  # the progress bar begins at what was there
     ready.score(*METRICS, "--target", "one")
     assert_equal(rows(ready, "one"), rows(ready, "two"))
     assert not list(folder.glob(".scores.part*"))
@@ -249,3 +254,34 @@ def test_an_environment_that_makes_no_sense(monkeypatch, environment):
         monkeypatch.setenv(key, value)
     with pytest.raises(BadInput, match="torchrun --nproc_per_node"):
         join()
+
+
+@pytest.mark.parametrize(
+    "environment, said",
+    [
+        ({}, "MASTER_ADDR='', MASTER_PORT=''"),
+        ({"MASTER_ADDR": "127.0.0.1"}, "MASTER_PORT=''"),
+        ({"MASTER_PORT": "29500"}, "MASTER_ADDR=''"),
+        ({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "soon"}, "MASTER_PORT='soon'"),
+        ({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "99999"}, "MASTER_PORT='99999'"),
+    ],
+)
+def test_a_process_that_is_not_told_where_to_meet_says_so(monkeypatch, environment, said):
+    for key in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(key, raising=False)
+    for key, value in {"RANK": "0", "WORLD_SIZE": "2", **environment}.items():
+        monkeypatch.setenv(key, value)
+    with pytest.raises(BadInput, match="torchrun") as found:
+        join()
+    assert said in str(found.value)
+
+
+def test_a_port_that_is_taken_is_named(monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for key, value in {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}.items():
+            monkeypatch.setenv(key, value)
+        with pytest.raises(BadInput, match=f"MASTER_PORT={port}.*--master_port"):
+            join()

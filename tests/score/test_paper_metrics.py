@@ -331,7 +331,7 @@ def test_fid_follows_what_changes(many):
 
 def test_fid_is_refused_where_it_makes_no_sense(many):
     done = many.score("--metrics", "fid,psnr", "--subset", 21, "--no_report", code=1)
-    assert "so it is not made with --images or --subset" in done.stderr and "fid" not in summary(many)["metrics"]
+    assert "so it is not made with --images, --subset" in done.stderr and "fid" not in summary(many)["metrics"]
     for path in sorted((many.folder / "Result/real/text").iterdir())[:3]:
         path.unlink()
     done = many.score("--metrics", "fid,psnr", "--no_report", code=1)

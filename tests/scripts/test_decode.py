@@ -229,7 +229,7 @@ def test_pictures_without_a_manifest_are_not_touched(ready):
     folder.mkdir(parents=True)
     Image.new("RGB", (5, 5)).save(folder / "NSI_pgc_000.png")
     before = ready.files("Result/**/*")
-    assert "no manifest tells what made them" in ready.decode("--mode", "text", code=2).stderr
+    assert "no manifest says what made them" in ready.decode("--mode", "text", code=2).stderr
     assert ready.files("Result/**/*") == before
 
 
@@ -287,7 +287,7 @@ def test_bad_rows_of_captions(ready, small_truth):
     before = set(ready.files())
     done = ready.decode("--mode", "text", code=1)
     assert f"line 3: {paths[1]} has no caption" in done.stderr
-    assert f"{paths[2]} stands in the file twice, with different captions" in done.stderr
+    assert f"{paths[2]} is in the file twice, with different captions" in done.stderr
     assert "'../../evil.png' is not a plain file name" in done.stderr and "'/tmp/evil.png' is not" in done.stderr
     assert set(ready.files()) - before == {
         f"Result/real/{name}" for name in (f"text/{paths[0]}", "manifest.json", "rates.csv")

@@ -14,7 +14,7 @@ from ...errors import BadInput
 from ...files import captions as caption_files
 from ...files import untrusted
 from ...files.images import list_images
-from ...files.names import plain_name
+from ...files.names import plain_name, stem
 from ...files.store import digest
 from ...files.untrusted import Unusable
 from ...protocol import MODES, PLAIN
@@ -158,9 +158,7 @@ def read_scores(path: Path, metrics: list[str]) -> dict[tuple[str, str], Scored]
         scores = {metric: untrusted.number(cells[metric]) for metric in there if cells[metric]}
         bits = untrusted.whole(cells["bits"]) if cells.get("bits") else None
         bpp = untrusted.number(cells["bpp"]) if cells["bpp"] else None
-        rows[Path(cells["name"]).stem, cells["mode"]] = Scored(
-            cells["name"], scores, bits, bpp, cells["reconstruction"]
-        )
+        rows[stem(cells["name"]), cells["mode"]] = Scored(cells["name"], scores, bits, bpp, cells["reconstruction"])
     return rows
 
 
@@ -200,11 +198,11 @@ def _add_captions(target: PageTarget, folder: Path) -> None:
     prompts = _prompts(target.manifest)
     changed = 0
     for name, text in texts.items():
-        stem = Path(name).stem
-        if stem in prompts and digest(text.encode("utf-8", "replace")) not in prompts[stem]:
+        image = stem(name)
+        if image in prompts and digest(text.encode("utf-8", "replace")) not in prompts[image]:
             changed += 1
             continue
-        target.texts[stem] = text
+        target.texts[image] = text
     if changed:
         target.notes.append(
             f"{changed} captions in {file} have changed since these pictures were made; they are not shown."

@@ -87,4 +87,4 @@ def checked(score: float, metric: Metric) -> float:
     """The score, if it is a number. Raises ImageProblem."""
     if not math.isfinite(score):
         raise ImageProblem(f"{metric.name} gives {score}, which is no score")
-    return score
+    return float(score)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import PurePath
 
 from ...bitstream.bits import caption_bits
+from ...files.names import stem
 from ...files.store import digest
 from ...protocol import MODES, OVERALL_METRICS
 from ..rules import inputs
@@ -67,8 +67,8 @@ def _complete(opened: Opened) -> Iterator[str]:
 
 def _checksums(opened: Opened) -> Iterator[str]:
     keys = {(row.mode, row.stem): row for row in opened.rows}
-    for mode, stem in sorted(opened.checksums.keys() - keys.keys()):
-        yield f"reconstructions.sha256: {mode}/{opened.checksums[mode, stem][0]} has no row in scores.csv"
+    for mode, image in sorted(opened.checksums.keys() - keys.keys()):
+        yield f"reconstructions.sha256: {mode}/{opened.checksums[mode, image][0]} has no row in scores.csv"
     for key, row in keys.items():
         if key not in opened.checksums:
             yield f"{row.where}: reconstructions.sha256 does not tell of it"
@@ -148,7 +148,7 @@ def _inputs(opened: Opened) -> Iterator[str]:
     """The manifest tells what each reconstruction was decoded from, and the captions are those that were decoded and
     counted.
     """
-    texts = {PurePath(name).stem: text for name, text in opened.texts.items()}
+    texts = {stem(name): text for name, text in opened.texts.items()}
     made_of = opened.manifest.get("captions") or {}
     if texts and digest(opened.contents["captions.csv"]) != made_of.get("sha256"):
         yield "captions.csv: is not the file that manifest.json names by its hash"

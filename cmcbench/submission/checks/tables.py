@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...files import untrusted
-from ...files.names import plain_name
+from ...files.names import plain_name, stem
 from ...files.rates import MEASURED, NOMINAL
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, content
@@ -47,7 +47,7 @@ class SubmittedScores:
 
     @property
     def stem(self) -> str:
-        return self.name.rpartition(".")[0] or self.name
+        return stem(self.name)
 
     @property
     def where(self) -> str:

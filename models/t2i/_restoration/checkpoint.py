@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +66,67 @@ class Folder:
                 problem = problem or error
         assert problem is not None
         raise problem
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a checkpoint, here or on the hub. where: its folder, or its hub name."""
+
+    name: str
+    where: str
+    local: bool
+
+    def path(self) -> Path:
+        """Where it lies on this machine, fetched if need be. Raises ModelError."""
+        return Path(self.where) / self.name if self.local else Path(from_hub(self.where, self.name)[0])
+
+
+def find_file(name: str, known: Sequence[str], flag: str = "--model_dir") -> File:
+    """The file that `name` means: a file, a folder or hub name that has one, or HUB_NAME/FILE. Nothing is fetched.
+
+    known: names of the files that can be run, the one to take first where there are several. Other files are refused,
+    since one version's weights fit into another's network. Raises ModelError.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        found = [file for file in known if (path / file).is_file()]
+        if not found:
+            others = ", ".join(sorted(file.name for file in path.iterdir())[:5]) or "nothing"
+            raise ModelError(f"{path} holds none of {', '.join(known)} (but {others}): give another {flag}.")
+        return File(found[0], str(path), True)
+    hub = re.fullmatch(r"(\w[\w.-]*/[\w.-]+?)(?:/([\w.-]+))?", name)
+    if not path.is_file() and not hub:
+        raise ModelError(f"there is no '{name}'. {flag} takes a file, a folder or a hub name, ORGANISATION/MODEL.")
+    file = path.name if path.is_file() else hub[2] or known[0]
+    if file not in known:
+        raise ModelError(f"{name} is none of {', '.join(known)}, which tell the version: give one of them, so named.")
+    return File(file, str(path.parent), True) if path.is_file() else File(file, hub[1], False)
+
+
+def beside(file: Path, source: str) -> Path:
+    """A second file that `file` needs: beside it, or from `source`, HUB_NAME/FILE or a web address. Raises ModelError.
+
+    Files from a web address are kept where torch keeps them, and fetched once.
+    """
+    place, _, name = source.rpartition("/")
+    if (file.parent / name).is_file():
+        return file.parent / name
+    needs = f"{file.name} needs {name}, which is not beside it"
+    if not source.startswith("https://"):
+        try:
+            return Path(from_hub(place, name)[0])
+        except ModelError as error:
+            raise ModelError(f"{needs}; {place} on the hub has it: put it there ({error})") from error
+    import torch
+
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / name
+    try:
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(source, str(kept), progress=False)
+    except OSError as error:
+        raise ModelError(f"{needs}: fetch {source} and put it there ({first_line(error)}).") from error
+    return kept
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class Model(T2IModel):
         for part in ("vae", "text_encoder", "unet", *self.parts_beside):
             getattr(self._pipe, part, getattr(self, part, None)).eval().requires_grad_(False)
         self._prompts = Prompts(self._pipe, self.negative, bool(options.get("long_prompts")))
-        # Picture by picture: less memory, and on a CPU torch rounds a group norm of several pictures in another way, which
-        # the steps to 8 bits would enlarge
+        # Picture by picture: less memory, and on a CPU torch rounds a group norm of several pictures in another way,
+        # which the steps to 8 bits would enlarge
         self._pipe.vae.enable_slicing()
         if options.get("vae_tiling"):
             settings.tile(self._pipe)

@@ -37,13 +37,8 @@ def to_pictures(pixels: torch.Tensor, truncate: bool) -> list[Image.Image]:
 
 
 def with_short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
-    """(width, height) with the short side enlarged to `short`, the long one in proportion and cut to whole pixels.
-
-    A size whose short side is long enough stays as it is.
-    """
+    """(width, height) with the short side brought to `short`, the long one in proportion and cut to whole pixels."""
     width, height = size
-    if min(size) >= short:
-        return size
     if width == height:
         return short, short
     # One product after one quotient, as the authors' code has it: another order ends a pixel away for some sizes
@@ -53,7 +48,7 @@ def with_short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
 def enlarged(pixels: torch.Tensor, short: int) -> torch.Tensor:
     """(n, c, h, w) with its short side enlarged to `short` by a bicubic filter, or as it is where that is longer."""
     height, width = pixels.shape[2:]
-    return resized(pixels, with_short_side((width, height), short))
+    return pixels if min(height, width) >= short else resized(pixels, with_short_side((width, height), short))
 
 
 def resized(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -38,8 +38,7 @@ def load(folder, model_dir=None, **options):
 def test_files_folder_and_converted_files_are_the_same_model(folder, copied, caplog):
     loaded = load(folder)
     model = load(copied, copied / FILES[0], convert=True)
-    for file in FILES:
-        (copied / file).unlink()  # the safetensors beside it are read from now on
+    assert all((copied / f"{file}.safetensors").is_file() for file in FILES)
     for other in (model, load(copied), load(copied, copied / FILES[0])):
         for part in ("unet", "vae", "text_encoder"):
             ours, theirs = (getattr(each._pipe, part).state_dict() for each in (other, loaded))
@@ -48,32 +47,40 @@ def test_files_folder_and_converted_files_are_the_same_model(folder, copied, cap
 
 
 @pytest.mark.parametrize(
-    "name, what", [("stablesr_768v_000139.ckpt", "768v, which predicts vel"), ("StableSR_Turbo.ckpt", "turbo, which")]
+    "name, what", [("stablesr_768v_000139.ckpt", "StableSR 768v"), ("Turbo.ckpt", "StableSR turbo")]
 )
 def test_other_versions_are_refused_by_name_unread(folder, tmp_path, name, what):
     (tmp_path / name).write_bytes(b"gigabytes that nobody reads")
-    for given in (tmp_path, tmp_path / name):
-        with pytest.raises(ModelError, match=f"{name} in --model_dir .* is StableSR {what}"):
+    for given, said in ((tmp_path / name, f"{name} is {what}, and this"), (tmp_path, f"holds none of .*but {name}")):
+        with pytest.raises(ModelError, match=said):
             models.create("t2i", "stablesr").inspect(str(given))
-        with pytest.raises(ModelError, match=f"{name} in --model_dir .* is StableSR {what}"):
+        with pytest.raises(ModelError, match=said):
             load(folder, given)
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_folder_without_one_of_the_files(copied, file):
-    (copied / file).unlink()
-    with pytest.raises(ModelError, match=f"has no {file}: stablesr needs {FILES[0]} and {FILES[1]}, side by side"):
+def test_a_file_of_another_name(folder, copied):
+    (copied / FILES[0]).rename(copied / "model.ckpt")
+    with pytest.raises(ModelError, match=f"is none of {FILES[0]}"):
+        load(folder, copied / "model.ckpt")
+
+
+def test_a_folder_without_one_of_the_files(copied):
+    (copied / FILES[1]).unlink()
+    with pytest.raises(ModelError, match=f"{FILES[0]} needs {FILES[1]}, which is not beside it; Iceclear/StableSR on"):
+        load(copied)
+    (copied / FILES[0]).unlink()
+    with pytest.raises(ModelError, match=f"holds none of {FILES[0]}"):
         models.create("t2i", "stablesr").inspect(str(copied))
 
 
 def test_a_path_that_is_not_there(tmp_path):
-    with pytest.raises(ModelError, match="there is no '.*nowhere.ckpt': --model_dir takes a folder"):
+    with pytest.raises(ModelError, match="there is no '.*nowhere.ckpt'. --model_dir takes a file, a folder"):
         models.create("t2i", "stablesr").inspect(str(tmp_path / "nowhere.ckpt"))
 
 
 def test_a_hub_that_does_not_answer(folder):
     models.create("t2i", "stablesr").inspect("Iceclear/StableSR")  # asks nobody
-    with pytest.raises(ModelError, match="stablesr_000117.ckpt of that name on the hub"):
+    with pytest.raises(ModelError, match=f"no {FILES[0]} of that name on the hub"):
         load(folder, "nobody/nothing")
 
 

@@ -10,7 +10,7 @@ import torch
 import models
 from models._weights import read
 from models.t2i import stablesr
-from models.t2i._restoration import ldm
+from models.t2i._restoration import ldm_names
 from models.t2i._stablesr import Fusion, SelfAttention, Spade
 
 
@@ -132,12 +132,14 @@ def test_names_of_latent_diffusion_are_those_that_diffusers_converts(model, weig
 
     plain = {name: value for name, value in weights[0].items() if name.startswith(tiny_stablesr.UNET)}
     theirs = diffusers_own.convert_ldm_unet_checkpoint(dict(plain), model._pipe.unet.config)
-    ours = {ldm.unet(name.removeprefix(tiny_stablesr.UNET)): value for name, value in plain.items()}
+    ours = {ldm_names.unet(name.removeprefix(tiny_stablesr.UNET)): value for name, value in plain.items()}
     assert ours.keys() == theirs.keys() == model._pipe.unet.state_dict().keys()
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
     stage = {name: value for name, value in weights[0].items() if name.startswith("first_stage_model.")}
     theirs = diffusers_own.convert_ldm_vae_checkpoint(dict(stage), model._pipe.vae.config)
-    ours = dict(ldm.autoencoder(name.removeprefix("first_stage_model."), value, 4) for name, value in stage.items())
+    ours = dict(
+        ldm_names.autoencoder(name.removeprefix("first_stage_model."), value, 4) for name, value in stage.items()
+    )
     assert ours.keys() == theirs.keys() and len(ours) > 200
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
