@@ -111,9 +111,11 @@ class T2IModel(Model, ABC):
     max_batch: int | None = None  # the largest batch the model can take, None: no limit
     steps: int | None = None  # inference steps where the user names none, None: the protocol's
     image_prompt: str | None = None  # the prompt of image mode, None: the benchmark's fixed one
+    base: str | None = None  # the checkpoint that this one is put into where the user names none, None: it needs none
 
     def inspect(self, model_dir: str | None) -> None:
-        """Read the checkpoint's configuration (not its weights) and set `modes`, `accepts_strength` and `steps` by it.
+        """Read the checkpoint's configuration (not its weights) and set what depends on it: `modes`,
+        `accepts_strength`, `steps`, `base`.
 
         Called before `load`, so that a wrong mode is refused early. Raises ModelError for a folder that is no
         checkpoint.

@@ -38,6 +38,7 @@ MODEL_OPTIONS = (  # handed to the adapter as they are
     "compile",
     "trust_remote_code",
     "command",
+    "base",
 )
 PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their name, as published
 
@@ -52,6 +53,7 @@ def main(argv: list[str]) -> int:
     model_dir = given or model.default_dir
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
+    options.base, options.steps = _base(options.base, model, name), options.steps or model.steps or STEPS
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
@@ -59,7 +61,7 @@ def main(argv: list[str]) -> int:
     report, ranks = RunLog(), join()
     file = Path(options.input_path or CAPTIONS)
     texts = _Captions(file, captions.read(file), _captions_record(file)) if any(map(_captioned, modes)) else None
-    system = _System(model, name, model_dir, _result_name(options, name, file), _shared(options, name, model_dir))
+    system = _System(model, name, model_dir, _result_name(options, name, file), _shared(options, name, model_dir, model))
     requests = [_request(point, modes, system, texts, options, ranks, report) for point in points]
     made = make(*requests)
     if not ranks.first:
@@ -122,6 +124,7 @@ def _request(
         texts.found if texts else None,
         report,
         _seconds(texts.record) if texts else {},
+        system.model.image_prompt,
     )
     sweep.check_references(point, sources.rates)
     return DecodeRequest(
@@ -139,6 +142,13 @@ def _request(
         ranks=ranks,
         report=report,
     )
+
+
+def _base(given: str | None, model: T2IModel, name: str) -> str | None:
+    """The checkpoint that the model is put into, where the user names one."""
+    if given and model.base is None:
+        raise BadInput(f"--base {given} has no effect: {name} is put into no other checkpoint. Leave it out.")
+    return manifest.expanded(given) or None
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
@@ -163,11 +173,12 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
             )
 
 
-def _shared(options: argparse.Namespace, name: str, model_dir: str | None) -> dict[str, Any]:
+def _shared(options: argparse.Namespace, name: str, model_dir: str | None, model: T2IModel) -> dict[str, Any]:
     """The settings that all modes and points share. Checkpoints are hashed here, once."""
     return {
         "model": name.lower(),
         "checkpoint": manifest.checkpoint(model_dir),
+        "base": manifest.checkpoint(options.base or model.base),
         "captions": None,  # a mode's own
         "steps": options.steps,
         "seed": options.seed,
@@ -257,7 +268,15 @@ def _parser() -> argparse.ArgumentParser:
             " --ref_dir itself)"
         ),
     )
-    options.add_argument("--steps", type=positive, default=STEPS, help="inference steps")
+    options.add_argument(
+        "--base",
+        metavar="FOLDER_FILE_OR_HUB_NAME",
+        default=None,
+        help="checkpoint that PASD, DiffBIR or a motion module is put into (None: the model's own choice)",
+    )
+    options.add_argument(
+        "--steps", type=positive, default=None, help=f"inference steps (None: the model's own number, else {STEPS})"
+    )
     options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
     options.add_argument(

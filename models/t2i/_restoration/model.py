@@ -26,7 +26,6 @@ class Model(T2IModel):
     modes = frozenset({"full", "image"})
     accepts_strength = False
     image_prompt = ""  # the authors have no caption there, and none of their systems needs one
-    base: str  # the checkpoint that it is put into where --base names none: a hub name
     guidance: float  # the authors' scale, 1 for none
     negative = ""  # the authors' negative prompt
     parts_beside: tuple[str, ...] = ()  # attributes that hold networks of its own, which always stay on the device
