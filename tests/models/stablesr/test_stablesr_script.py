@@ -16,8 +16,6 @@ import os, pathlib, signal, time
 from models.t2i.stablesr import Model as Family
 
 class Model(Family):
-    base = os.environ["TINY_BASE"]
-
     def generate(self, jobs):
         if "KILLED" in os.environ and jobs[0].name != "NSI_pgc_000.png":  # at the second, once the first is written
             while not list(pathlib.Path("Result/killed").glob("*/*.png")):
@@ -33,7 +31,7 @@ def checkpoint(tmp_path_factory):
 
 
 @pytest.fixture
-def ready(bench, checkpoint, monkeypatch):
+def ready(bench):
     """Two of the samples, so wide that the benchmark's size needs no enlarging, and their references."""
     bench.inside = True
     for name, path in zip(NAMES, sorted(SAMPLES.glob("*.png")), strict=False):
@@ -43,13 +41,12 @@ def ready(bench, checkpoint, monkeypatch):
                 image.convert("RGB").resize((96, 48)).save(bench.folder / folder / name)
     write_captions(bench.folder / "Text" / "gpt4v.csv", dict(zip(NAMES, ("a street", "a window"), strict=True)))
     (bench.folder / "own.py").write_text(OWN)
-    monkeypatch.setenv("TINY_BASE", str(checkpoint / "base"))
     return bench
 
 
-def flags(checkpoint, name, *others):
-    own = ("--model_name", "own.py", "--model_dir", checkpoint, "--steps", 2, "--device", "cpu", "--dtype", "fp32")
-    return (*own, "--result_name", name, *others)
+def flags(checkpoint, name, *others, model="stablesr"):
+    files = ("--model_name", model, "--model_dir", checkpoint, "--base", checkpoint / "base", "--result_name", name)
+    return (*files, "--steps", 2, "--device", "cpu", "--dtype", "fp32", *others)
 
 
 def pictures(bench, name):
@@ -66,10 +63,10 @@ def test_both_modes_batches_and_a_killed_run(ready, checkpoint, caplog):
 
     full = {path: data for path, data in whole.items() if path.startswith("full/")}
     ready.inside = False
-    ready.decode(*flags(checkpoint, "killed", "--mode", "full"), code=-signal.SIGKILL, KILLED="1")
+    ready.decode(*flags(checkpoint, "killed", "--mode", "full", model="own.py"), code=-signal.SIGKILL, KILLED="1")
     ready.inside = True
     assert set(pictures(ready, "killed")) == {"full/NSI_pgc_000.png"}
-    ready.decode(*flags(checkpoint, "killed", "--mode", "full"))
+    ready.decode(*flags(checkpoint, "killed", "--mode", "full", model="own.py"))
     assert pictures(ready, "killed") == full
 
     ready.decode(*flags(checkpoint, "batched", "--mode", "full", "--batch_size", 4))
