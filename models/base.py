@@ -113,9 +113,13 @@ class T2IModel(Model, ABC):
     modes: frozenset[str] = frozenset({"full", "image", "pixel", "text"})  # those the model can be run in
     accepts_strength: bool = True  # False: an edit or restoration model; Job.strength is None in every mode
     max_batch: int | None = None  # the largest batch the model can take, None: no limit
+    steps: int | None = None  # inference steps where the user names none, None: the protocol's
+    image_prompt: str | None = None  # the prompt of image mode, None: the benchmark's fixed one
+    base: str | None = None  # the checkpoint that this one is put into where the user names none, None: it needs none
 
     def inspect(self, model_dir: str | None) -> None:
-        """Read the checkpoint's configuration (not its weights) and set `modes` and `accepts_strength` by it.
+        """Read the checkpoint's configuration (not its weights) and set what depends on it: `modes`,
+        `accepts_strength`, `steps`, `base`.
 
         Called before `load`, so that a wrong mode is refused early. Raises ModelError for a folder that is no
         checkpoint.
@@ -130,8 +134,8 @@ class T2IModel(Model, ABC):
         options: what the command line says, of which a model reads what means something to it: guidance (float or
         None: the checkpoint's own), negative_prompt (str or None), lora (str or None: a folder, file or hub name),
         offload (None, "model" or "sequential"), vae_tiling (bool), compile (bool), long_prompts (bool),
-        trust_remote_code (bool), command (str or None); and steps (int) and strengths (pairs of a mode and a
-        float or None), with which `generate` will be called.
+        trust_remote_code (bool), command (str or None), base (str or None: the checkpoint that this one is put into);
+        and steps (int) and strengths (pairs of a mode and a float or None), with which `generate` will be called.
         Raises ModelError for whatever the user can mend, and for an option whose neglect would change pictures.
         """
 

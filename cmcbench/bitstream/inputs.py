@@ -80,8 +80,10 @@ class DecoderInput:
 
 
 class DecoderInputs:
-    """The folders and captions that jobs are made of. seconds: stem -> what an image's caption took, where it is
-    known.
+    """The folders and captions that jobs are made of.
+
+    seconds: stem -> what an image's caption took, where it is known. image_prompt: the prompt of a mode without
+    captions, None for the benchmark's.
     """
 
     def __init__(
@@ -91,7 +93,9 @@ class DecoderInputs:
         captions: Captions | None,
         report: RunLog,
         seconds: Mapping[str, float] = {},
+        image_prompt: str | None = None,
     ) -> None:
+        self.image_prompt = IMAGE_PROMPT if image_prompt is None else image_prompt
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
         self.references = {kind: list_images(references / kind, "--ref_dir") for kind in REFERENCES}
         self.ground_truth = ground_truth_images(ground_truth)
@@ -150,7 +154,7 @@ class DecoderInputs:
     def _prompts(self, mode: Mode) -> dict[str, str]:
         """stem -> prompt of every image that the mode could be run on."""
         if not mode.captioned:
-            return dict.fromkeys(self.references[mode.reference], IMAGE_PROMPT)
+            return dict.fromkeys(self.references[mode.reference], self.image_prompt)
         self.report.fail_all(self.captions.problems.items())
         return {stem_of(name): text for name, text in self.captions.texts.items()}
 

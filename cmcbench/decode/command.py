@@ -40,6 +40,7 @@ MODEL_OPTIONS = (  # handed to the adapter as they are
     "compile",
     "trust_remote_code",
     "command",
+    "base",
 )
 PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their name, as published
 
@@ -56,6 +57,7 @@ def main(argv: list[str]) -> int:
         model_dir = sources.canonical(model_dir)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     model.inspect(model_dir)
+    options.base, options.steps = _base(options.base, model, name), options.steps or model.steps or STEPS
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
@@ -128,6 +130,7 @@ def _request(
         texts.found if texts else None,
         report,
         _seconds(texts.record) if texts else {},
+        system.model.image_prompt,
     )
     sweep.check_references(point, sources.rates)
     return DecodeRequest(
@@ -145,6 +148,13 @@ def _request(
         ranks=ranks,
         report=report,
     )
+
+
+def _base(given: str | None, model: T2IModel, name: str) -> str | None:
+    """The checkpoint that the model is put into, where the user names one."""
+    if given and model.base is None:
+        raise BadInput(f"--base {given} has no effect: {name} is put into no other checkpoint. Leave it out.")
+    return manifest.expanded(given) or None
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
@@ -179,6 +189,7 @@ def _shared(options: argparse.Namespace, model: T2IModel, name: str, model_dir: 
         "model": name.lower(),
         "checkpoint": manifest.checkpoint(checkpoint),
         "revision": model.revision or revision,
+        "base": manifest.checkpoint(options.base or model.base),
         "captions": None,  # a mode's own
         "steps": options.steps,
         "seed": options.seed,
@@ -274,7 +285,15 @@ def _parser() -> argparse.ArgumentParser:
             " --ref_dir itself)"
         ),
     )
-    options.add_argument("--steps", type=positive, default=STEPS, help="inference steps")
+    options.add_argument(
+        "--base",
+        metavar="FOLDER_FILE_OR_HUB_NAME",
+        default=None,
+        help="checkpoint that PASD, DiffBIR or a motion module is put into (None: the model's own choice)",
+    )
+    options.add_argument(
+        "--steps", type=positive, default=None, help=f"inference steps (None: the model's own number, else {STEPS})"
+    )
     options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
     options.add_argument(

@@ -189,8 +189,9 @@ def test_a_name_of_both_kinds_is_told_for_both(shown, machine):
 
 
 def test_the_other_checkpoint_of_a_default_is_looked_for(shown, machine):
-    base = models.create("t2i", "animate").also[0]
-    assert base in shown("models", "animate")[1] and base not in shown("models", "animate", "--model_dir", machine)[1]
+    base = models.create("t2i", "animatediff").also[0]
+    assert base in shown("models", "animatediff")[1]
+    assert base not in shown("models", "animatediff", "--model_dir", machine)[1]
 
 
 @pytest.mark.parametrize("name, meant", [("gpt-4o", "gpt4o"), ("SDXL-1", "sdxl"), ("instruct_blip", "instructblip")])

@@ -19,7 +19,7 @@ from test_diffusers_family import differ, guide, job, load
 
 import models
 from models.base import ModelError
-from models.t2i import animate
+from models.t2i import animatediff
 from models.t2i._diffusers import model as family
 
 ALL = {"full", "image", "pixel", "text"}
@@ -35,7 +35,8 @@ DECODERS = {
     "pg20": ("sdxl", ALL, (128, 96)),
     "pg25": ("pg25", ALL, (128, 96)),
     "dreamlike": ("sd15", ALL, (128, 96)),
-    "animate": ("motion_adapter", ALL, (128, 96)),
+    "animate": ("sdxl", ALL, (128, 96)),
+    "animatediff": ("motion_adapter", ALL, (128, 96)),
     "sd3": ("sd3", ALL, (128, 96)),
     "flux": ("flux", ALL, (128, 96)),
     "flux-kontext": ("flux_kontext", EDIT, (128, 96)),
@@ -68,7 +69,7 @@ def decoder(checkpoint):
 
     def make(name):
         model = models.create("t2i", name)
-        if hasattr(model, "base"):
+        if model.base is not None:
             model.base = str(checkpoint("sd15"))
         return load(model, checkpoint(DECODERS[name][0]))
 
@@ -225,8 +226,8 @@ def motion(checkpoint, tmp_path):
 
 @pytest.fixture
 def animated(checkpoint, monkeypatch):
-    monkeypatch.setattr(animate.Model, "base", str(checkpoint("sd15")))
-    return animate.Model()
+    monkeypatch.setattr(animatediff.Model, "base", str(checkpoint("sd15")))
+    return animatediff.Model()
 
 
 def test_a_motion_module_equals_the_bare_pipelines(decoder, checkpoint):
@@ -234,7 +235,7 @@ def test_a_motion_module_equals_the_bare_pipelines(decoder, checkpoint):
     bare = diffusers.AnimateDiffPipeline.from_pretrained(checkpoint("sd15"), motion_adapter=adapter)
     schedule = {"beta_schedule": "linear", "clip_sample": False, "timestep_spacing": "linspace", "steps_offset": 1}
     bare.scheduler = diffusers.DDIMScheduler.from_pretrained(checkpoint("sd15"), subfolder="scheduler", **schedule)
-    model, options = decoder("animate"), {"width": 128, "height": 96, "num_inference_steps": 4}
+    model, options = decoder("animatediff"), {"width": 128, "height": 96, "num_inference_steps": 4}
     one = task(model, text=True)
     frames = bare(one.prompt, num_frames=1, generator=torch.Generator().manual_seed(one.seed), **options).frames
     assert differ(model.generate([one]), frames[0]) == 0
@@ -245,9 +246,9 @@ def test_a_motion_module_equals_the_bare_pipelines(decoder, checkpoint):
     assert differ(model.generate([one]), frames[0]) == 0
 
 
-def test_animate_takes_a_whole_pipeline_and_an_sdxl(checkpoint):
+def test_animatediff_takes_a_whole_pipeline_and_an_sdxl(checkpoint):
     for name, parts in (("animatediff", "UNetMotionModel"), ("sdxl", "UNet2DConditionModel")):
-        model = load(animate.Model(), checkpoint(name))
+        model = load(animatediff.Model(), checkpoint(name))
         assert model.modes == ALL and type(model._pipes["text"].unet).__name__ == parts
         assert [model.generate([task(model, text=text)])[0].size for text in (True, False)] == [(128, 96)] * 2
 
@@ -283,9 +284,16 @@ def test_a_motion_module_of_another_size(animated, motion):
 
 
 def test_a_base_that_is_no_sd15(animated, checkpoint, monkeypatch):
-    monkeypatch.setattr(animate.Model, "base", str(checkpoint("sdxl")))
+    monkeypatch.setattr(animatediff.Model, "base", str(checkpoint("sdxl")))
     with pytest.raises(ModelError, match="no Stable Diffusion 1.5"):
         load(animated, checkpoint("motion_adapter"))
+
+
+def test_the_base_of_a_motion_module_can_be_named(checkpoint):
+    model = load(animatediff.Model(), checkpoint("motion_adapter"), base=str(checkpoint("sd15")))
+    assert model.base == str(checkpoint("sd15"))
+    with pytest.raises(ModelError, match="no Stable Diffusion 1.5"):
+        load(animatediff.Model(), checkpoint("motion_adapter"), base=str(checkpoint("sdxl")))
 
 
 def test_what_is_neither(animated, tmp_path):

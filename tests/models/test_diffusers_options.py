@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from test_diffusers_family import ALL, differ, job
 
 from models.base import ModelError
-from models.t2i import animate
+from models.t2i import animatediff
 from models.t2i._diffusers import options as settings
 from models.t2i._diffusers import prompts
 from models.t2i._diffusers.model import Model
@@ -39,7 +39,7 @@ def plain(checkpoint):
 
 
 def kind(name):
-    return animate.Model if name == "animatediff" else Model
+    return animatediff.Model if name == "animatediff" else Model
 
 
 @pytest.fixture

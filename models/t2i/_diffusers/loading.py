@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
-def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool, revision: str | None = None) -> Any:
-    """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files."""
+def load_pipeline(
+    pipeline: Any, name: str, dtype: torch.dtype, offline: bool, revision: str | None = None, **parts: Any
+) -> Any:
+    """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files.
+
+    revision: the commit on the hub. parts: components to take in place of the checkpoint's, whose files are then not
+    read; None for none at all.
+    """
     import torch
 
     problems: list[Exception] = []
@@ -29,6 +35,7 @@ def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool, r
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         options = {"dtype": dtype, "variant": variant, "local_files_only": offline, **_filters_off(pipeline)}
         options |= {"revision": revision} if revision else {}
+        options.update(parts)
         try:
             with quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code

@@ -13,7 +13,7 @@ from ...base import Job, ModelError, T2IModel
 from . import lora, steps
 from . import options as settings
 from .checkpoint import INSTRUCT, find
-from .loading import image_twin, load_pipeline, one_line, parameter_names, quiet
+from .loading import image_twin, load_pipeline, parameter_names, quiet
 from .prompts import Prompts
 
 if TYPE_CHECKING:
@@ -61,14 +61,7 @@ class Model(T2IModel):
             settings.tile(pipes[0])
         if options.get("compile"):
             settings.compile_denoiser(pipes[0])
-        try:
-            with quiet("diffusers"):
-                if options.get("offload"):
-                    settings.offload(pipes, options["offload"], device)
-                else:
-                    pipes[0].to(device)  # and so the twin, which shares the modules
-        except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
-            raise ModelError(f"cannot put {name} on '{device}': {one_line(error)} Choose another --device.") from error
+        settings.place(pipes, options.get("offload"), device, name)
 
     def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         """The pipelines for jobs without ("text") and with a guide ("image"), on the CPU."""

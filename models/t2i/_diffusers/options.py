@@ -11,10 +11,11 @@ import math
 from typing import Any
 
 from ...base import ModelError
+from .loading import one_line, quiet
 from .lora import check as check_lora
 from .prompts import CHUNKED
 
-DENOISERS = ("unet", "transformer", "transformer_2")
+DENOISERS = ("unet", "transformer", "transformer_2", "controlnet")
 
 
 def refuse(pipeline: Any, device: str, options: dict[str, Any]) -> None:
@@ -75,6 +76,18 @@ def compile_denoiser(pipe: Any) -> None:
         raise ModelError(f"{_class_name(pipe)} has no denoiser that can be compiled: leave out --compile.")
     for part in parts:
         part.compile()
+
+
+def place(pipes: list[Any], kind: str | None, device: str, name: str) -> None:
+    """Bring pipelines that share their modules onto the device, offloaded where `kind` says so. Raises ModelError."""
+    try:
+        with quiet("diffusers"):
+            if kind:
+                offload(pipes, kind, device)
+            else:
+                pipes[0].to(device)  # and so the twin, which shares the modules
+    except (AssertionError, RuntimeError) as error:  # torch asserts that it was built for the device
+        raise ModelError(f"cannot put {name} on '{device}': {one_line(error)} Choose another --device.") from error
 
 
 def offload(pipes: list[Any], kind: str, device: str) -> None:

@@ -24,6 +24,7 @@ MASKED = ("prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "n
 FAMILIES = {
     "StableDiffusionPipeline": SD,
     "StableDiffusionImg2ImgPipeline": SD,
+    "StableDiffusionControlNetPipeline": SD,
     "StableDiffusionInstructPix2PixPipeline": SD,
     "AnimateDiffPipeline": SD,
     "AnimateDiffVideoToVideoPipeline": SD,
