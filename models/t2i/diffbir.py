@@ -92,10 +92,10 @@ class Model(Family):
         control = self._control.path()
         sizes = checkpoint.sizes(control, INSIDE)
         ldm.control_config(sizes, control)  # refuses another network before gigabytes are read
-        parts = ldm.base_parts(base, ldm.text_width(sizes), "this DiffBIR", TOKENIZER, dtype)
-        cleaner = checkpoint.beside(control, self._version.stage_one)
-        self._cleaner = _cleaner(cleaner, dtype)
-        parts["controlnet"] = ldm.read_control(control, sizes, dtype)
+        load_base = ldm.base_loader(base, ldm.text_width(sizes), "this DiffBIR", TOKENIZER, dtype)
+        self._cleaner = _cleaner(checkpoint.beside(control, self._version.stage_one), dtype)
+        controlnet = ldm.read_control(control, sizes, dtype)
+        parts = {**load_base(), "controlnet": controlnet}
         zero_snr = self._version.zero_snr
         parts["scheduler"] = diffusers.DDPMScheduler(
             beta_start=0.00085,
