@@ -1,6 +1,6 @@
-# make demo: the whole job on samples/, here and now. make test: the tests. make bench: how fast the steps are.
+# make demo: the whole job on samples/, here and now. make test: style, types and tests. make bench: how fast the steps are.
 # Each sets itself up in .venv.
-.PHONY: demo test bench clean
+.PHONY: demo test test-quick test-fuzz check format bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,8 +49,26 @@ demo: $(VENV)/ready-demo
 	@echo "curves:          $(DEMO)/Result/curves/"
 	@echo "Open this page:  file://$(CURDIR)/$(DEMO)/Result/report/index.html"
 
-test: $(VENV)/ready-test
+# Style and types; the configuration of both is in pyproject.toml
+check: $(VENV)/ready-test
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+format: $(VENV)/ready-test
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What needs neither torch nor a browser nor a minute, for a developer's loop
+test-quick: $(VENV)/ready-test
+	$(BIN)/python -m pytest -n 2 --dist worksteal --no-cov -m "not slow" --ignore tests/models --ignore tests/scripts \
+	  --ignore tests/score --ignore tests/codecs --ignore tests/runtime --ignore tests/anchors
+
+test-fuzz: $(VENV)/ready-test
+	CMCBENCH_FUZZ=3000 $(BIN)/python -m pytest -n 2 --dist worksteal --no-cov -k "mutat"
 
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py

@@ -17,5 +17,5 @@ class ImageProblem(Exception):
     """One picture cannot be used; the run goes on without it and lists it."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -9,6 +9,12 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Figure = TypeVar("Figure", float, "np.ndarray")
 
 SEED = 42
 STEPS = 40
@@ -78,10 +84,11 @@ def working_size(width: int, height: int) -> tuple[int, int]:
     return tuple(max(1, round(side / long_side * WORKING_LONG_SIDE)) for side in (width, height))
 
 
-def overall_t2i(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | None:
+def overall_t2i(fr: Mapping[str, Figure], nr: Mapping[str, Figure]) -> Figure | None:
     """Overall of the T2I table: 2/3 of the mean FR over the modes present plus 1/3 of the mean NR over them.
 
-    fr, nr: mode -> mean score. None where no mode has both. A submission needs two modes; that is for the caller to
+    fr, nr: mode -> mean score, or the scores of many images or resamples. None where no mode has both. A submission
+    needs two modes; that is for the caller to
     say.
     """
     present = [mode for mode in fr if mode in nr]
@@ -92,7 +99,7 @@ def overall_t2i(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | Non
     return mean_fr * 2 / 3 + mean_nr / 3
 
 
-def overall_i2t(fr: Mapping[str, float], nr: Mapping[str, float]) -> float | None:
+def overall_i2t(fr: Mapping[str, Figure], nr: Mapping[str, Figure]) -> Figure | None:
     """Overall of the I2T table: the mean of the six columns full, pixel, text x FR, NR.
 
     Image mode uses no encoder and is left out. None unless all three modes have both scores.
@@ -111,3 +118,14 @@ def content(name: str) -> tuple[str, str]:
     if match and match["source"] in SOURCES.get(match["type"], ()):
         return match["type"], match["source"]
     return "other", ""
+
+
+def content_type(name: str) -> str:
+    """The content type of an image from its file name, "other" outside the benchmark's scheme."""
+    return content(name)[0]
+
+
+def content_source(name: str) -> str:
+    """Content type and source of an image from its file name, e.g. "NSI_pgc"; "" outside the benchmark's scheme."""
+    kind, source = content(name)
+    return f"{kind}_{source}" if source else ""

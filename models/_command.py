@@ -13,19 +13,20 @@ import queue
 import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 from typing import IO, Any
 
+from ._program_output import LONGEST_LINE, MOST_NOISE, TOO_LONG, WAITING, echo, listen, say, short
 from .base import ModelError
+from .secrets import without_secrets
 
 HELP = "docs/adding-a-model.md tells how it answers"
 DEATHS = 3  # without an answer between them; then the program is given up
-LONGEST_LINE = 1 << 20  # bytes; what is longer is noise
 PATIENCE = 30.0  # s until the user is told what is being waited for
+MOST_OTHERS = 1000  # answers that were not asked for while one is waited for; then the program is given up
 GRACE = 10.0  # s for a program that has nothing to do to end by itself
 KILL_AFTER = 3.0  # s from asking a program to end to ending it
 
@@ -44,6 +45,7 @@ class Program:
         self._settings = settings
         self._number, self._deaths = 0, 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._told = False  # the user, that an answer is waited for
         self._place = tempfile.TemporaryDirectory(prefix="cmcbench-", ignore_cleanup_errors=True)
         self.folder = Path(self._place.name)
         atexit.register(self.close)
@@ -76,7 +78,7 @@ class Program:
             raise ModelError(f"the program of --command died of this image: {death}") from None
         self._deaths = 0
         if answer.get("error") is not None:
-            raise ModelError(_short(str(answer["error"])) or "the program of --command gives an empty error")
+            raise ModelError(short(str(answer["error"])) or "the program of --command gives an empty error")
         return answer
 
     def file(self, ending: str) -> Path:
@@ -102,20 +104,25 @@ class Program:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                # What a Python program prints would otherwise stay in its buffer, and both would wait for ever
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         except (OSError, ValueError) as error:
-            self.stopped = f"--command: {self._arguments[0]} cannot be started ({error}). Check the path."
+            why = f"{without_secrets(self._arguments[0])} cannot be started ({error.__class__.__name__})"
+            if isinstance(error, OSError) and error.strerror:
+                why = f"{without_secrets(self._arguments[0])} cannot be started ({error.strerror})"
+            self.stopped = f"--command: {why}. Check the path."
             raise ModelError(self.stopped) from error
-        self._busy = True
-        self._said: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._busy, self._told_ready = True, False
+        self._said: queue.Queue[dict[str, Any] | str | None] = queue.Queue(WAITING)
         self._last_words = [""]
-        threading.Thread(target=_listen, args=(self._process.stdout, self._said), daemon=True).start()
-        self._echo = threading.Thread(target=_echo, args=(self._process.stderr, self._last_words), daemon=True)
+        threading.Thread(target=listen, args=(self._process.stdout, self._said), daemon=True).start()
+        self._echo = threading.Thread(target=echo, args=(self._process.stderr, self._last_words), daemon=True)
         self._echo.start()
         self._write(self._settings)
         answer = self._answer("ready", True)
         if answer.get("error") is not None:
-            raise Died(f"it says: {_short(str(answer['error']))}")
+            raise Died(f"it says: {short(str(answer['error']))}")
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self._process is not None and self._process.stdin is not None
@@ -128,9 +135,9 @@ class Program:
 
     def _answer(self, key: str, value: Any) -> dict[str, Any]:
         """Wait for the object that has this value, however long it takes; others are noise. Before the program is ready
-        an object with an error is an answer, too."""
+        an object with an error is an answer, too. Raises ModelError for an answer that is too long."""
         assert self._process is not None
-        began, told = time.monotonic(), key != "ready"
+        began, others = time.monotonic(), 0
         while True:
             try:
                 answer = self._said.get(timeout=0.5)
@@ -139,17 +146,36 @@ class Program:
                     self._process.poll() is not None and self._said.empty()
                 ):  # something that it started holds stdout open
                     raise Died(self._how_it_died()) from None
-                if not told and time.monotonic() - began > PATIENCE:
-                    told = True
-                    _say('note: waiting for the program of --command to print {"ready": true}.')
+                self._tell_what_is_awaited(key, value, time.monotonic() - began)
                 continue
             if answer is None:
                 raise Died(self._how_it_died())
+            if answer == TOO_LONG:
+                self._busy = False
+                raise ModelError(f"the program of --command answered with a line of over {LONGEST_LINE} bytes")
+            if isinstance(answer, str):
+                raise Died(f"it wrote {MOST_NOISE >> 20} MiB that are no answer")
             matches = answer.get(key) == value and type(answer.get(key)) is type(value)
             if matches or (key == "ready" and "error" in answer and "id" not in answer):
                 self._busy = False
                 return answer
-            _say(json.dumps(answer))
+            others += 1
+            if others > MOST_OTHERS:
+                raise Died(f"it gave {MOST_OTHERS} answers that were not asked for")
+            if key == "id" and "id" in answer and others == 1:
+                found, expected = json.dumps(answer["id"])[:40], json.dumps(value)
+                say(f'note: the program of --command answered with "id": {found}, expected: {expected}.')
+            say(json.dumps(answer))
+
+    def _tell_what_is_awaited(self, key: str, value: Any, seconds: float) -> None:
+        """Say after PATIENCE what the program is waited for: its readiness, and once a run an answer."""
+        if seconds <= PATIENCE or (self._told if key == "id" else self._told_ready):
+            return
+        if key == "id":
+            self._told, what = True, f'a line {{"id": {value}, ...}}'
+        else:
+            self._told_ready, what = True, '{"ready": true}'
+        say(f"note: waiting for the program of --command to print {what}. It must flush its stdout after each line.")
 
     def _how_it_died(self) -> str:
         assert self._process is not None
@@ -182,30 +208,8 @@ def _split(command: str | None, name: str) -> list[str]:
         return [os.path.expanduser(part) for part in shlex.split(command)]
     except ValueError as error:
         raise ModelError(
-            f"--command {ascii(command)}: cannot be split into arguments ({error}). Check its quotes."
+            f"--command {ascii(without_secrets(command))}: cannot be split into arguments ({error}). Check its quotes."
         ) from error
-
-
-def _listen(stdout: IO[bytes], said: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-    """Put what the program answers into the queue, None at its end; what libraries print goes to stderr."""
-    for line in iter(lambda: stdout.readline(LONGEST_LINE), b""):
-        try:
-            answer = json.loads(line)
-        except (ValueError, RecursionError):
-            answer = None
-        if isinstance(answer, dict) and answer.keys() & {"id", "ready", "error"}:
-            said.put(answer)
-        elif line.strip():
-            _say(line.decode("utf-8", "replace").rstrip())
-    said.put(None)
-
-
-def _echo(stderr: IO[bytes], last_words: list[str]) -> None:
-    """Pass the program's stderr on as it is, and remember its last line."""
-    for line in iter(lambda: stderr.readline(LONGEST_LINE), b""):
-        text = line.decode("utf-8", "replace")
-        sys.stderr.write(text)
-        last_words[0] = _short(text) or last_words[0]
 
 
 def _ending(code: int) -> str:
@@ -227,12 +231,3 @@ def _close(stream: IO[bytes] | None) -> None:
             stream.close()
     except OSError:  # what could not be written any more
         pass
-
-
-def _say(line: str) -> None:
-    print("".join(c if c.isprintable() or c == "\t" else "?" for c in line), file=sys.stderr)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text[:2000].split())
-    return line if len(line) <= 300 else line[:300] + "..."

@@ -68,6 +68,10 @@ class Model:
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
     runs_on: str = "here"  # "server": asked over a network, `--model_dir` is its id there; "program": by `--command`
     key: str | None = None  # environment variable that holds the key of a paid service
+    # Commit of the hub's snapshot that is used, set by `inspect` or `load`; kept in manifests
+    revision: str | None = None
+    identity: Mapping[str, str] = {}  # what else tells whose outputs these are, known once it is loaded, such as the
+    # server's address; kept in the manifest, so that outputs of two are not mixed. No secrets.
     stopped: str | None = None  # set by a model that cannot go on (quota, dead program): why, and the remedy.
     # The run then ends after the answer that the model just gave, keeps what is done, and exits with 1.
 
@@ -78,8 +82,6 @@ class I2TModel(Model, ABC):
     runs_instead: str | None = None  # the adapter that runs, under its own name, where the user names no checkpoint
     why_instead: str = ""  # a sentence without its full stop: what does not run here, and why
     batch_size: int = 1  # images that a call gets where the user does not say
-    identity: Mapping[str, str] = {}  # what else tells whose captions these are, known once it is loaded, such as the
-    # server's address; kept in the manifest, so that captions of two are not mixed. No secrets.
     # Set by the benchmark. A model whose answers come one by one, or are paid for, calls it with an answer's place
     # among the images as soon as it has it: that caption then outlives a killed run. Only from within `caption`, in its
     # own thread.
@@ -90,7 +92,8 @@ class I2TModel(Model, ABC):
         """Load the checkpoint onto `device` ("cpu", "cuda", "cuda:1", "mps").
 
         options: what the command line says, of which a model reads what means something to it: trust_remote_code
-        (bool), seed (int), api_base (str or None), concurrency (int), command (str or None).
+        (bool), seed (int), api_base (str or None), concurrency (int), command (str or None), max_tokens and image_max
+        (int or None), no_probe (bool); and prompt (str) and words (int), with which `caption` will be called.
         Raises ModelError for whatever the user can mend.
         """
 
@@ -130,7 +133,8 @@ class T2IModel(Model, ABC):
         options: what the command line says, of which a model reads what means something to it: guidance (float or
         None: the checkpoint's own), negative_prompt (str or None), lora (str or None: a folder, file or hub name),
         offload (None, "model" or "sequential"), vae_tiling (bool), compile (bool), long_prompts (bool),
-        trust_remote_code (bool), command (str or None), base (str or None: the checkpoint that this one is put into).
+        trust_remote_code (bool), command (str or None), base (str or None: the checkpoint that this one is put into);
+        and steps (int) and strengths (pairs of a mode and a float or None), with which `generate` will be called.
         Raises ModelError for whatever the user can mend, and for an option whose neglect would change pictures.
         """
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,7 @@ from typing import Any
 
 from ..errors import BadInput, ImageProblem
 from ..files.captions import Captions
-from ..files.images import image_size, list_images
+from ..files.images import Listing, image_size, list_images, picture_bytes
 from ..files.names import stem as stem_of
 from ..files.rates import MEASURED, NOMINAL, Cost
 from ..files.references import RATES, read_rates, read_sizes
@@ -21,10 +24,11 @@ from .bits import BITS_PER_BLOCK, caption_bits, nominal_bits
 from .dictionary import deflate_bits
 
 FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
+MOST_FOLDERS = 1000  # that are looked into for images
 GROUND_TRUTH = "./GT/"  # where the user names none
 
 
-def ground_truth_images(named: str | None) -> dict[str, Path]:
+def ground_truth_images(named: str | None) -> Listing:
     """stem -> path of the ground truth's images, {} where there is none: sizes are then known otherwise.
 
     named: what --ground_truth says, None where the user did not give it; "none" means that there is none. Raises
@@ -34,13 +38,10 @@ def ground_truth_images(named: str | None) -> dict[str, Path]:
     images = list_images(folder, "--ground_truth")
     if images or (named == "none" and not folder.exists()):
         return images
-    nested = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    nested = [path for path in nested if not path.name.startswith(".") and _holds_images(path)]
-    if nested:
-        more = f" and {len(nested) - 1} more" if len(nested) > 1 else ""
+    if nested := _nested(folder):
         raise BadInput(
-            f"--ground_truth: {folder} holds no images, and its sub-folder {nested[0].name}{more} does. Name the folder"
-            f" that holds them: --ground_truth {nested[0]}"
+            f"--ground_truth: {folder} holds no images, and its sub-folder {nested.relative_to(folder)} does. Name the"
+            f" folder that holds them: --ground_truth {nested}"
         )
     if named:
         what = "holds no images" if folder.is_dir() else "does not exist"
@@ -51,11 +52,14 @@ def ground_truth_images(named: str | None) -> dict[str, Path]:
     return images
 
 
-def _holds_images(folder: Path) -> bool:
-    try:
-        return bool(list_images(folder, "--ground_truth"))
-    except (BadInput, OSError):
-        return False
+def _nested(folder: Path) -> Path | None:
+    """The first folder below this one that holds images."""
+    for place, folders, _ in itertools.islice(os.walk(folder), MOST_FOLDERS):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        with contextlib.suppress(BadInput, OSError):
+            if list_images(Path(place), "--ground_truth"):
+                return Path(place)
+    return None
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ class DecoderInputs:
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
         self.references = {kind: list_images(references / kind, "--ref_dir") for kind in REFERENCES}
         self.ground_truth = ground_truth_images(ground_truth)
+        if note := self.ground_truth.note:
+            report.once(note, note)
         self.rates = read_rates(references / RATES)
         self.sizes = read_sizes(references)
 
@@ -158,7 +164,7 @@ class DecoderInputs:
             if mode.reference and guide is None:
                 raise ImageProblem(f"{stem}: has no reference in {self.folder / mode.reference}")
             size = self._size(stem, guide)
-            seen = digest(guide.read_bytes()) if guide else None
+            seen = digest(picture_bytes(guide)) if guide else None
         except (ImageProblem, OSError) as error:
             why = f"{stem}: {guide} cannot be read ({error.strerror})" if isinstance(error, OSError) else error
             self.report.fail(f"{mode.name}/{stem}", f"{why} (mode {mode.name})")

@@ -1,10 +1,37 @@
-"""How the board names modes, Overall rows and the two TOPIQ metrics, in tables and figures alike."""
+"""How the board names modes, Overall rows and metrics, in tables, figures and on the page alike."""
 
 from __future__ import annotations
 
-from ..protocol import MODES, OVERALL_METRICS
+from ..protocol import MODES, OVERALL_METRICS, PLAIN
 
 OVERALL, OVERALL_I2T = "overall", "overall-i2t"
-ORDER = [*MODES, "images", OVERALL, OVERALL_I2T]
+ORDER = [*MODES, PLAIN, OVERALL, OVERALL_I2T]
 
-LABELS = dict(zip(OVERALL_METRICS, ("FR", "NR")))
+LABELS = dict(zip(OVERALL_METRICS, ("FR", "NR")))  # in the tables of the paper, which are of TOPIQ alone
+
+NAMES = {  # of metrics, where there is room
+    "topiq_fr": "TOPIQ FR",
+    "topiq_nr": "TOPIQ NR",
+    "ms_ssim": "MS-SSIM",
+    "ssim": "SSIM",
+    "psnr": "PSNR",
+    "piqe": "PIQE",
+    "lpips": "LPIPS",
+    "clipsim": "CLIPSIM",
+    "clipiqa": "CLIP-IQA",
+    "liqe": "LIQE",
+    "fid": "FID",
+    "vif": "VIF",
+    "fsim": "FSIM",
+    "gmsd": "GMSD",
+    "vsi": "VSI",
+    "niqe": "NIQE",
+    "brisque": "BRISQUE",
+    "dists": "DISTS",
+    "cw_ssim": "CW-SSIM",
+}
+
+
+def arrow(lower_is_better: bool) -> str:
+    """Which way a metric is better."""
+    return "↓" if lower_is_better else "↑"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 MARKDOWN = {  # where a renderer may also take HTML
@@ -37,6 +39,10 @@ LATEX = {
     "[": "{[}",
     "*": "{*}",  # after the end of a row, LaTeX takes them for an argument
 }
+# What a spreadsheet may take for the beginning of a formula, at the start of a cell or of what it takes for one
+FORMULA = re.compile(r"(?:^|(?<=[;|]))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+HIDDEN = ("Cc", "Cs", "Zl", "Zp")  # categories of characters that are shown by their number
+TURNING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of the direction of text
 NOT_IN_T1 = "ĦħĸĿŀŉŦŧſ"  # of Latin Extended-A, what pdflatex stops at
 
 
@@ -60,7 +66,9 @@ def _latex(character: str) -> str:
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
-    """Rows as CSV. None is an empty cell; text that a spreadsheet would run as a formula gets an apostrophe."""
+    """Rows as CSV. None is an empty cell; in text, control characters are shown by their number, and what a spreadsheet
+    would run as a formula gets an apostrophe.
+    """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     for row in rows:
@@ -69,9 +77,15 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return value if _is_number(value) else f"'{value}"
-    return "" if value is None else value
+    if not isinstance(value, str):
+        return "" if value is None else value
+    value = "".join(_visible(character) for character in value)
+    return value if _is_number(value) else FORMULA.sub("'", value)
+
+
+def _visible(character: str) -> str:
+    hidden = character in TURNING or unicodedata.category(character) in HIDDEN
+    return ascii(character)[1:-1] if hidden else character
 
 
 def _is_number(text: str) -> bool:

@@ -61,10 +61,10 @@ def ffmpeg(arguments: str, data: bytes, seconds: float | None = None) -> bytes:
     """
     seconds = seconds or SECONDS
     command = [_found()[0], "-v", "error", "-nostdin", *arguments.split()]
-    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    pipe = subprocess.PIPE
     try:
         # a session of its own: Ctrl-C stops this program, which then lets the picture in work end
-        process = subprocess.Popen(command, **pipes, start_new_session=True)
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except OSError as error:
         raise RunFailed(f"ffmpeg does not start ({error})") from None
     with process, _watched(process.pid):

@@ -48,16 +48,15 @@ class Search:
         Where the codec's coarsest level is over the budget, the picture is first downscaled (`Coded.scale` says so).
         Where that is not enough either, the smallest coding found is returned and is over the budget.
         """
-        smallest = None
+        found: list[Coded] = []
         for scale in scales:
             coarsest = self.coded(0, scale)
             if coarsest is None:
                 raise NoRoom(f"{self.codec.name} has no room for this picture at its coarsest level")
             if coarsest.bits <= budget:
                 return self._finest_within(budget, coarsest)
-            if smallest is None or coarsest.bits < smallest.bits:
-                smallest = coarsest
-        return smallest
+            found.append(coarsest)
+        return min(found, key=lambda coded: coded.bits)
 
     def coded(self, level: int, scale: int = 1) -> Coded | None:
         """The coding at a level, None where the codec has no room for it."""
@@ -102,13 +101,14 @@ class Search:
             else:
                 step = FIRST_STEP
             trial = self.coded(min(low + max(1, step), high - 1), scale)
-            if fits(trial):
+            if trial is not None and fits(trial):
                 before, best, low = best, trial, trial.level
             else:
                 over, high = trial, min(low + max(1, step), high - 1)
         if best.bits < ENOUGH * budget:
             beyond = (self.coded(level, scale) for level in range(high + 1, min(high + 1 + TRIED, finest + 1)))
-            best = max([best, *filter(fits, beyond)], key=lambda coded: (coded.bits, coded.level))
+            fitting = [coded for coded in beyond if coded is not None and fits(coded)]
+            best = max([best, *fitting], key=lambda coded: (coded.bits, coded.level))
         return best
 
 

@@ -80,7 +80,8 @@ class FfmpegCodec(Codec):
 
     def _padded(self, size: tuple[int, int]) -> tuple[int, int]:
         """The size that is coded."""
-        return tuple(max(self.smallest, side + -side % self.multiple) for side in size)
+        width, height = (max(self.smallest, side + -side % self.multiple) for side in size)
+        return width, height
 
 
 class NalCodec(FfmpegCodec):

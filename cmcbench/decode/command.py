@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models import create
+from models import create, sources
 from models.base import T2IModel
+from models.secrets import without_secrets, without_secrets_in
 
 from ..bitstream.inputs import GROUND_TRUTH, DecoderInputs
 from ..errors import BadInput
@@ -51,9 +53,12 @@ def main(argv: list[str]) -> int:
     model = create("t2i", options.model_name or MODEL, given)
     name = short_name(options.model_name or MODEL)
     model_dir = given or model.default_dir
+    if model.runs_on == "here":
+        model_dir = sources.canonical(model_dir)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
+    options.base = _base(options.base, model, name)
     model.inspect(model_dir)
-    options.base, options.steps = _base(options.base, model, name), options.steps or model.steps or STEPS
+    options.steps = options.steps or model.steps or STEPS
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
@@ -61,7 +66,9 @@ def main(argv: list[str]) -> int:
     report, ranks = RunLog(), join()
     file = Path(options.input_path or CAPTIONS)
     texts = _Captions(file, captions.read(file), _captions_record(file)) if any(map(_captioned, modes)) else None
-    system = _System(model, name, model_dir, _result_name(options, name, file), _shared(options, name, model_dir, model))
+    system = _System(
+        model, name, model_dir, _result_name(options, name, file), _shared(options, model, name, model_dir)
+    )
     requests = [_request(point, modes, system, texts, options, ranks, report) for point in points]
     made = make(*requests)
     if not ranks.first:
@@ -145,10 +152,13 @@ def _request(
 
 
 def _base(given: str | None, model: T2IModel, name: str) -> str | None:
-    """The checkpoint that the model is put into, where the user names one."""
-    if given and model.base is None:
+    """The checkpoint that the model is put into, where the user names one; the model is told of it."""
+    if not given:
+        return None
+    if model.base is None:
         raise BadInput(f"--base {given} has no effect: {name} is put into no other checkpoint. Leave it out.")
-    return manifest.expanded(given) or None
+    model.base = sources.canonical(manifest.expanded(given))
+    return model.base
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:
@@ -168,16 +178,21 @@ def _check_strength(strength: float, steps: int, modes: list[Mode], model: T2IMo
     for mode in modes:
         own = strength or mode.strength
         if model.accepts_strength and mode.strength is not None and int(steps * own) < 1:
+            least = next(count for count in itertools.count(steps) if int(count * own) >= 1)
             raise BadInput(
-                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Raise --steps or --strength."
+                f"--steps {steps} at strength {own:g} (mode {mode.name}) leaves no step. Give --steps {least} or more, "
+                "or a larger --strength."
             )
 
 
-def _shared(options: argparse.Namespace, name: str, model_dir: str | None, model: T2IModel) -> dict[str, Any]:
+def _shared(options: argparse.Namespace, model: T2IModel, name: str, model_dir: str | None) -> dict[str, Any]:
     """The settings that all modes and points share. Checkpoints are hashed here, once."""
+    checkpoint, revision = sources.unpinned(model_dir)
+    lora, lora_revision = sources.unpinned(sources.canonical(options.lora))
     return {
         "model": name.lower(),
-        "checkpoint": manifest.checkpoint(model_dir),
+        "checkpoint": manifest.checkpoint(checkpoint),
+        "revision": model.revision or revision,
         "base": manifest.checkpoint(options.base or model.base),
         "captions": None,  # a mode's own
         "steps": options.steps,
@@ -187,10 +202,11 @@ def _shared(options: argparse.Namespace, name: str, model_dir: str | None, model
         # Not None, which would not be compared
         "guidance": "own" if options.guidance is None else options.guidance,
         "negative_prompt": options.negative_prompt or "",
-        "lora": manifest.checkpoint(options.lora) or "",
+        "lora": manifest.checkpoint(lora) or "",
+        "lora_revision": lora_revision,
         "long_prompts": options.long_prompts,
         "vae_tiling": options.vae_tiling,
-        "command": options.command or "",
+        "command": without_secrets(options.command or ""),
         "adapter": own_adapter(options.model_name or MODEL),
     }
 
@@ -230,7 +246,12 @@ def _facts(system: _System, point: SweepPoint, texts: _Captions | None) -> dict[
         seen = digest(texts.file.read_bytes())
         encoder = {"file": texts.file.name, "sha256": seen, "baseline": bool(texts.record.get("baseline"))}
     references = point.references.resolve().name
-    return {"t2i": system.name, "model_dir": system.model_dir, "captions": encoder, "references": references}
+    return {
+        "t2i": system.name,
+        "model_dir": without_secrets_in(system.model_dir),
+        "captions": encoder,
+        "references": references,
+    }
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -243,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--model_dir",
         default=None,
-        help="checkpoint: a folder or a hub name (None: the model's own; real: SG161222/RealVisXL_V4.0)",
+        help="checkpoint: a folder, hub name, or NAME@REVISION (None: the model's own; real: SG161222/RealVisXL_V4.0)",
     )
     options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
     options.add_argument(

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING
 
 from models.base import Job, ModelError
+from models.secrets import without_secrets
 
 from ..bitstream.inputs import DecoderInput
-from ..errors import ImageProblem, RunFailed
+from ..errors import ImageProblem, RunFailed, first_line
 from ..files.images import read_rgb
-from ..files.manifest import snapshot
 from ..files.store import only_writer, png_bytes, sweep, write_bytes
 from ..protocol import image_seed, working_size
 from ..runtime.batches import ask
@@ -23,6 +23,9 @@ from .clock import Clock
 from .ledger import CostLedger
 from .request import DecodeRequest
 from .result_folder import ResultFolder
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def make(*requests: DecodeRequest) -> int:
@@ -68,10 +71,12 @@ def _load(works: list[_Decoding]) -> None:
         if first.ranks.first:
             work.place.check()
     modes = frozenset(mode for work in works for mode, jobs in work.mine.items() if jobs)
-    first.model.load(first.model_dir, device, dtype, modes, **first.options)
-    commit = snapshot(first.model_dir) if first.model.runs_on == "here" else None
+    asked = {(mode, work.request.settings[mode]["strength"]) for work in works for mode in modes & set(work.mine)}
+    steps = next(iter(first.settings.values()))["steps"]
+    strengths = sorted(asked, key=lambda pair: (pair[0], pair[1] or 0))
+    first.model.load(first.model_dir, device, dtype, modes, steps=steps, strengths=strengths, **first.options)
     for work in works:
-        work.place.set_late(snapshot=commit)
+        work.place.set_late(**{"revision": first.model.revision, **first.model.identity})
         if first.ranks.first:
             work.place.check()
 
@@ -96,7 +101,7 @@ class _Decoding:
         return sum(len(list(self._batches(jobs))) for jobs in self.mine.values())
 
     def settle(self) -> None:
-        """Process 0, with the model there: the manifest, the rates of what is there, and room for what is made anew."""
+        """Process 0, once the model is loaded: the manifest, rates of what is there, room for what is re-created."""
         if self.request.ranks.first:
             self.costs.open(self.missing)
             if self.request.overwrite:
@@ -135,6 +140,8 @@ class _Decoding:
 
     def _batch(self, mode: str, planned: list[DecoderInput], clock: Clock) -> int:
         """Make a few images and write them. Returns how many were made."""
+        from PIL.Image import Image
+
         model, jobs, of = self.request.model, {}, {each.stem: each for each in planned}
         for each in planned:
             try:
@@ -143,24 +150,20 @@ class _Decoding:
                 self._fail(mode, each.stem, str(error))
         made = 0
         clock.start()
-        answers = ask(model, model.generate, jobs)
+        answers = ask(model, model.generate, jobs, Image)
         seconds, memory = clock.stop(len(jobs)), clock.memory()
         for stem, image in answers.items():
-            if isinstance(image, ModelError):
-                self._fail(mode, stem, f"{stem}: {image}")
+            png = image if isinstance(image, ModelError) else _finished(image, of[stem].size)
+            if isinstance(png, ModelError):
+                self._fail(mode, stem, f"{stem}: {without_secrets(str(png))}")
                 continue
-            self._write(mode, of[stem], image, seconds, memory)
+            write_bytes(self.place.path(mode, of[stem]), png)
+            self.costs.add(of[stem], png, seconds, memory)
             made += 1
         self.costs.save_if_due()
         if model.stopped:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
         return made
-
-    def _write(self, mode: str, planned: DecoderInput, image: Any, seconds: float | None, memory: int | None) -> None:
-        image = image.convert("RGB")
-        png = png_bytes(image if image.size == planned.size else image.resize(planned.size))
-        write_bytes(self.place.path(mode, planned), png)
-        self.costs.add(planned, png, seconds, memory)
 
     def _job(self, mode: str, planned: DecoderInput) -> Job:
         settings = self.request.settings[mode]
@@ -178,3 +181,14 @@ class _Decoding:
             settings["strength"],
             settings["steps"],
         )
+
+
+def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
+    """A decoder's picture as the PNG to write, at the ground truth's size; an error for one that cannot be read."""
+    if not (image.width and image.height):
+        return ModelError(f"the model's picture cannot be used: it has {image.width}x{image.height} pixels")
+    try:
+        image = image.convert("RGB")
+        return png_bytes(image if image.size == size else image.resize(size))
+    except Exception as error:  # what Pillow raises for a picture that it has not read yet
+        return ModelError(f"the model's picture cannot be used ({type(error).__name__}: {first_line(error)})")

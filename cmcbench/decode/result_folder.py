@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.secrets import without_secrets_in
+
 from ..bitstream.inputs import DecoderInput
 from ..errors import BadInput
 from ..files import rates
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from .request import DecodeRequest
 
 OWN = ("strength",)  # settings that a mode may have for itself; in all others the modes of a result agree
-LATE = ("dtype", "snapshot")  # settings that are known once the model is loaded
+LATE = ("dtype", "revision")  # settings that are known once the model is loaded
 COMPARED = (("prompt", "caption"), ("guide", "reference"), ("size", "size"))  # inputs, and what they are called
 
 
@@ -30,11 +32,15 @@ class ResultFolder:
         self.request = request
         refuse_links(request.folder, *(request.folder / mode for mode in request.jobs))
         self.manifest = ResultManifest(request.folder, "--result_name")
+        for old in self.manifest.before.values():  # an earlier version kept the secrets of a command line
+            old["settings"] = without_secrets_in(old["settings"])
         rates.read(request.folder / rates.FILE)
         begun = next((old["settings"] for old in self.manifest.before.values()), {})
         self.settings = {mode: dict(settings) for mode, settings in request.settings.items()}
         for settings in self.settings.values():
             settings |= {key: begun[key] for key in LATE if settings.get(key) is None and begun.get(key) is not None}
+            if settings.get("lora_revision") is None and begun.get("lora") == settings.get("lora"):
+                settings["lora_revision"] = begun.get("lora_revision")
 
     def path(self, mode: str, job: DecoderInput) -> Path:
         return self.request.folder / mode / f"{job.stem}.png"
@@ -66,17 +72,17 @@ class ResultFolder:
     def set_late(self, **late: str | None) -> None:
         """Enter settings that are known once the model is loaded. Refuses to go on with others than the folder's.
 
-        dtype: the number format. snapshot: the commit of a hub checkpoint, None where it is not known.
+        dtype: the number format. revision: the commit of a hub checkpoint, None where it is not known.
         """
-        remedies = {"dtype": "--dtype {}", "snapshot": "--model_dir NAME@{}"}
+        remedies = {"dtype": "--dtype {}", "revision": "--model_dir NAME@{}"}
         for settings in self.settings.values():
             for key, value in late.items():
                 before = settings.get(key)
                 if None not in (before, value) and before != value and not self.request.overwrite:
+                    remedy = remedies.get(key, "the same files").format(before)
                     raise BadInput(
-                        f"{self.request.folder} was begun with {key} {before} and would go on with {value}. Give"
-                        f" {remedies[key].format(before)}, choose another --result_name, or replace all with"
-                        " --overwrite."
+                        f"{self.request.folder} was begun with {key} {before} and would go on with {value}. Give "
+                        f"{remedy}, choose another --result_name, or replace all with --overwrite."
                     )
                 if value is not None:
                     settings[key] = value

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.base import Caption, ModelError
+from models.secrets import without_secrets
 
 from ..errors import ImageProblem, RunFailed
-from ..files.images import read_rgb
-from ..files.manifest import snapshot
+from ..files.images import picture_bytes, read_rgb
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
 from ..runtime.devices import resolve_device, resolve_dtype
-from ..runtime.messages import progress
+from ..runtime.messages import progress, say
 from .ledger import CaptionLedger
 from .request import EncodeRequest
+from .suspicion import suspicions
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def make(request: EncodeRequest) -> int:
@@ -40,7 +44,9 @@ def make(request: EncodeRequest) -> int:
         for failures in ranks.collect(request.report.failures):
             request.report.failures.update(failures)
         if ranks.first:
-            ledger.take_over(ledger.others())
+            ledger.take_over(ledger.merge_journals())
+            for line in suspicions(ledger.chosen, ledger.texts, ledger.made_of):
+                say(f"warning: {line}")
         ranks.meet()  # torchrun ends the others when one has ended with an error
         return made
 
@@ -69,41 +75,51 @@ def _caption_share(request: EncodeRequest, ledger: CaptionLedger) -> int:
 def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
     device = request.ranks.device(resolve_device(request.device))
     name, dtype = resolve_dtype(request.dtype, device, request.model.dtype)
-    request.model.load(request.model_dir, device, dtype, seed=request.seed, **request.options)
+    asked = {"prompt": ledger.settings["prompt"], "words": request.words, "seed": request.seed}
+    request.model.load(request.model_dir, device, dtype, **asked, **request.options)
     # A server computes in a type of its own, wherever it is asked from
-    commit = snapshot(request.model_dir) if request.model.runs_on == "here" else None
-    dtype_there = None if request.model.runs_on == "server" else name
-    ledger.loaded({"dtype": dtype_there, "snapshot": commit, **request.model.identity})
+    ledger.check_loaded_settings(None if request.model.runs_on == "server" else name)
 
 
 def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[str, Path]) -> int:
     """Caption a few images. Returns how many got a caption."""
     model, report = request.model, request.report
-    pictures: dict[str, Any] = {}
+    pictures: dict[str, Image] = {}
+    digests: dict[str, str] = {}
+    broken: list[OSError] = []
     for name, path in images.items():
         try:
-            pictures[name], note = read_rgb(path)
+            data = picture_bytes(path)
+            pictures[name], note = read_rgb(data, name)
+            digests[name] = digest(data)
             report.converted(name, note)
         except ImageProblem as error:
             report.fail(name, str(error))
-    digests = {name: digest(images[name].read_bytes()) for name in pictures}
 
     def keep(name: str, answer: Caption | ModelError, seconds: float | None = None) -> bool:
-        """Whether there is a caption to keep."""
-        text = " ".join(answer.text.split()) if isinstance(answer, Caption) else ""
+        """Whether there is a caption, which is kept then."""
+        text = " ".join(answer.text.split()) if _has_text(answer) else ""
         if text:
             ledger.keep(name, text, answer, digests[name], seconds)
         return bool(text)
 
-    def caption(batch: list[tuple[str, Any]]) -> list[Caption | ModelError]:
-        model.on_answer = lambda place, answer: keep(batch[place][0], answer)
+    def caption(batch: list[tuple[str, Image]]) -> list[Caption | ModelError]:
+        def keep_early(place: int, answer: Caption | ModelError) -> None:
+            try:
+                keep(batch[place][0], answer)
+            except OSError as error:  # the journal's, not the image's
+                broken.append(error)
+
+        model.on_answer = keep_early
         return model.caption([picture for _, picture in batch], ledger.settings["prompt"], request.words)
 
     start, made = time.perf_counter(), 0
-    answers = ask(model, caption, {name: (name, picture) for name, picture in pictures.items()})
+    answers = ask(model, caption, {name: (name, picture) for name, picture in pictures.items()}, Caption)
+    if broken:
+        raise broken[0]
     seconds = round((time.perf_counter() - start) / max(1, len(pictures)), 6)
     for name, answer in answers.items():
-        if keep(name, answer, seconds):  # once more for those that were told of before: how long they took is known now
+        if keep(name, answer, seconds):  # once more for those that were kept early: how long they took is known now
             made += 1
         else:
             report.fail(name, f"{name}: {_why(answer)}")
@@ -113,7 +129,14 @@ def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[s
     return made
 
 
+def _has_text(answer: Any) -> bool:
+    return isinstance(answer, Caption) and isinstance(answer.text, str)
+
+
 def _why(answer: Caption | ModelError) -> str:
     if isinstance(answer, ModelError):
-        return str(answer)
-    return "the model gave no caption" + (f" (finish reason: {answer.finish_reason})" if answer.finish_reason else "")
+        return without_secrets(str(answer))
+    if not _has_text(answer):
+        return f"the caption's text has the type {type(answer.text).__name__}, expected: str"
+    reason = without_secrets(str(answer.finish_reason))[:80] if answer.finish_reason else ""
+    return "the model gave no caption" + (f" (finish reason: {reason})" if reason else "")

@@ -35,5 +35,6 @@ class EncodeRequest:
     overwrite: bool
     options: dict[str, Any]
     adapter: str = ""  # what identifies a user's own adapter
+    same_model: bool = False  # a server at another address is taken for the one that the captions are from
     ranks: Ranks = Ranks()
     report: RunLog = field(default_factory=RunLog)

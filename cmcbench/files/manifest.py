@@ -7,7 +7,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
-import re
 import subprocess
 from collections.abc import Mapping
 from importlib import metadata
@@ -19,11 +18,14 @@ from ..errors import BadInput
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
 ENDS = 1 << 20  # bytes read at either end of a large file
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def expanded(model_dir: str | None) -> str | None:
-    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    """A checkpoint as the user names it: ~ becomes the home folder, and "hub:NAME" NAME.
+
+    Raises BadInput for a folder below ~ that does not exist.
+    """
+    model_dir = (model_dir or "").removeprefix("hub:") or None  # as a manifest calls it
     if not model_dir or not model_dir.startswith("~"):
         return model_dir
     try:
@@ -55,26 +57,6 @@ def checkpoint(model_dir: str | None) -> str | None:
         if not any(part.startswith(".") for part in relative.split("/")):  # .git, .cache
             total.update(f"{relative}\0{path.stat().st_size}\0".encode("utf-8", "surrogateescape") + _ends(path))
     return f"folder:{total.hexdigest()[:16]}"
-
-
-def snapshot(model_dir: str | None) -> str | None:
-    """The commit of a hub checkpoint in this machine's cache, None where it is not known; ask once it is loaded.
-
-    A branch may move between two runs, and NAME alone means one; a local folder is told by its digest.
-    """
-    if not model_dir or "/" not in model_dir or Path(model_dir).exists():
-        return None
-    name, _, revision = model_dir.partition("@")
-    if COMMIT.fullmatch(revision):
-        return revision
-    try:
-        from huggingface_hub.constants import HF_HUB_CACHE
-
-        file = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / (revision or "main")
-        found = file.read_text(encoding="ascii").strip()
-    except (ImportError, OSError, ValueError):
-        return None
-    return found if COMMIT.fullmatch(found) else None
 
 
 def _ends(path: Path) -> bytes:

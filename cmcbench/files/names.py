@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ..errors import BadInput
@@ -12,7 +14,7 @@ OUTPUTS = ("curves", "report")  # folders in a results folder that hold figures 
 LONGEST = 200  # bytes; file systems take 255, and an unfinished file's name is longer than the finished one's
 
 # What is cut off a name to get its stem: endings of pictures, and of the streams that tables of rates name. Another
-# ending is a part of the name: scene.v2 is no scene
+# ending is a part of the name: scene.v2 is not scene
 ENDINGS = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .webp .bmp .dib .tif .tiff .gif .avif .avifs .heic .heif .hif .mpo .ppm .pgm .pbm"
     " .pnm .pfm .jp2 .j2k .j2c .jpc .jpf .jpx .jxl .tga .qoi .ico .icns .dds .pcx .sgi .rgb .exr .hdr .psd .svg .eps"
@@ -35,7 +37,7 @@ def stem(name: str) -> str:
 def name_problem(name: str) -> str:
     """Why a name is not a bare file name that is safe on every system, as a phrase; "" where it is one.
 
-    Spaces of all kinds and joiners (as in emoji) may stand inside; white space at an end may not, as tables drop it.
+    Spaces of all kinds and joiners (as in emoji) may be inside; white space at an end may not, as tables drop it.
     """
     kinds = {unicodedata.category(character) for character in name}
     if not name or name in (".", "..") or "/" in name or "\\" in name:
@@ -82,3 +84,16 @@ def target_name(text: str, flag: str) -> str:
             f"{flag} {text}: is the folder of figures and pages beside the targets, which would leave it out."
         )
     return folder_name(text, flag)
+
+
+def matching(asked: str, there: Iterable[str]) -> list[str]:
+    """The names that a name or a pattern such as 'real*' means: that very name where it is there, whatever characters
+    it holds, else all that fit the pattern. Composed and decomposed letters (Unicode's NFC and NFD) are the same.
+    """
+    there = list(there)
+    if asked in there:
+        return [asked]
+    plain = unicodedata.normalize("NFC", asked)
+    forms = {name: unicodedata.normalize("NFC", name) for name in there}
+    same = [name for name, form in forms.items() if form == plain]
+    return same or [name for name, form in forms.items() if fnmatch.fnmatchcase(form, plain)]

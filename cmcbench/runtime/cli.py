@@ -93,6 +93,8 @@ def run(main: Callable[[list[str]], int]) -> None:
     0 all is done, 1 something failed, 2 the input cannot be used, 130 interrupted (what is finished is kept).
     """
     signal.signal(signal.SIGTERM, _interrupt)  # SLURM and docker stop a job so; it should end as after Ctrl-C
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
+        signal.signal(signal.SIGHUP, _interrupt)  # a closed terminal, which the user's own program must not outlive
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -6,17 +6,20 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from models.secrets import without_secrets
+
 SHOWN = 20  # failures listed in full; the others are counted
 
 
 def say(message: str) -> None:
-    """A line for the user, on stderr, that does not break a progress bar."""
+    """A line for the user, on stderr, that does not break a progress bar; secrets are cut out of it."""
+    message = printable(without_secrets(message))
     try:
         from tqdm import tqdm
     except ImportError:  # what is to be said may be that packages are missing
-        print(printable(message), file=sys.stderr)
+        print(message, file=sys.stderr)
         return
-    tqdm.write(printable(message), file=sys.stderr)
+    tqdm.write(message, file=sys.stderr)
 
 
 def printable(text: str) -> str:

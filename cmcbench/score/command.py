@@ -41,14 +41,14 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     report = RunLog()
     targets = _targets(options)
     _check_submit(options, targets)
-    for results in dict.fromkeys(target.folder.resolve().parent for target in targets):
-        check_leaderboard(results)
+    for parent in dict.fromkeys(target.folder.resolve().parent for target in targets):
+        check_leaderboard(parent)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
         raise BadInput(
-            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with"
-            " --gt_path, or fetch the benchmark's with: python -m cmcbench download gt"
+            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images.{truth.hint} Name its"
+            " folder with --gt_path, or fetch the benchmark's with: python -m cmcbench download gt"
         )
     chosen = choose(truth, options.images, options.subset)
     for target in targets:
@@ -61,6 +61,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     weights = Path(options.model_weight)
     metrics = resolve(options.metrics, weights, options.fr_order, options.precision, options.clip_model, absent)
     ranks = join()
+    if ranks.first:
+        truth.tell(report, options.images)
     for name, reason in absent.items():
         if ranks.first:
             report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")
@@ -177,7 +179,7 @@ def _print(
 
 def _cell(metric: Metric | SetMetric, mean: dict[str, Any] | None) -> str:
     label = LABELS.get(metric.name, metric.name) + (" (lower is better)" if metric.lower_is_better else "")
-    return f"{label}: {_number(mean and mean['mean'])}"
+    return f"{label}: {_number(mean['mean'] if mean else None)}"
 
 
 def _number(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..files.scores import ScoreRow
-from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
+from ..protocol import OVERALL_METRICS, content_source, content_type, overall_i2t, overall_t2i
 from ..statistics import grouped_intervals, intervals, percentiles, resampled_means
 
 
@@ -33,26 +33,26 @@ class Scores:
     def empty(self) -> bool:
         return not self.values.size
 
-    def groups(self, label: Callable[[str, str], str]) -> list[str]:
-        """What `label` makes of each image's content type and source."""
-        return [label(*content(name)) for name in self.names]
+    def groups(self, label: Callable[[str], str]) -> list[str]:
+        """What `label` makes of each image's name."""
+        return [label(name) for name in self.names]
 
 
 def add_intervals(modes: dict[str, Any], scores: Scores) -> None:
     """Put "low" and "high" beside every mean of `summary.by_mode`; None where fewer than two images have the score."""
     if scores.empty:
         return
-    _enter(scores, intervals(scores.values), lambda mode: modes[mode]["metrics"])
-    sorts = {"types": lambda kind, source: kind, "sources": lambda kind, source: f"{kind}_{source}" if source else ""}
-    for sort, label in sorts.items():
+    _enter(scores, intervals(scores.values), {mode: each["metrics"] for mode, each in modes.items()})
+    for sort, label in (("types", content_type), ("sources", content_source)):
         for name, found in grouped_intervals(scores.values, scores.groups(label)).items():
-            _enter(scores, found, lambda mode, sort=sort, name=name: modes[mode][sort].get(name, {}))
+            _enter(scores, found, {mode: each[sort].get(name, {}) for mode, each in modes.items()})
 
 
-def _enter(scores: Scores, found: tuple[np.ndarray, np.ndarray], means: Callable[[str], dict[str, Any]]) -> None:
+def _enter(scores: Scores, found: tuple[np.ndarray, np.ndarray], means: dict[str, dict[str, Any]]) -> None:
+    """Put the ends of intervals beside the means. means: mode -> metric -> what the summary has of it."""
     for (mode, metric), low, high in zip(scores.columns, *found):
-        if metric in means(mode):
-            means(mode)[metric].update(low=_number(low), high=_number(high))
+        if metric in means[mode]:
+            means[mode][metric].update(low=_number(low), high=_number(high))
 
 
 def joint_intervals(scores: Scores) -> dict[str, Any]:
@@ -73,10 +73,14 @@ def joint_intervals(scores: Scores) -> dict[str, Any]:
         if n
     }
     by_metric = {metric: {mode: each for (mode, name), each in known.items() if name == metric} for metric in metrics}
-    over = {metric: _interval(sum(each.values()) / len(each) if each else None) for metric, each in by_metric.items()}
+    over = {metric: _interval(_mean(list(each.values()))) for metric, each in by_metric.items()}
     fr, nr = (by_metric.get(metric, {}) for metric in OVERALL_METRICS)
     both = {"t2i": _interval(overall_t2i(fr, nr)), "i2t": _interval(overall_i2t(fr, nr))}
     return {"over_modes_interval": over, "overall_interval": both}
+
+
+def _mean(figures: list[np.ndarray]) -> np.ndarray | None:
+    return sum(figures[1:], figures[0]) / len(figures) if figures else None
 
 
 def _interval(figures: np.ndarray | None) -> list[float] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
 from ..files import scores
-from ..files.images import image_size
+from ..files.images import image_size, picture_bytes
 from ..files.scores import ScoreRow
 from ..files.store import Foreign, digest, write_bytes, write_json
 from ..files.target import Target
@@ -60,7 +60,7 @@ class ScoreLedger:
         """
         before = self._before()
         self._pair(before)
-        for held in (*(row.scores for row in self.rows.values()), *self.sets.values()):
+        for held in self._held():
             for metric in [name for name in held if name not in self.known]:
                 del held[metric]  # a column that the summary does not describe
         self.stale = {
@@ -160,6 +160,10 @@ class ScoreLedger:
         )
         return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
 
+    def _held(self) -> list[dict[str, Any]]:
+        """What has values by metric: every row's scores, and every mode's measures."""
+        return [row.scores for row in self.rows.values()] + list(self.sets.values())
+
     def lacks(self, row: ScoreRow, metric: Metric) -> bool:
         """Whether a row has no score of a metric, or one of other weights."""
         return metric.name not in row.scores or metric.name in self.stale
@@ -231,7 +235,7 @@ class ScoreLedger:
             self.describe(metric)
         for file in self.invalid:
             write_bytes(file.with_name(f"{file.name}.invalid"), file.read_bytes())
-        present = {name for held in (*(row.scores for row in self.rows.values()), *self.sets.values()) for name in held}
+        present = {name for held in self._held() for name in held}
         described = {name: self.known[name] for name in sorted(present)}
         summary = summarise(self.target, self.truth_digests, self.rows, described, self.sets)
         scores.write(self.file, self.rows)
@@ -257,8 +261,8 @@ def digests(images: dict[str, Path]) -> dict[str, str]:
 
     def one(path: Path) -> str:
         try:
-            return digest(path.read_bytes())
-        except OSError:
+            return digest(picture_bytes(path))
+        except ImageProblem:
             return ""  # reading it as a picture will say why
 
     with ThreadPoolExecutor(4) as pool:

@@ -94,7 +94,8 @@ class _Scoring:
 
     def run(self) -> None:
         """Score this process's share of the images that lack a score."""
-        total, lacking = 0, {}  # stem -> the rows that lack a score, with their ledgers
+        total = 0
+        lacking: dict[str, list[tuple[ScoreLedger, ScoreRow]]] = {}  # stem -> the rows that lack a score
         for ledger in self.ledgers:
             for stem, mode in self.readiness.keys(ledger):
                 total += 1

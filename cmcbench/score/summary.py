@@ -10,7 +10,7 @@ from typing import Any
 from ..files.rates import MEASURED, NOMINAL
 from ..files.scores import ScoreRow, Table
 from ..files.target import Target
-from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
+from ..protocol import OVERALL_METRICS, content_source, content_type, overall_i2t, overall_t2i
 
 
 def summarise(
@@ -73,20 +73,17 @@ def by_mode(rows: list[ScoreRow], modes: Iterable[str], metrics: Iterable[str]) 
             "bpp": _mean(row.bpp for row in here),
             "rate": _rate(here),
             "cost": _cost(here),
-            "types": {name: _means(group, metrics) for name, group in _groups(here, lambda kind, source: kind).items()},
-            "sources": {
-                name: _means(group, metrics)
-                for name, group in _groups(here, lambda kind, source: f"{kind}_{source}" if source else "").items()
-            },
+            "types": {name: _means(group, metrics) for name, group in _groups(here, content_type).items()},
+            "sources": {name: _means(group, metrics) for name, group in _groups(here, content_source).items()},
         }
     return found
 
 
-def _groups(rows: list[ScoreRow], key: Callable[[str, str], str]) -> dict[str, list[ScoreRow]]:
-    """The rows by what `key` makes of their content type and source; those for which it is "" are left out."""
+def _groups(rows: list[ScoreRow], label: Callable[[str], str]) -> dict[str, list[ScoreRow]]:
+    """The rows by what `label` makes of their names; those for which it is "" are left out."""
     groups: dict[str, list[ScoreRow]] = {}
     for row in rows:
-        groups.setdefault(key(*content(row.name)), []).append(row)
+        groups.setdefault(label(row.name), []).append(row)
     return {name: groups[name] for name in sorted(groups) if name}
 
 
@@ -97,19 +94,19 @@ def _rate(rows: list[ScoreRow]) -> dict[str, Any] | None:
     kind: "nominal" where any image's rate is, else "measured". ratio: 24 / mean bpp. The others: mean bits per pixel of
     a part, and of the whole as one file (packed), None where unknown or where some image lacks it.
     """
-    known = [row for row in rows if row.bpp is not None and row.spent.bits]
+    known = [(row.bpp, row.spent) for row in rows if row.bpp is not None and row.spent is not None and row.spent.bits]
     if not known:
         return None
-    mean = _mean(row.bpp for row in known)["mean"]
+    mean = math.fsum(rate for rate, _ in known) / len(known)
 
     def part(name: str) -> float | None:
-        values = [getattr(row.spent, f"{name}_bits") for row in known]
-        if any(value is None for value in values):
-            return None
         # bpp / bits is one over the ground truth's pixels
-        return _mean(value * row.bpp / row.spent.bits for value, row in zip(values, known))["mean"]
+        values = [(getattr(spent, f"{name}_bits"), rate, spent.bits) for rate, spent in known]
+        if any(value is None for value, *_ in values):
+            return None
+        return math.fsum(value * rate / bits for value, rate, bits in values) / len(values)
 
-    kind = NOMINAL if any(row.nominal for row in known) else MEASURED
+    kind = NOMINAL if any(spent.kind == NOMINAL for _, spent in known) else MEASURED
     return {
         "kind": kind,
         "ratio": 24 / mean,
@@ -124,13 +121,16 @@ def _cost(rows: list[ScoreRow]) -> dict[str, Any]:
     spent = [row.spent for row in rows if row.spent is not None]
     seconds = {name: _mean(getattr(each, name) for each in spent) for name in ("encode_seconds", "decode_seconds")}
     memory = [each.peak_memory for each in spent if each.peak_memory is not None]
-    return {**{name: mean and mean["mean"] for name, mean in seconds.items()}, "peak_memory": max(memory, default=None)}
+    return {
+        **{name: mean["mean"] if mean else None for name, mean in seconds.items()},
+        "peak_memory": max(memory, default=None),
+    }
 
 
 def over_modes(modes: dict[str, Any], metric: str) -> float | None:
     """The mean of a metric's means over the modes that have it."""
     mean = _mean(each["metrics"].get(metric, {}).get("mean") for each in modes.values())
-    return mean and mean["mean"]
+    return mean["mean"] if mean else None
 
 
 def _means(rows: list[ScoreRow], metrics: Iterable[str]) -> dict[str, dict[str, Any]]:

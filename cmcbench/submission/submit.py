@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from concurrent.futures import ThreadPoolExecutor
@@ -13,17 +12,18 @@ from .. import __version__
 from ..errors import BadInput
 from ..files import manifest as versions
 from ..files import untrusted
+from ..files.anonymous import anonymous, leaks
 from ..files.images import list_images
 from ..files.names import plain_name, stem
-from ..files.store import digest, read_json, write_bytes
+from ..files.store import digest, only_writer, read_json, sweep, write_bytes
 from ..protocol import MODES
 from ..published import dataset
 from ..runtime.messages import progress, say
-from . import rules as rules
-from .anonymous import anonymous, leaks
+from . import rules
 from .archive import pack
 from .checks.documents import open_all
 from .checks.faults import Faults
+from .checks.pictures import sha256_of
 from .checks.plausibility import check
 from .mail import SUMS, mail, sums
 from .schemas import schema_problems
@@ -45,7 +45,7 @@ def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
     )
     broken = [f"summary.json: {problem}" for problem in schema_problems("summary.json", summary)]
     if not (folder / "scores.csv").is_file():
-        broken.append("scores.csv is missing")
+        broken.append("scores.csv is missing or no regular file")
     if broken:
         raise BadInput(
             f"{folder}: {'; '.join(broken)}. Score anew with: python script-evaluate.py --target {name} --overwrite"
@@ -59,7 +59,9 @@ def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
         for problem in problems:
             say(f"fault: {problem}")
         raise BadInput(f"{folder} cannot be submitted for the {len(problems)} reason(s) above. Nothing was written.")
-    write_bytes(path, pack(contents))
+    with only_writer(path.parent / f".{path.name}.lock", str(path), wait=60):
+        sweep(path.parent, path.name)
+        write_bytes(path, pack(contents))
     for deviation in json.loads(contents["submission.json"])["deviations"]:
         say(f"note: deviation from the published settings, listed in the submission: {deviation}")
     say(
@@ -99,14 +101,14 @@ def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict
     record = anonymous(record)
     modes = [mode for mode in MODES if mode in summary["modes"]]
     contents = {
-        "scores.csv": (folder / "scores.csv").read_bytes(),
+        "scores.csv": _read(folder / "scores.csv"),
         "summary.json": _json(anonymous(summary)),
         "manifest.json": _json(record),
         "environment.json": _json(_environment()),
     }
     absent: dict[str, str] = {}
     if (folder / "rates.csv").is_file():
-        contents["rates.csv"] = (folder / "rates.csv").read_bytes()
+        contents["rates.csv"] = _read(folder / "rates.csv")
     else:
         absent["rates.csv"] = "nothing tells what the reconstructions cost"
     texts, reasons = _captions(folder, record)
@@ -132,6 +134,14 @@ def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict
     return contents
 
 
+def _read(path: Path) -> bytes:
+    """A file of the result. Raises BadInput where it cannot be read or has far too many bytes."""
+    try:
+        return untrusted.read_bytes(path)
+    except untrusted.Unusable as error:
+        raise BadInput(f"{path} {error}.") from None
+
+
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "replace")
 
@@ -154,8 +164,12 @@ def _captions(folder: Path, record: dict[str, Any]) -> tuple[dict[str, bytes], d
         return {}, dict.fromkeys(("captions.csv", "captions.json"), "the manifest does not name the captions")
     for place in dict.fromkeys((Path("Text"), folder.resolve().parent.parent / "Text")):
         path = place / file
-        if path.is_file() and digest(path.read_bytes()) == made_of.get("sha256"):
-            contents = {"captions.csv": path.read_bytes()}
+        try:
+            data = untrusted.read_bytes(path, rules.FILES["captions.csv"])
+        except untrusted.Unusable:
+            continue
+        if digest(data) == made_of.get("sha256"):
+            contents = {"captions.csv": data}
             told = read_json(path.with_suffix(".json"))
             if told is None:
                 return contents, {"captions.json": f"{file} has no manifest beside it"}
@@ -174,7 +188,7 @@ def _weights(folder: Path, summary: dict[str, Any]) -> dict[str, dict[str, Any]]
                 f"{path} is missing; a submission tells the SHA-256 of the weights. Name their folder with"
                 " --model_weight."
             )
-        seen = hashlib.sha256(path.read_bytes()).hexdigest()
+        seen = sha256_of(path)
         if summary["metrics"][metric]["identity"] != f"weights {seen[:16]}":
             raise BadInput(f"{metric} was not scored with {path}. Score again with --model_weight {folder} --submit.")
         used[metric] = {"file": known["file"], "bytes": path.stat().st_size, "sha256": seen}
@@ -189,7 +203,9 @@ def _checksums(folder: Path, modes: list[str], stems: set[str]) -> bytes:
     files = [path for found in images for stem, path in found.items() if stem in stems]
     lines = []
     with progress(len(files), 0, "checksums") as bar, ThreadPoolExecutor(4) as pool:  # hashing waits for the disk
-        for path, seen in zip(files, pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), files)):
+        for path, seen in zip(files, pool.map(sha256_of, files)):
+            if not seen:
+                raise BadInput(f"{path} cannot be read, and a submission needs its checksum. Replace it or remove it.")
             lines.append(f"{seen}  {path.parent.name}/{path.name}\n")
             bar.update()
     return "".join(lines).encode()

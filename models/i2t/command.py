@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._command import Program
 from ..base import Caption, I2TModel, ModelError
+from ..secrets import holds_data, without_secrets
+from ._refusals import is_refusal
+from ._thoughts import caption_in
 
 if TYPE_CHECKING:
     import torch
@@ -52,8 +55,14 @@ class Model(I2TModel):
 
 def _read(answer: dict[str, Any]) -> Caption:
     text, reason, usage = answer.get("text"), answer.get("finish_reason"), answer.get("usage")
-    if not isinstance(text, str) or not text.strip():
+    text = caption_in(text) if isinstance(text, str) else ""
+    if not text:
         raise ModelError('the program of --command answered without a "text"')
+    if is_refusal(text):
+        raise ModelError(f"the program of --command refused: {without_secrets(text)[:80]}")
+    if holds_data(text):
+        raise ModelError("the program of --command answered with an image's data in place of a caption")
     numbers = usage.items() if isinstance(usage, dict) else ()
     kept = {name: value for name, value in numbers if type(value) in (int, float) and abs(value) < 1e15}
-    return Caption(text.strip(), reason if isinstance(reason, str) else None, kept)
+    reason = without_secrets(reason)[:50] if isinstance(reason, str) else None
+    return Caption(text, reason, kept)

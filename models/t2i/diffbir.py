@@ -77,6 +77,7 @@ class Model(Family):
     def inspect(self, model_dir: str | None) -> None:
         """Raises ModelError for a file that is none of the versions'."""
         self._control = checkpoint.find_file(model_dir or self.default_dir or "", tuple(VERSIONS))
+        self.revision = self._control.revision
         self._version = VERSIONS[self._control.name]
         self.base, self.guidance = self._version.base, self._version.guidance
         self.steps, self.negative = self._version.steps, self._version.negative

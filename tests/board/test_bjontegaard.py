@@ -11,7 +11,7 @@ from scipy.interpolate import PchipInterpolator
 from cmcbench.board.curves.bjontegaard import compare
 from cmcbench.board.curves.collect import Curve, CurvePoint
 from cmcbench.board.curves.pchip import integrals
-from cmcbench.board.curves.samples import Measure
+from cmcbench.board.summaries import Metric
 
 # Fixed curves of an encoder against another one: bits per pixel, dB
 ANCHOR = ([0.0201, 0.0398, 0.0812, 0.1604], [27.13, 28.95, 30.88, 33.02])
@@ -44,7 +44,7 @@ def curve(label: str, rates, values, metric: str = "psnr", lower: bool = False, 
                 scores,
             )
         )
-    return Curve(label, label, tuple(points), {metric: Measure(metric, True, lower, "1", of_set)})
+    return Curve(label, label, tuple(points), {metric: Metric(metric, "FR", lower, "1", of_set)})
 
 
 def only(anchor: Curve, test: Curve, **options):

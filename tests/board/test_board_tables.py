@@ -350,7 +350,7 @@ def test_scores_that_the_summary_was_not_made_of_are_said(tmp_path, capsys):
 )
 def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
     """One that is none is left out aloud, and the others are as without it."""
-    monkeypatch.setattr("cmcbench.board.leaderboard.build.LARGEST_SUMMARY", 1_000_000)
+    monkeypatch.setattr("cmcbench.board.scored.LARGEST_SUMMARY", 1_000_000)
     scored.write(tmp_path / "a", scored.noisy(1), NAMES)
     update(tmp_path)
     before = (tmp_path / "leaderboard.csv").read_text()
@@ -359,7 +359,8 @@ def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
     change(found)
     file.write_text(json.dumps(found))
     update(tmp_path)
-    assert "b/summary.json is left out of the leaderboard" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "b/summary.json" in told and "left out of the leaderboard" in told
     assert (tmp_path / "leaderboard.csv").read_text() == before
 
 
@@ -393,7 +394,7 @@ def test_latex_holds_names_as_text(tmp_path):
         written = (tmp_path / file).read_text()
         assert "<b>" not in written and "\x1b" not in written and "\u202e" not in written
     csv_rows = table(tmp_path)
-    assert csv_rows[0]["target"] == TORTURE  # a CSV quotes, and changes nothing
+    assert csv_rows[0]["target"] == TORTURE.replace("\u202e\n\x1b", r"\u202e\n\x1b")  # seen, and without effect
 
 
 def assert_latex(text: str) -> None:
@@ -462,7 +463,9 @@ def test_latex_of_the_whole_board(results, tmp_path):
 
 def test_the_paper_has_no_table_without_an_own_row():
     assert (
-        paper_tables.entries([], tables.T2I) == [] and paper_tables.markdown([]) == "" and paper_tables.latex([]) == ""
+        paper_tables.paper_rows([], tables.T2I) == []
+        and paper_tables.markdown([]) == ""
+        and paper_tables.latex([]) == ""
     )
 
 

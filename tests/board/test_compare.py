@@ -37,7 +37,7 @@ def made(tmp_path_factory):
     scored.write(folder / "piqe", scored.noisy(1), NAMES, metrics=["piqe"])
     scored.write(folder / "empty", scored.noisy(1), NAMES, modes=["image"])
     table = folder / "empty" / "scores.csv"
-    table.write_text(table.read_text().replace(",image,", ",images,"))
+    table.write_text(table.read_text().replace("AIGI", "OTHER").replace("NSI", "OTHER").replace("SCI", "OTHER"))
     for name, summary in (("unscored", None), ("unfinished", {"unfinished": True}), ("alien", {"metrics": {"x": 3}})):
         (folder / name).mkdir()
         if summary:
@@ -199,13 +199,19 @@ def test_too_many_rows_for_the_resamples_are_said(results, capsys, monkeypatch):
         (["a", "weights"], "topiq_fr was made differently: a with weights 1 and weights with weights 2"),
         (["a", "truth"], "different ground truths: 40 of 40 images differ (first: AIGI_MJ_000.png)"),
         (["a", "other"], "no image in common; images are paired"),
-        (["a", "empty"], "no image in common that both have scores of"),
+        (["a", "empty"], "have no image in common; images are paired by"),
         (["a", "piqe"], "have no metric in common"),
-        (["a", "unscored"], "is not scored. Run: python script-evaluate.py --target unscored"),
-        (["a", "unfinished"], "is not scored to its end"),
+        (
+            ["a", "unscored"],
+            "summary.json is missing. Score it again with: python script-evaluate.py --target unscored",
+        ),
+        (
+            ["a", "unfinished"],
+            "is of a run that has not ended. Score it again with: python script-evaluate.py --target unfinished",
+        ),
         (["a", "nobody"], "there is no target nobody"),
         (["a", "../a/../b", "--results", "x"], "there is no target a"),
-        (["a", "alien"], "is no summary of this program"),
+        (["a", "alien"], "alien/summary.json holds nothing at made_by, expected an object"),
         (["a", "a"], "two or more different targets"),
         (["a"], "two or more different targets"),
         (
@@ -228,14 +234,14 @@ def test_refusals(made, flags, message):
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (lambda text: text.replace("name,", "nome,"), "no score table"),
-        (lambda text: text + text.splitlines()[1] + "\n", "stands twice in mode"),
+        (lambda text: text.replace("name,", "nome,"), "has no column name"),
+        (lambda text: text + text.splitlines()[1] + "\n", "is there a second time in mode full"),
         (lambda text: text.replace("truth AIGI_MJ_000.png", "else", 1), "has two ground truths"),
         (lambda text: text.replace("AIGI_MJ_000.png", "../x.png"), "is no file name"),
-        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "inf"), "is no score"),
-        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "1e300"), "is no score"),
-        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "high"), "no score table"),
-        (lambda text: text + 'x,"', "no score table"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "inf"), "line 2: 'inf' is no finite number"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "2e12"), "line 2: holds a score above 1e\\+12"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "high"), "line 2: 'high' is no finite number"),
+        (lambda text: text + 'x,"', "is no readable CSV"),
     ],
 )
 def test_damaged_score_tables(results, damage, message):
@@ -246,8 +252,8 @@ def test_damaged_score_tables(results, damage, message):
 
 
 def test_a_score_table_that_is_missing_or_far_too_large(results, monkeypatch):
-    monkeypatch.setattr("cmcbench.board.image_scores.LARGEST_FILE", 100)
-    with pytest.raises(BadInput, match="MiB"):
+    monkeypatch.setattr("cmcbench.board.scored.LARGEST_FILE", 100)
+    with pytest.raises(BadInput, match="it has more than 100 bytes"):
         find("b", results)
     (results / "b" / "scores.csv").unlink()
     with pytest.raises(BadInput, match="script-evaluate.py --target b"):

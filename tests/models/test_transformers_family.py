@@ -19,6 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from models import ModelError, create
+from models.i2t._budget import Budget
 from models.i2t._transformers import model as family
 
 KINDS = [
@@ -124,9 +125,8 @@ def test_an_empty_caption_stays_empty(captioners):
 
 
 def test_budget_holds_the_longest_published_caption(captioners):
-    assert captioners["llava"]._budget(10, 60) >= 2565 / 2.5
-    assert captioners["llava"]._budget(300, 60) == 2400
-    assert captioners["blip"]._budget(10, 100) == 92  # of 192 positions
+    assert Budget(None).tokens(10) >= 2565 / 2.5
+    assert Budget(None).tokens(300) == 2400
     with pytest.raises(ModelError, match="192 positions"):
         captioners["blip"].caption(pictures()[:1], "word " * 200, 10)
 

@@ -59,3 +59,56 @@ def test_an_interruption_is_none_of_its_business():
 
     with pytest.raises(KeyboardInterrupt):
         ask(Model(), function, ITEMS)
+
+
+class Own(Exception):
+    """A user's own."""
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (ConnectionError("gone"), "ConnectionError: gone"),
+        (TimeoutError(), "TimeoutError"),
+        (AttributeError("no 'x'"), "AttributeError: no 'x'"),
+        (MemoryError(), "not enough memory"),
+        (Own("odd"), "Own: odd"),
+        (OSError(5, "Input/output error"), "Input/output error"),
+        (SystemExit("ended"), "SystemExit: ended"),
+        (RecursionError("deep"), "deep"),
+        (StopIteration(), "StopIteration"),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), "bad"),
+    ],
+)
+def test_any_exception_of_one_image_is_that_images(error, words):
+    def function(batch):
+        if 3 in batch:
+            raise error
+        return batch
+
+    answers = ask(Model(), function, ITEMS)
+    assert words in str(answers.pop("image3"))
+    assert answers == {name: item for name, item in ITEMS.items() if item != 3}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left"), ModuleNotFoundError("no x", name="x"), KeyboardInterrupt()]
+)
+def test_what_no_image_survives_ends_the_run(error):
+    def function(batch):
+        raise error
+
+    with pytest.raises(type(error)):
+        ask(Model(), function, ITEMS)
+
+
+@pytest.mark.parametrize("answers", [None, "ab", 5, {"a": 1, "b": 2}, iter([1, 2]), b"ab"])
+def test_an_answer_that_is_no_list_is_a_failure(answers):
+    found = ask(Model(), lambda batch: answers, {"a": 1, "b": 2})
+    assert all(isinstance(each, ModelError) and "expected: a list" in str(each) for each in found.values())
+
+
+def test_an_answer_of_another_class_fails_alone():
+    found = ask(Model(), lambda batch: [1, "two", None, ModelError("no")], dict.fromkeys("abcd"), int)
+    assert found["a"] == 1 and "type str, expected: int" in str(found["b"])
+    assert "NoneType" in str(found["c"]) and str(found["d"]) == "no"

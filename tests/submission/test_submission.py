@@ -18,10 +18,10 @@ import submissions
 from bench import ROOT, write_captions, write_truth
 
 from cmcbench.errors import BadInput, RunFailed
+from cmcbench.files.anonymous import anonymous, leaks
 from cmcbench.published import dataset
 from cmcbench.submission import archive, rules, verify
 from cmcbench.submission import submit as submit_module
-from cmcbench.submission.anonymous import anonymous, leaks
 from cmcbench.submission.rules import FILES
 from cmcbench.submission.submit import submit
 

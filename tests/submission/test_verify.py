@@ -474,7 +474,7 @@ def test_hostile_json(verified, contents, text, expected):
         (",".join(map(str, range(65))) + "\n", "has 65 columns"),
         ("name,mode\na\n", "line 2 has 1 cells, and there are 2 columns"),
         ('name,mode\n"a,b\n', "is no readable CSV"),
-        ("a,b\n" + "".join(f"{number:x},\n" for number in range(1_000_000)), "has more than 20,000 rows"),
+        ("a,b\n" + "".join(f"{number:x},\n" for number in range(1_000_000)), "has more than 200,000 rows"),
         ("", "has 0 columns"),
     ],
 )

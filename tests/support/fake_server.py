@@ -45,6 +45,9 @@ class Server:
     def __init__(self, answer: Callable[[int, int, dict], Reply]) -> None:
         self.answer = answer
         self.models = ["m"]
+        self.path = "/v1/chat/completions"  # the only one that is served
+        self.paths: list[str] = []
+        self.kinds: list[str] = []  # "data:image/png" of each picture
         self.asked: list[int] = []  # widths of the pictures, in the order of the requests
         self.bodies: list[dict] = []
         self.headers: list[Message] = []
@@ -73,11 +76,12 @@ class Server:
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if self.path != "/v1/chat/completions":
+                server.paths.append(self.path)
+                if self.path.partition("?")[0] != server.path:
                     self.send(Reply(b"<html>not here</html>", 404))
                     return
                 url = body["messages"][0]["content"][0]["image_url"]["url"]
-                assert url.startswith("data:image/png;base64,")
+                server.kinds.append(url.partition(";")[0])
                 with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
                     width = image.width
                 with server._lock:

@@ -10,7 +10,7 @@ from cmcbench.files import scores as table
 from cmcbench.files.rates import FILE, Cost, write
 from cmcbench.files.scores import ScoreRow
 from cmcbench.files.store import write_json
-from cmcbench.score.summary import by_mode
+from cmcbench.score.summary import by_mode, over_modes
 
 METRICS = {"ms_ssim": ("FR", False), "lpips": ("FR", True), "piqe": ("NR", True)}
 NAMES = [f"NSI_pgc_{number:03}.png" for number in range(8)] + [f"SCI_game_{number:03}.png" for number in range(4)]
@@ -69,7 +69,15 @@ def target(
             described[measure] = {"kind": "NR", "lower_is_better": True, "identity": "1"}
     write_json(
         folder / "summary.json",
-        {"target": name, "ground_truth": {"images": len(names), "digest": "x"}, "metrics": described, "modes": found},
+        {
+            "target": name,
+            "made_by": {"t2i": name, "captions": None, "baseline": False},
+            "ground_truth": {"images": len(names), "digest": "x"},
+            "metrics": described,
+            "modes": found,
+            "over_modes": {metric: over_modes(found, metric) for metric in described},
+            "overall": {"t2i": None, "i2t": None},
+        },
     )
     write(
         folder / FILE,

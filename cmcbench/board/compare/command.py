@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from ...errors import BadInput
 from ...files.store import write_bytes
@@ -121,8 +124,8 @@ def _pair(
     a, b = values_of(first, columns, first, second), values_of(second, columns, first, second)
     found = []
     for column, x, y, difference in zip(columns, a.T, b.T, paired_differences(a - b)):
-        both = (x == x) & (y == y)
-        lower = first.metrics[column.metric]["lower_is_better"] if column.metric in first.metrics else False
+        both = ~(np.isnan(x) | np.isnan(y))
+        lower = first.metrics[column.metric].lower_is_better if column.metric in first.metrics else False
         means = (float(x[both].mean()), float(y[both].mean()))
         found.append(
             Comparison(first.name, second.name, column.mode, column.metric, column.content, lower, means, difference)
@@ -161,7 +164,7 @@ def _cells(each: Comparison, escape: Callable[[str], str]) -> list[str]:
 
 
 def _p(value: float) -> str:
-    return "" if value != value else f"{value:.4f}"
+    return "" if math.isnan(value) else f"{value:.4f}"
 
 
 def _markdown(found: Sequence[Comparison], escape: Callable[[str], str]) -> str:
@@ -195,7 +198,8 @@ def _csv(found: Sequence[Comparison]) -> str:
     for each in found:
         d = each.difference
         values = [
-            "" if value != value else f"{value:.6f}" for value in (*each.means, d.mean, d.low, d.high, d.p, each.holm)
+            "" if math.isnan(value) else f"{value:.6f}"
+            for value in (*each.means, d.mean, d.low, d.high, d.p, each.holm)
         ]
         rows.append([each.first, each.second, each.mode, each.content, each.metric, d.n, *values, each.verdict])
     return csv_text(rows)

@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import BadInput
 from ...files.names import plain_name
-from ...files.store import read_json
+from ...files.untrusted import Unusable
 from ...protocol import OVERALL_METRICS, content
 from ...published.tables import I2T, T2I
 from ...runtime.messages import say
-from ..image_scores import ImageScores, read
+from .. import scored
+from ..image_scores import ImageScores
 from ..labels import ORDER
+from ..summaries import Metric
 
 FORMULAS = {"overall": T2I, "overall-i2t": I2T}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Compared:
-    """A scored target. metrics: name -> {"lower_is_better", "identity"} of those that score single images."""
+    """A scored target. metrics: those that score single images."""
 
     name: str
     folder: Path
-    metrics: dict[str, dict[str, Any]]
+    metrics: dict[str, Metric]
     images: ImageScores
 
     @property
@@ -56,27 +58,15 @@ def find(name: str, results: Path) -> Compared:
             f"there is no target {name}: neither {results / name} nor {name} is a folder. Name another folder of"
             " targets with --results."
         )
-    summary = read_json(folder / "summary.json")
-    if summary is None or summary.get("unfinished"):
-        raise BadInput(
-            f"{folder} is not scored{' to its end' if summary else ''}. Run: python script-evaluate.py --target"
-            f" {folder.name}"
-        )
     try:
-        metrics = {str(metric): _known(about) for metric, about in summary["metrics"].items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadInput(
-            f"{folder / 'summary.json'} is no summary of this program ({error}). Score the target anew."
-        ) from None
-    images = read(folder / "scores.csv", metrics)
-    single = {metric for _, metric in images.scores}
-    return Compared(
-        folder.resolve().name, folder, {metric: about for metric, about in metrics.items() if metric in single}, images
-    )
-
-
-def _known(about: dict[str, Any]) -> dict[str, Any]:
-    return {"identity": str(about["identity"]), "lower_is_better": bool(about["lower_is_better"])}
+        target = scored.read(folder)
+    except Unusable as error:
+        raise BadInput(f"{folder / 'summary.json'} {error}. {scored.again(folder)}") from None
+    if target.fault:
+        raise BadInput(f"{folder / 'scores.csv'} {target.fault}. {scored.again(folder)}")
+    single = {metric for _, metric in target.images.scores}
+    metrics = {name: each for name, each in target.summary.metrics.items() if name in single}
+    return Compared(folder.resolve().name, folder, metrics, target.images)
 
 
 def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:
@@ -101,10 +91,8 @@ def check_pair(first: Compared, second: Compared, wanted: Sequence[str]) -> None
     """Raise BadInput where two targets' scores are not made alike: other weights, or another ground truth."""
     for metric in common_metrics(first, second, wanted):
         about = [target.metrics[metric] for target in (first, second)]
-        if about[0] != about[1]:
-            made = " and ".join(
-                f"{target.name} with {each['identity']}" for target, each in zip((first, second), about)
-            )
+        if len({(each.identity, each.lower_is_better) for each in about}) > 1:
+            made = " and ".join(f"{target.name} with {each.identity}" for target, each in zip((first, second), about))
             raise BadInput(
                 f"{metric} was made differently: {made}. Score both with the same weights, or choose other --metrics."
             )

@@ -7,7 +7,6 @@ several modes has one curve for each mode, one with several swept settings (stre
 
 from __future__ import annotations
 
-import fnmatch
 import math
 import re
 from collections import Counter
@@ -18,7 +17,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...runtime.messages import printable, say
-from .samples import ImageKey, Measure, TargetMode, read_target
+from ..scored import ScoredTarget, folders, named, read_all
+from ..summaries import Metric
+from .samples import ImageKey, TargetMode, modes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,7 @@ PUBLISHED_ORDER = (
     "fid",
 )  # of the paper's figure
 LEAST_SHARE = 0.5  # a point with fewer of the fullest point's images would take the others' images from all points
+LEAST_SCORED = 0.9  # so would a metric that fewer of a point's images have
 ROUNDED = 1e-6  # bpp in scores.csv has six decimals
 
 
@@ -78,7 +80,7 @@ class Curve:
     group: str
     label: str
     points: tuple[CurvePoint, ...]
-    measures: dict[str, Measure] = field(repr=False, compare=False)
+    measures: dict[str, Metric] = field(repr=False, compare=False)
     codec: bool = False
 
     @property
@@ -93,36 +95,29 @@ def collect(results: Path, targets: list[str] | None = None, metrics: list[str] 
     targets: names, patterns such as 'real*', or groups (vvc for vvc@0.02, vvc@0.04); None: all. metrics: only these.
     What cannot be used is named on stderr and left out. Raises BadInput for a target or metric that is not there.
     """
+    return curves_of(read_all(_folders(results, targets), "the curves"), metrics)
+
+
+def curves_of(targets: Iterable[ScoredTarget], metrics: list[str] | None = None) -> list[Curve]:
+    """The same of these targets."""
+    found: dict[str, dict[str, Metric]] = {}
     raws: list[TargetMode] = []
-    found: dict[str, dict[str, Measure]] = {}
-    for folder in _folders(results, targets):
-        modes, measures = read_target(folder)
+    for target in targets:
+        modes, measures = modes_of(target)
         raws += modes
-        found.update({folder.name: measures} if modes else {})
+        found.update({target.folder.name: measures} if modes else {})
     measures = _comparable(found, metrics)
     raws = _full_enough([raw for raw in raws if _has_scores(raw, measures, found[raw.target])])
     return _curves(raws, measures, found)
 
 
-def _folders(results: Path, targets: list[str] | None) -> list[Path]:
+def _folders(results: Path, asked: list[str] | None) -> list[Path]:
     """The targets' folders, each once, sorted by name. Raises BadInput."""
     if not results.is_dir():
         raise BadInput(
             f"there is no folder {results}. Score targets with script-evaluate.py, or name their folder with --results."
         )
-    there = sorted(file.parent.name for file in results.glob("*/summary.json") if not file.parent.name.startswith("."))
-    if targets is None:
-        return [results / name for name in there]
-    chosen: set[str] = set()
-    for asked in targets:
-        named = [name for name in there if asked in (name, group_of(name)) or fnmatch.fnmatchcase(name, asked)]
-        if not named:
-            raise BadInput(
-                f"{ascii(asked)}: no scored target in {results} is meant. It has:"
-                f" {', '.join(map(printable, there)) or 'none'}."
-            )
-        chosen.update(named)
-    return [results / name for name in sorted(chosen)]
+    return folders(results) if asked is None else named(results, asked, group=True)
 
 
 def group_of(target: str) -> str:
@@ -137,7 +132,7 @@ def swept(target: str) -> str:
     return re.sub(r"[=:]?[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", "", target.partition("@")[2])
 
 
-def _comparable(found: dict[str, dict[str, Measure]], wanted: list[str] | None) -> dict[str, Measure]:
+def _comparable(found: dict[str, dict[str, Metric]], wanted: list[str] | None) -> dict[str, Metric]:
     """The metrics, each as most targets have it (the same weights); in the order of the paper's figure, then by
     name.
     """
@@ -162,14 +157,12 @@ def _comparable(found: dict[str, dict[str, Measure]], wanted: list[str] | None) 
     return chosen
 
 
-def _has_scores(raw: TargetMode, measures: dict[str, Measure], own: dict[str, Measure]) -> bool:
-    """Take away what cannot be compared, and metrics that fewer than half of the images have; whether anything is
-    left.
-    """
+def _has_scores(raw: TargetMode, measures: dict[str, Metric], own: dict[str, Metric]) -> bool:
+    """Take away what cannot be compared, and metrics that too few of the images have; whether anything is left."""
     comparable = {name for name, measure in measures.items() if own.get(name) == measure}
     counts = Counter(name for sample in raw.samples.values() for name in sample.scores if name in comparable)
     fullest = max(counts.values(), default=0)
-    kept = {name for name, count in counts.items() if count >= LEAST_SHARE * fullest}
+    kept = {name for name, count in counts.items() if count >= LEAST_SCORED * fullest}
     for name in sorted(set(counts) - kept):
         say(
             f"note: {raw.target}: {raw.mode}: only {counts[name]} of {len(raw.samples)} images have {name}; it is left"
@@ -195,7 +188,7 @@ def _full_enough(raws: list[TargetMode]) -> list[TargetMode]:
 
 
 def _common(raws: list[TargetMode]) -> list[ImageKey]:
-    """The images that all points have. A point that shares none with most of the others is left out, aloud."""
+    """The images that all points have. A point that shares none with most of the others is named and left out."""
     votes = Counter(image for raw in raws for image in raw.samples)
     while raws:
         shared = set.intersection(*(set(raw.samples) for raw in raws))
@@ -212,7 +205,7 @@ def _common(raws: list[TargetMode]) -> list[ImageKey]:
     return []
 
 
-def _curves(raws: list[TargetMode], measures: dict[str, Measure], found: dict[str, dict[str, Measure]]) -> list[Curve]:
+def _curves(raws: list[TargetMode], measures: dict[str, Metric], found: dict[str, dict[str, Metric]]) -> list[Curve]:
     images = _common(raws)
     _same_size(raws, measures)
     grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
@@ -244,8 +237,8 @@ def _label(key: tuple[str, str, str], keys: Iterable[tuple[str, str, str]]) -> s
     return f"{label} ({setting})" if setting and len({other[1] for other in peers if other[2]}) > 1 else label
 
 
-def _same_size(raws: list[TargetMode], measures: dict[str, Measure]) -> None:
-    """Measures of whole sets depend on the number of images: keep those of the largest number."""
+def _same_size(raws: list[TargetMode], measures: dict[str, Metric]) -> None:
+    """Metrics of whole sets depend on the number of images: keep those of the largest number."""
     for name in (name for name, measure in measures.items() if measure.of_set):
         largest = max((raw.sets[name][1] for raw in raws if name in raw.sets), default=0)
         for raw in raws:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ...errors import BadInput
-from ...files.store import only_writer, write_bytes
+from ...files.store import only_writer, sweep, write_bytes
 from ...runtime.cli import parser, positive
 from ...runtime.messages import printable, say
 
@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     anchor = _anchor(curves, options.anchor)
     _tell(curves)
     with only_writer(output / ".curves.lock", f"curves of {output}", wait=60):
+        for name in ("points", "cost", "bd", "rate"):
+            sweep(output, name)
         _write(output, curves, anchor, options.resamples)
     say(
         f"The figures are rate-*.png and .svg, the tables points.csv, cost.md{' and bd.md' if anchor else ''} in"
@@ -64,7 +66,7 @@ def _tell(curves: list) -> None:
 
 
 def _write(output: Path, curves: list, anchor: object | None, resamples: int) -> None:
-    from . import tables as tables
+    from . import tables
     from .bjontegaard import compare
     from .figures import draw
 

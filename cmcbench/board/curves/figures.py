@@ -9,25 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...runtime.messages import printable
+from ..labels import NAMES, arrow
+from ..summaries import Metric
 from .collect import Curve, CurvePoint
-from .samples import Measure
 
 COLUMNS = 4
 PANEL = (3.3, 2.7)  # inches
 LONGEST = 44  # characters of a name in the legend
-NAMES = {
-    "topiq_fr": "TOPIQ-FR",
-    "clipsim": "CLIPSIM",
-    "lpips": "LPIPS",
-    "ssim": "SSIM",
-    "ms_ssim": "MS-SSIM",
-    "psnr": "PSNR",
-    "topiq_nr": "TOPIQ-NR",
-    "clipiqa": "CLIPIQA",
-    "liqe": "LIQE",
-    "fid": "FID",
-    "piqe": "PIQE",
-}
 # Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in
 # print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -104,21 +92,21 @@ def _fix_layout(figure: Any) -> None:
         panel.set_position([round(value, 4) for value in place])
 
 
-def _rows(measures: list[Measure]) -> list[list[Measure]]:
+def _rows(measures: list[Metric]) -> list[list[Metric]]:
     """The panels: rows of at most four consistency metrics, then of perception metrics."""
-    kinds = [[each for each in measures if each.consistency == consistency] for consistency in (True, False)]
+    kinds = [[each for each in measures if (each.kind == "FR") == consistency] for consistency in (True, False)]
     return [kind[start : start + COLUMNS] for kind in kinds for start in range(0, len(kind), COLUMNS)]
 
 
-def _panel(panel: Any, curves: list[Curve], measure: Measure, scale: str) -> None:
+def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str) -> None:
     for number, curve in enumerate(curves):
         points = [
             point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
         ]
         if points:
             _curve(panel, curve, points, measure.name, number, BESIDE[scale])
-    arrow = "↓" if measure.lower_is_better else "↑"
-    panel.set_title(f"{_short(NAMES.get(measure.name, measure.name))} {arrow}", fontweight="bold")
+    name = _short(NAMES.get(measure.name, measure.name))
+    panel.set_title(f"{name} {arrow(measure.lower_is_better)}", fontweight="bold")
     panel.set_xlabel("rate (bits per pixel)")
     if scale == "log":
         _log_axis(panel.xaxis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...files.rates import MEASURED, NOMINAL
+from ..labels import arrow
 from ..markup import csv_text, markdown_table, markdown_text, number
 from .bjontegaard import CurveDelta, Delta
 from .collect import Curve, CurvePoint
@@ -117,7 +118,7 @@ def _table(comparisons: list[CurveDelta], notes: list[str], which: Any, digits: 
     metrics = {each.metric: each.lower_is_better for each in comparisons}
     curves = list(dict.fromkeys(each.curve for each in comparisons))
     cells = {(each.curve, each.metric): _cell(each, which(each), notes, digits) for each in comparisons}
-    head = ["curve", *(f"{markdown_text(name)} {'↓' if lower else '↑'}" for name, lower in metrics.items())]
+    head = ["curve", *(f"{markdown_text(name)} {arrow(lower)}" for name, lower in metrics.items())]
     return markdown_table(
         head, [[markdown_text(curve), *(cells[curve, metric] for metric in metrics)] for curve in curves]
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ...files.rates import MEASURED, NOMINAL
 from ...protocol import OVERALL_METRICS
-from ..labels import LABELS, ORDER, OVERALL
+from ..labels import LABELS, ORDER, OVERALL, arrow
 from ..markup import csv_text, half_width, markdown_table, markdown_text, number
 from .entries import PUBLISHED, SINGLE, WHOLE, Entry
 
@@ -17,11 +17,10 @@ NOTES = """
 brackets: the
 place among whole results of the same mode, metric, weights and ground truth, then the 95 % interval of the place \
 where it
-is wider; `python -m cmcbench compare` tells which differences are significant. `n`: images that have every score, \
-of those
-in the ground truth; a *partial* result has fewer and is not ranked, nor is the overall row of a *single mode* (a \
-submission
-needs two). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the \
+is wider; `python -m cmcbench compare` tells which differences are significant. `n`: images that have every score (of
+TOPIQ, where there is TOPIQ), of those in the ground truth; a *partial* result has fewer and is not ranked, nor is a
+score of fewer images, which has their number beside it, nor the overall row of a *single mode* (a submission needs
+two). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the \
 modes
 present, or the mean of six columns in an `overall-i2t` row. Baselines (no generative model) are the floor that every
 system must beat.
@@ -36,22 +35,23 @@ class Marks:
     metric.
     """
 
-    def __init__(self, lines: Iterable[Entry], columns: Iterable[str]) -> None:
-        lines = [line for line in lines if not line.published]
+    def __init__(self, entries: Iterable[Entry], columns: Iterable[str]) -> None:
+        entries = [entry for entry in entries if not entry.published]
         peers = {
-            column: {line.peers.get(column) for line in lines if line.value(column) is not None} for column in columns
+            column: {entry.peers.get(column) for entry in entries if entry.value(column) is not None}
+            for column in columns
         }
         self.columns = [column for column, keys in peers.items() if len(keys) > 1 and column != OVERALL]
-        sets = sorted({found for found in map(self._set, lines) if found})
+        sets = sorted({found for found in map(self._set, entries) if found})
         self.letters = {found: _letter(place) for place, found in enumerate(sets)} if len(sets) > 1 else {}
 
-    def _set(self, line: Entry) -> tuple[str, ...]:
+    def _set(self, entry: Entry) -> tuple[str, ...]:
         """What a row's scores were made with, as far as others' were made with something else."""
-        found = [f"{LABELS.get(name, name)} {line.peers[name][1]}" for name in self.columns if name in line.peers]
-        return (line.truth, *found) if found else ()
+        found = [f"{LABELS.get(name, name)} {entry.peers[name][1]}" for name in self.columns if name in entry.peers]
+        return (entry.truth, *found) if found else ()
 
-    def of(self, line: Entry) -> str:
-        return "" if line.published else self.letters.get(self._set(line), "")
+    def of(self, entry: Entry) -> str:
+        return "" if entry.published else self.letters.get(self._set(entry), "")
 
     def legend(self) -> str:
         """A sentence for the notes that says what the letters stand for; "" where there are none."""
@@ -64,9 +64,10 @@ def _letter(number: int) -> str:
     return letters[number] if number < len(letters) else f"z{number}"
 
 
-def long_csv(lines: Sequence[Entry], names: Sequence[str]) -> str:
+def long_csv(entries: Sequence[Entry], names: Sequence[str]) -> str:
     """Every row with every figure; empty where not known."""
     scores = [f"{name}{end}" for name in (*names, OVERALL) for end in ("", *(f"_{end}" for end in ENDS))]
+    fewer = [name for name in names if any(entry.count(name) != entry.n for entry in entries)]
     head = [
         "target",
         "encoder",
@@ -89,130 +90,139 @@ def long_csv(lines: Sequence[Entry], names: Sequence[str]) -> str:
         "table",
         "ground_truth",
         "identities",
+        *(f"{name}_n" for name in fewer),
     ]
-    return csv_text([head, *(_csv_row(line, names) for line in lines)])
+    counts = ([entry.count(name) if name in entry.cells else None for name in fewer] for entry in entries)
+    return csv_text([head, *([*_csv_row(entry, names), *each] for entry, each in zip(entries, counts))])
 
 
-def _csv_row(line: Entry, names: Sequence[str]) -> list[object]:
-    scores = [cell for name in (*names, OVERALL) for cell in _csv_score(line, name)]
-    rate = "" if line.bpp is None else NOMINAL if line.nominal else MEASURED
-    costs = [number(value, 3) for value in (line.encode_seconds, line.decode_seconds)]
+def _csv_row(entry: Entry, names: Sequence[str]) -> list[object]:
+    scores = [cell for name in (*names, OVERALL) for cell in _csv_score(entry, name)]
+    rate = "" if entry.bpp is None else NOMINAL if entry.nominal else MEASURED
+    costs = [number(value, 3) for value in (entry.encode_seconds, entry.decode_seconds)]
     identities = "; ".join(
-        f"{name}: {line.peers[name][1]}" for name in names if name in line.peers and name in line.cells
+        f"{name}: {entry.peers[name][1]}" for name in names if name in entry.peers and name in entry.cells
     )
     return [
-        line.target,
-        line.encoder,
-        line.decoder,
-        line.baseline,
-        line.mode,
-        line.content,
-        line.n,
-        line.of,
-        line.status,
-        number(line.bpp, 6),
+        entry.target,
+        entry.encoder,
+        entry.decoder,
+        entry.baseline,
+        entry.mode,
+        entry.content,
+        entry.n,
+        entry.of,
+        entry.status,
+        number(entry.bpp, 6),
         rate,
-        number(line.ratio, 1),
-        number(line.bpp_deflate, 6),
+        number(entry.ratio, 1),
+        number(entry.bpp_deflate, 6),
         *costs,
-        number(line.peak_memory, 0),
+        number(entry.peak_memory, 0),
         *scores,
-        "{}/{}".format(*line.among_published) if line.among_published else "",
-        line.table,
-        line.truth,
+        "{}/{}".format(*entry.among_published) if entry.among_published else "",
+        entry.table,
+        entry.truth,
         identities,
     ]
 
 
-def _csv_score(line: Entry, column: str) -> list[object]:
-    ends = (line.low.get(column), line.high.get(column))
-    best, worst = line.places.get(column, (None, None))
-    return [number(value, 6) for value in (line.value(column), *ends)] + [line.ranks.get(column), best, worst]
+def _csv_score(entry: Entry, column: str) -> list[object]:
+    ends = (entry.low.get(column), entry.high.get(column))
+    best, worst = entry.places.get(column, (None, None))
+    return [number(value, 6) for value in (entry.value(column), *ends)] + [entry.ranks.get(column), best, worst]
 
 
-def long_markdown(lines: Sequence[Entry], names: Sequence[str], metrics: dict[str, bool]) -> str:
+def long_markdown(entries: Sequence[Entry], names: Sequence[str], metrics: Mapping[str, bool]) -> str:
     """The table without its notes. Published rows are not in it: they have a table of their own with the user's.
 
     Nor is the overall row of a single mode that has no Overall, which would only repeat the mode's.
     """
-    lines = [line for line in lines if not line.published]
-    lines = [line for line in lines if not (line.mode == OVERALL and line.status == SINGLE and line.overall is None)]
-    columns = [*names, *([OVERALL] if any(line.overall is not None for line in lines) else [])]
-    marks = Marks(lines, columns)
-    has_rate = any(line.bpp is not None for line in lines) or not any(line.content for line in lines)
+    entries = [entry for entry in entries if not entry.published]
+    entries = [
+        entry for entry in entries if not (entry.mode == OVERALL and entry.status == SINGLE and entry.overall is None)
+    ]
+    columns = [*names, *([OVERALL] if any(entry.overall is not None for entry in entries) else [])]
+    marks = Marks(entries, columns)
+    has_rate = any(entry.bpp is not None for entry in entries) or not any(entry.content for entry in entries)
     rows = []
-    for line in lines:
-        cells = [score_cell(line, column) for column in columns]
-        extra = [*([marks.of(line)] if marks.letters else []), *([_bpp(line)] if has_rate else [])]
-        rows.append([name_cell(line), line.mode, _count(line), *extra, *cells])
+    for entry in entries:
+        cells = [score_cell(entry, column) for column in columns]
+        extra = [*([marks.of(entry)] if marks.letters else []), *([_bpp(entry)] if has_rate else [])]
+        rows.append([name_cell(entry), entry.mode, _count(entry), *extra, *cells])
     extra = [*(["set"] if marks.letters else []), *(["bpp"] if has_rate else [])]
-    return markdown_table(["target", "mode", "n", *extra, *(heading(name, metrics) for name in columns)], rows)
+    heads = [" ".join((markdown_text(label), sign)) for label, sign in (heading(name, metrics) for name in columns)]
+    return markdown_table(["target", "mode", "n", *extra, *heads], rows)
 
 
-def notes(lines: Sequence[Entry], names: Sequence[str]) -> str:
+def notes(entries: Sequence[Entry], names: Sequence[str]) -> str:
     """What the tables' signs mean."""
-    legend = Marks(lines, (*names, OVERALL)).legend()
-    nominal = NOMINAL_NOTE if any(line.nominal for line in lines) else ""
-    few = FEW_NOTE if any(line.n < FEW for line in lines if not line.published) else ""
+    legend = Marks(entries, (*names, OVERALL)).legend()
+    nominal = NOMINAL_NOTE if any(entry.nominal for entry in entries) else ""
+    few = FEW_NOTE if any(entry.n < FEW for entry in entries if not entry.published) else ""
     return NOTES + few + nominal + (markdown_text(legend) + "\n" if legend else "")
 
 
-def heading(column: str, metrics: dict[str, bool]) -> str:
-    if column == OVERALL:
-        return "Overall ↑"
-    return f"{LABELS.get(column, markdown_text(column))} {'↓' if metrics[column] else '↑'}"
+def heading(column: str, metrics: Mapping[str, bool]) -> tuple[str, str]:
+    """A column's name, to be escaped, and the arrow that says which way is better."""
+    return ("Overall", "↑") if column == OVERALL else (LABELS.get(column, column), arrow(metrics[column]))
 
 
-def name_cell(line: Entry) -> str:
-    name = markdown_text(line.target)
-    name = f"**{name}**" if line.mode == OVERALL else name
-    return f"{name} (baseline {line.baseline})" if line.baseline else name
+def name_cell(entry: Entry) -> str:
+    name = markdown_text(entry.target)
+    name = f"**{name}**" if entry.mode == OVERALL else name
+    return f"{name} (baseline {entry.baseline})" if entry.baseline else name
 
 
-def _count(line: Entry) -> str:
-    return f"{line.n}/{line.of}" + ("" if line.status in (WHOLE, PUBLISHED) else f" *{line.status}*")
+def _count(entry: Entry) -> str:
+    return f"{entry.n}/{entry.of}" + ("" if entry.status in (WHOLE, PUBLISHED) else f" *{entry.status}*")
 
 
-def _bpp(line: Entry) -> str:
-    return number(line.bpp, 4) + ("\\*" if line.nominal and line.bpp is not None else "")
+def _bpp(entry: Entry) -> str:
+    return number(entry.bpp, 4) + ("\\*" if entry.nominal and entry.bpp is not None else "")
 
 
-def score_cell(line: Entry, column: str) -> str:
-    """ "2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval."""
-    cell = number(line.value(column), 4)
+def score_cell(entry: Entry, column: str) -> str:
+    """ "2.5646 ±0.012 (1, 1-2)": mean, half its interval, place with its interval; "3/10" where some lack it."""
+    cell = number(entry.value(column), 4)
     if not cell:
         return ""
-    half = half_width(line.low.get(column), line.high.get(column))
-    rank, interval = line.ranks.get(column), line.places.get(column)
+    half = half_width(entry.low.get(column), entry.high.get(column))
+    rank, interval = entry.ranks.get(column), entry.places.get(column)
     where = "" if interval in (None, (rank, rank)) else f", {interval[0]}-{interval[1]}"
-    return cell + (f" ±{half}" if half else "") + ("" if rank is None else f" ({rank}{where})")
+    fewer = f" *{entry.count(column)}/{entry.of}*" if entry.count(column) != entry.n else ""
+    return cell + (f" ±{half}" if half else "") + ("" if rank is None else f" ({rank}{where})") + fewer
 
 
-def by_mode(lines: Iterable[Entry]) -> dict[str, list[Entry]]:
+def by_mode(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     """mode -> its rows, the best first; the overall rows are the last two."""
-    return _sections(lines, lambda line: line.mode, ORDER)
+    return _sections(entries, lambda entry: entry.mode, ORDER)
 
 
-def by_content(lines: Iterable[Entry]) -> dict[str, list[Entry]]:
+def by_content(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
     """Content type or source -> its rows, by mode, the best first."""
-    return _sections(lines, lambda line: line.content, sorted({line.content for line in lines}))
+    return _sections(entries, lambda entry: entry.content, sorted({entry.content for entry in entries}))
 
 
-def _sections(lines: Iterable[Entry], key: Callable[[Entry], str], order: Sequence[str]) -> dict[str, list[Entry]]:
-    lines = [line for line in lines if not line.published]
-    sections = {name: [line for line in lines if key(line) == name] for name in order}
+def _sections(entries: Iterable[Entry], key: Callable[[Entry], str], order: Sequence[str]) -> dict[str, list[Entry]]:
+    entries = [entry for entry in entries if not entry.published]
+    sections = {name: [entry for entry in entries if key(entry) == name] for name in order}
     return {name: sorted(found, key=_best_first) for name, found in sections.items() if found}
 
 
-def _best_first(line: Entry) -> tuple[int, bool, int, str]:
-    ranks = [line.ranks[column] for column in (OVERALL, *OVERALL_METRICS, *sorted(line.ranks)) if column in line.ranks]
-    return ORDER.index(line.mode), not ranks, ranks[0] if ranks else 0, line.target
+def _best_first(entry: Entry) -> tuple[int, bool, int, str]:
+    ranks = [
+        entry.ranks[column] for column in (OVERALL, *OVERALL_METRICS, *sorted(entry.ranks)) if column in entry.ranks
+    ]
+    return ORDER.index(entry.mode), not ranks, ranks[0] if ranks else 0, entry.target
 
 
 def section_markdown(
-    title: str, sections: dict[str, list[Entry]], names: Sequence[str], metrics: dict[str, bool]
+    title: str, sections: dict[str, list[Entry]], names: Sequence[str], metrics: Mapping[str, bool]
 ) -> str:
     """A heading and a table for each section, then the notes."""
-    tables = [f"## {markdown_text(name)}\n\n{long_markdown(lines, names, metrics)}" for name, lines in sections.items()]
-    every = [line for lines in sections.values() for line in lines]
+    tables = [
+        f"## {markdown_text(name)}\n\n{long_markdown(entries, names, metrics)}" for name, entries in sections.items()
+    ]
+    every = [entry for entries in sections.values() for entry in entries]
     return f"# {title}\n\n" + "\n".join(tables) + notes(every, names)

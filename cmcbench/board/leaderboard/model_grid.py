@@ -18,19 +18,19 @@ images. A target whose name holds an `@` is another setting of a pair and is not
 """
 
 
-def pairs(lines: Iterable[Entry], mode: str = OVERALL) -> dict[tuple[str, str], Entry]:
+def pairs(entries: Iterable[Entry], mode: str = OVERALL) -> dict[tuple[str, str], Entry]:
     """(encoder, decoder) -> its overall row. Of several targets of a pair the first by name."""
     found: dict[tuple[str, str], Entry] = {}
-    for line in sorted(lines, key=lambda line: line.target):
-        here = line.mode == mode and line.overall is not None and not line.published
-        if here and line.encoder and line.decoder and "@" not in line.target:
-            found.setdefault((line.encoder, line.decoder), line)
+    for entry in sorted(entries, key=lambda entry: entry.target):
+        here = entry.mode == mode and entry.overall is not None and not entry.published
+        if here and entry.encoder and entry.decoder and "@" not in entry.target:
+            found.setdefault((entry.encoder, entry.decoder), entry)
     return found
 
 
-def files(lines: Sequence[Entry]) -> tuple[str, str]:
+def files(entries: Sequence[Entry]) -> tuple[str, str]:
     """(Markdown, CSV) of the grid, one for each formula that has two pairs or more; ("", "") where there are fewer."""
-    grids = {mode: pairs(lines, mode) for mode in TITLES}
+    grids = {mode: pairs(entries, mode) for mode in TITLES}
     grids = {mode: found for mode, found in grids.items() if len(found) > 1}
     if not grids:
         return "", ""
@@ -45,7 +45,7 @@ def files(lines: Sequence[Entry]) -> tuple[str, str]:
         head = ["encoder", *(markdown_text(decoder) for decoder in decoders)]
         tables.append(f"## {TITLES[mode]}\n\n{markdown_table(head, body)}" + (f"\n{legend}\n" if legend else ""))
         # In a CSV no mark can stand beside a number: what cannot be compared has rows of its own
-        sets = sorted({(marks.of(line), encoder) for (encoder, _), line in found.items()})
+        sets = sorted({(marks.of(entry), encoder) for (encoder, _), entry in found.items()})
         rows += [
             [mode, name, encoder, *(_figure(found.get((encoder, each)), name, marks) for each in every)]
             for name, encoder in sets
@@ -53,15 +53,15 @@ def files(lines: Sequence[Entry]) -> tuple[str, str]:
     return "\n".join(tables) + NOTES, csv_text(rows)
 
 
-def _figure(line: Entry | None, name: str, marks: Marks) -> str:
+def _figure(entry: Entry | None, name: str, marks: Marks) -> str:
     """Overall of a whole result of this set."""
-    return "" if line is None or line.status != WHOLE or marks.of(line) != name else number(line.overall, 6)
+    return "" if entry is None or entry.status != WHOLE or marks.of(entry) != name else number(entry.overall, 6)
 
 
-def _cell(line: Entry | None, marks: Marks) -> str:
-    if line is None:
+def _cell(entry: Entry | None, marks: Marks) -> str:
+    if entry is None:
         return "-"
-    half = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
-    status = "" if line.status == WHOLE else f"*{line.status}*"
-    parts = [number(line.overall, 4), f"±{half}" if half else "", marks.of(line), status]
+    half = half_width(entry.low.get(OVERALL), entry.high.get(OVERALL))
+    status = "" if entry.status == WHOLE else f"*{entry.status}*"
+    parts = [number(entry.overall, 4), f"±{half}" if half else "", marks.of(entry), status]
     return " ".join(part for part in parts if part)

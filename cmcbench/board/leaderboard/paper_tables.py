@@ -31,55 +31,57 @@ published images' names, the last column says where a row would stand among the 
 """
 
 
-@dataclass
+@dataclass(frozen=True)
 class PaperRow:
     """A row of a table: the overall row, and the rows of its modes by their names."""
 
-    line: Entry
+    entry: Entry
     modes: dict[str, Entry]
 
 
-def entries(lines: Iterable[Entry], table: str) -> list[PaperRow]:
+def paper_rows(entries: Iterable[Entry], table: str) -> list[PaperRow]:
     """The rows of a table, by Overall, own and published together; [] where there is no own one.
 
     Published rows are kept out of the own ones' places: whether the two can be compared is not known here.
     """
-    lines = [line for line in lines if not line.published or line.table == table]
+    entries = [entry for entry in entries if not entry.published or entry.table == table]
     mode = OVERALL if table == published.T2I else OVERALL_I2T
     modes: dict[object, dict[str, Entry]] = {}
-    for line in lines:
-        modes.setdefault(_owner(line), {})[line.mode] = line
-    found = [PaperRow(line, modes[_owner(line)]) for line in lines if line.mode == mode and line.overall is not None]
-    if all(entry.line.published for entry in found):
+    for entry in entries:
+        modes.setdefault(_owner(entry), {})[entry.mode] = entry
+    found = [
+        PaperRow(entry, modes[_owner(entry)]) for entry in entries if entry.mode == mode and entry.overall is not None
+    ]
+    if all(row.entry.published for row in found):
         return []
-    return sorted(found, key=lambda entry: (-entry.line.overall, entry.line.published, entry.line.target))
+    return sorted(found, key=lambda row: (-row.entry.overall, row.entry.published, row.entry.target))
 
 
-def _owner(line: Entry) -> object:
-    return line.target if line.published else line.folder
+def _owner(entry: Entry) -> object:
+    return entry.target if entry.published else entry.folder
 
 
-def markdown(lines: Sequence[Entry]) -> str:
+def markdown(entries: Sequence[Entry]) -> str:
     """The tables that have an own row, with their notes; "" where there is none."""
     tables = []
     for table, title in TITLES.items():
-        found = entries(lines, table)
+        found = paper_rows(entries, table)
         if found:
-            marks = Marks([entry.line for entry in found], OVERALL_METRICS)
-            text = markdown_table(_head(table), [_row(entry, table, marks, markdown_text) for entry in found])
+            marks = Marks([row.entry for row in found], OVERALL_METRICS)
+            text = markdown_table(_head(table), [_row(row, table, marks, markdown_text) for row in found])
             legend = markdown_text(marks.legend())
             tables.append(f"## {title}\n\n{text}" + (f"\n{legend}\n" if legend else ""))
     return "\n".join(tables) + NOTES if tables else ""
 
 
-def latex(lines: Sequence[Entry]) -> str:
+def latex(entries: Sequence[Entry]) -> str:
     """The same for a paper, with booktabs; the best own figure of each column is bold."""
     tables = []
     for table, title in TITLES.items():
-        found = entries(lines, table)
+        found = paper_rows(entries, table)
         if found:
-            marks = Marks([entry.line for entry in found], OVERALL_METRICS)
-            rows = [_row(entry, table, marks, latex_text, *LATEX) for entry in found]
+            marks = Marks([row.entry for row in found], OVERALL_METRICS)
+            rows = [_row(row, table, marks, latex_text, *LATEX) for row in found]
             head = [latex_text(cell) for cell in _head(table)]
             columns = f"llll{'r' * (len(head) - 5)}l"
             caption = f"{latex_text(title)}. {CAPTION} {latex_text(marks.legend())}".strip()
@@ -94,40 +96,40 @@ def _head(table: str) -> list[str]:
 
 
 def _row(
-    entry: PaperRow,
+    row: PaperRow,
     table: str,
     marks: Marks,
     escape: Callable[[str], str],
     bold: Callable[[str], str] = str,
     half: Callable[[str, str], str] = "{} ±{}".format,
 ) -> list[str]:
-    line = entry.line
-    sides = [line.decoder, line.encoder] if table == published.T2I else [line.encoder, line.decoder]
-    scores = [_score(entry.modes.get(mode), metric, bold) for mode in MODES[table] for metric in OVERALL_METRICS]
-    overall = number(line.overall, 4)
-    overall = bold(overall) if line.ranks.get(OVERALL) == 1 else overall
-    width = half_width(line.low.get(OVERALL), line.high.get(OVERALL))
-    where = "published" if line.published else place(line.ranks.get(OVERALL), line.places.get(OVERALL))
-    name = "" if line.published else line.target
+    entry = row.entry
+    sides = [entry.decoder, entry.encoder] if table == published.T2I else [entry.encoder, entry.decoder]
+    scores = [_score(row.modes.get(mode), metric, bold) for mode in MODES[table] for metric in OVERALL_METRICS]
+    overall = number(entry.overall, 4)
+    overall = bold(overall) if entry.ranks.get(OVERALL) == 1 else overall
+    width = half_width(entry.low.get(OVERALL), entry.high.get(OVERALL))
+    where = "published" if entry.published else place(entry.ranks.get(OVERALL), entry.places.get(OVERALL))
+    name = "" if entry.published else entry.target
     overall = half(overall, width) if width else overall
-    return [where, escape(name), *(escape(side) for side in sides), *scores, overall, escape(_note(line, marks))]
+    return [where, escape(name), *(escape(side) for side in sides), *scores, overall, escape(_note(entry, marks))]
 
 
-def _score(line: Entry | None, metric: str, bold: Callable[[str], str]) -> str:
-    if line is None or metric not in line.cells:
+def _score(entry: Entry | None, metric: str, bold: Callable[[str], str]) -> str:
+    if entry is None or metric not in entry.cells:
         return "-"
-    cell = number(line.cells[metric], 4)
-    return bold(cell) if line.ranks.get(metric) == 1 else cell
+    cell = number(entry.cells[metric], 4)
+    return bold(cell) if entry.ranks.get(metric) == 1 else cell
 
 
-def _note(line: Entry, marks: Marks) -> str:
-    notes = [f"set {marks.of(line)}"] if marks.of(line) else []
-    if line.status == PARTIAL:
-        notes.append(f"partial {line.n}/{line.of}")
-    if line.status == SINGLE:
+def _note(entry: Entry, marks: Marks) -> str:
+    notes = [f"set {marks.of(entry)}"] if marks.of(entry) else []
+    if entry.status == PARTIAL:
+        notes.append(f"partial {entry.n}/{entry.of}")
+    if entry.status == SINGLE:
         notes.append(SINGLE)
-    if line.baseline:
-        notes.append(f"baseline {line.baseline}")
-    if line.among_published:
-        notes.append("would be {} of {}".format(*line.among_published))
+    if entry.baseline:
+        notes.append(f"baseline {entry.baseline}")
+    if entry.among_published:
+        notes.append("would be {} of {}".format(*entry.among_published))
     return ", ".join(notes)

@@ -4,129 +4,138 @@ compared.
 
 from __future__ import annotations
 
-import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import BadInput
 from ...runtime.messages import say
 from ...statistics import percentiles, places_of_means, resampled_means
-from ..image_scores import ImageScores, read
+from ..image_scores import ImageScores
 from ..labels import OVERALL, OVERALL_I2T
-from .entries import WHOLE, Entry
+from ..scored import ScoredTarget, again
+from .entries import Entry
 
-Entry = tuple[Entry, str]  # a row, and a column of it
+Key = tuple[int, str]  # the place of an entry among the entries, and a column of it
+Drawn = dict[Key, np.ndarray]  # its means in every resample of the images
 
 
-def rank(lines: list[Entry], metrics: dict[str, bool]) -> None:
-    """Give every whole row its places: 1 for the best, equal values share one. metrics: name -> whether lower is
-    better.
+def ranked(
+    entries: Sequence[Entry], metrics: Mapping[str, bool], targets: Sequence[ScoredTarget], quiet: bool = False
+) -> list[Entry]:
+    """The entries with their places, 1 for the best, equal values share one; with the 95 % intervals of their places,
+    and of those means that lack theirs, from the targets' scores of single images.
+
+    metrics: name -> whether lower is better. Where a target's scores.csv is missing, invalid or not what its summary
+    was made of, those that it is compared with have no interval of their places either, which is said (unless quiet):
+    places among fewer would be others.
     """
-    for column, peers in _contests(lines, metrics):
-        values = [line.value(column) for line in peers]
-        for line, mine in zip(peers, values):
+    ranks: dict[Key, int] = {}
+    for column, peers in _contests(entries, metrics):
+        values = [entries[place].value(column) for place in peers]
+        for place, mine in zip(peers, values):
             better = (value < mine for value in values) if metrics.get(column) else (value > mine for value in values)
-            line.ranks[column] = 1 + sum(better)
+            ranks[place, column] = 1 + sum(better)
+    drawn = _drawn(entries, metrics, targets, quiet)
+    places: dict[Key, tuple[int, int]] = {}
+    for column, peers in _contests(entries, metrics):
+        if all((place, column) in drawn for place in peers):
+            means = np.stack([drawn[place, column] for place in peers], axis=1)
+            found = places_of_means(-means if metrics.get(column) else means)
+            places.update(((place, column), each) for place, each in zip(peers, found))
+    return [_with_places(place, entry, ranks, places, drawn) for place, entry in enumerate(entries)]
 
 
-def _contests(lines: list[Entry], metrics: dict[str, bool]) -> Iterator[tuple[str, list[Entry]]]:
-    """(column, the whole rows that may be compared in it): same mode, content, ground truth and weights. Published rows
-    are in none: what they were made with is not known here by its digest."""
-    groups: dict[tuple, list[Entry]] = {}
-    for column in (*metrics, OVERALL):
-        for line in lines:
-            if line.status == WHOLE and line.value(column) is not None:
-                groups.setdefault((column, line.mode, line.content, line.peers.get(column)), []).append(line)
-    for (column, *_), peers in groups.items():
+def _with_places(
+    place: int, entry: Entry, ranks: Mapping[Key, int], places: Mapping[Key, tuple[int, int]], drawn: Drawn
+) -> Entry:
+    low, high = dict(entry.low), dict(entry.high)
+    columns = [*entry.cells, OVERALL]
+    for column in columns:
+        if (place, column) in drawn and column not in low:
+            ends = percentiles(drawn[place, column][:, None])
+            low[column], high[column] = (float(end[0]) for end in ends)
+    mine = (
+        {column: found[place, column] for column in columns if (place, column) in found} for found in (ranks, places)
+    )
+    return replace(entry, low=low, high=high, **dict(zip(("ranks", "places"), mine)))
+
+
+def _contests(entries: Sequence[Entry], metrics: Mapping[str, bool]) -> Iterator[tuple[str, list[int]]]:
+    """(column, the entries that may be compared in it): same mode, content, ground truth and weights, all images.
+
+    Published rows are in none: what they were made with is not known here by its digest.
+    """
+    groups: dict[tuple, list[int]] = {}
+    for place, column in _columns(entries, metrics):
+        entry = entries[place]
+        groups.setdefault((column, entry.mode, entry.content, entry.peers.get(column)), []).append(place)
+    for (column, *_), peers in sorted(groups.items(), key=lambda group: group[1]):
         yield column, peers
 
 
-def add_places(lines: list[Entry], metrics: dict[str, bool], quiet: bool = False) -> None:
-    """Give every ranked row the 95 % interval of its places, and its means theirs where they lack it, from scores.csv.
+def _columns(entries: Sequence[Entry], metrics: Mapping[str, bool]) -> Iterator[Key]:
+    """What can be ranked: the columns in which an entry is complete."""
+    for place, entry in enumerate(entries):
+        for column in (*metrics, OVERALL):
+            if column in entry.complete and entry.value(column) is not None:
+                yield place, column
 
-    Where a target's scores.csv is missing, broken or not what its summary was made of, those that it is compared with
-    have no such interval either, which is said (unless quiet): places among fewer would be others.
-    """
-    images = _all_images([line for line, _ in _entries(lines, metrics)], metrics, quiet)
-    groups: dict[tuple[str, ...], list[tuple[Entry, str, np.ndarray]]] = {}
-    stale = set()
-    for line, column in _entries(lines, metrics):
+
+def _drawn(
+    entries: Sequence[Entry], metrics: Mapping[str, bool], targets: Sequence[ScoredTarget], quiet: bool
+) -> Drawn:
+    """The resampled means of what can be ranked. Columns of the same images share their resamples."""
+    images = {target.folder: target.images for target in targets if not target.fault}
+    folders = {entries[place].folder for place, _ in _columns(entries, metrics)}
+    for target in targets:
+        if target.fault and target.folder in folders and not quiet:
+            say(
+                f"note: the places of what {target.folder.name} is compared with have no intervals:"
+                f" {target.folder / 'scores.csv'} {target.fault}. {again(target.folder)}"
+            )
+    groups: dict[tuple[str, ...], list[tuple[Key, np.ndarray]]] = {}
+    stale: set[Path] = set()
+    for place, column in _columns(entries, metrics):
+        entry = entries[place]
+        if entry.folder not in images:
+            continue
         try:
-            found = _scores(line, column, images.get(line.folder))
+            found = _scores(entry, column, images[entry.folder])
         except _Stale:
-            stale.add(line.folder)
+            stale.add(entry.folder)
             continue
         if found is not None:
-            groups.setdefault(found[0], []).append((line, column, found[1]))
+            groups.setdefault(found[0], []).append(((place, column), found[1]))
     for folder in () if quiet else sorted(stale):
         say(
             f"note: {folder / 'scores.csv'} is not what its summary.json was made of: no intervals of places. Score it"
-            " anew."
+            " again."
         )
-    means: dict[tuple[int, str], np.ndarray] = {}
-    for entries in groups.values():  # of the same images, so that the same are drawn for all
-        if len(entries[0][2]) > 1:
-            drawn = resampled_means(np.stack([values for *_, values in entries], axis=1))
-            for (line, column, _), each in zip(entries, drawn.T):
-                means[id(line), column] = each
-                if column not in line.low:
-                    low, high = percentiles(each[:, None])
-                    line.low[column], line.high[column] = float(low[0]), float(high[0])
-    for column, peers in _contests(lines, metrics):
-        if all((id(line), column) in means for line in peers):
-            drawn = np.stack([means[id(line), column] for line in peers], axis=1)
-            for line, places in zip(peers, places_of_means(-drawn if metrics.get(column) else drawn)):
-                line.places[column] = places
-
-
-def _entries(lines: Iterable[Entry], metrics: dict[str, bool]) -> Iterator[Entry]:
-    for line in lines:
-        for column in (*metrics, OVERALL):
-            if line.status == WHOLE and line.folder is not None and line.value(column) is not None:
-                yield line, column
-
-
-def _read(file: Path, metrics: tuple[str, ...]) -> ImageScores:
-    """The scores of a file that has not changed are read once for all views."""
-    state = file.stat() if file.exists() else None
-    return _read_once(file, metrics, state and (state.st_mtime_ns, state.st_size))
-
-
-@functools.lru_cache(maxsize=64)
-def _read_once(file: Path, metrics: tuple[str, ...], state: object) -> ImageScores:
-    return read(file, metrics)
-
-
-def _all_images(lines: Iterable[Entry], metrics: Iterable[str], quiet: bool) -> dict[Path | None, ImageScores]:
-    found: dict[Path | None, ImageScores] = {}
-    for folder in dict.fromkeys(line.folder for line in lines if line.folder is not None):
-        try:
-            found[folder] = _read(folder / "scores.csv", tuple(metrics))
-        except BadInput as error:
-            if not quiet:
-                say(f"note: the places of what {folder.name} is compared with have no intervals: {error}")
-    return found
+    drawn: Drawn = {}
+    for names, members in groups.items():
+        if len(names) > 1:
+            means = resampled_means(np.stack([values for _, values in members], axis=1))
+            drawn.update((key, each) for (key, _), each in zip(members, means.T))
+    return drawn
 
 
 class _Stale(Exception):
     """The scores are not those that the mean was made of."""
 
 
-def _scores(line: Entry, column: str, images: ImageScores | None) -> tuple[tuple[str, ...], np.ndarray] | None:
+def _scores(entry: Entry, column: str, images: ImageScores) -> tuple[tuple[str, ...], np.ndarray] | None:
     """(names, values) of a row's images; None of a measure of a whole set. Raises _Stale."""
-    if images is None:
-        return None
     if column == OVERALL:
-        values = images.overall("i2t" if line.mode == OVERALL_I2T else "t2i", line.modes)
+        values = images.overall("i2t" if entry.mode == OVERALL_I2T else "t2i", entry.modes)
     else:
-        values = images.over_modes(column, line.modes)
+        values = images.over_modes(column, entry.modes)
     if values is None:
         return None
-    here = np.isfinite(values) & images.of_kind(line.content)
-    mean = line.value(column)
-    if np.count_nonzero(here) != line.n or not np.isclose(values[here].mean(), mean, rtol=1e-6, atol=1e-9):
+    here = np.isfinite(values) & images.of_kind(entry.content)
+    count, mean = entry.count(column), entry.value(column)
+    if not count or np.count_nonzero(here) != count or not np.isclose(values[here].mean(), mean, rtol=1e-6, atol=1e-9):
         raise _Stale
     return tuple(itertools.compress(images.names, here)), values[here]

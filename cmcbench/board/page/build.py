@@ -13,23 +13,23 @@ from typing import Any
 from ... import __version__
 from ...errors import BadInput
 from ...files.images import list_images
-from ...files.store import only_writer, read_json, sweep
-from ...protocol import content
-from ...runtime.messages import RunLog
+from ...files.store import only_writer, read_json
+from ...protocol import REFERENCES, content
+from ...runtime.messages import RunLog, say
+from ..scored import ScoredTarget, again, folders, named, read_all
 from . import summary_data
-from .board_data import curves_data, lines_data
-from .folder import RECORD, check_ours, remember, remove, safe_name, write_if_new
+from .board_data import curves_data, entries_data
+from .folder import RECORD, check_ours, remember, remove, safe_name, sweep_all, write_if_new
 from .image_data import Gallery, featured, images_data, target_data
-from .targets import PageTarget, read_targets
+from .targets import PageTarget, page_target
 from .thumbnails import COPIES, LINKS, Album, Made, Picture
 
 ASSETS = Path(__file__).parent / "site"
 AUTO = "auto"
 LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pictures are some 20 GB
-REFERENCES = ("pixel", "image")
 
 
-@dataclass
+@dataclass(frozen=True)
 class PageRequest:
     """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES,
     LINKS, THUMBS.
@@ -64,23 +64,27 @@ def build(request: PageRequest) -> Outcome:
     """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
     ours.
     """
-    targets = summary_data.order(read_targets(request.results, request.wanted, request.texts))
+    wanted = named(request.results, request.wanted, "--targets") if request.wanted else folders(request.results)
+    everyone = read_all(folders(request.results), "the report")
+    targets = summary_data.order(
+        [page_target(each, request.texts) for each in everyone if each.folder in wanted and _usable(each)]
+    )
     if not targets:
         raise BadInput(
             f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
         )
     truth = list_images(request.truth, "--ground_truth")
-    references = {f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in REFERENCES}
+    truth.tell(request.report)
+    references = {
+        f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in reversed(REFERENCES)
+    }
     gallery = Gallery.of(targets, truth, references)
     output = request.output
     check_ours(output)
     with only_writer(output / ".report.lock", str(output / "index.html")):
         record = read_json(output / RECORD) or {}
         listed = gallery.pictures()
-        for folder in {
-            (output / path).parent for each in listed for path in (RECORD, "data/x", "page/x", each.thumb, each.copy)
-        }:
-            sweep(folder)
+        sweep_all(output)
         how = _how(request.pictures, listed)
         album = Album(
             output, how, record.get("thumbs") if isinstance(record.get("thumbs"), dict) else {}, request.report
@@ -100,7 +104,7 @@ def build(request: PageRequest) -> Outcome:
         except BaseException:
             save()
             raise
-        files = _files(request, gallery, made, how)
+        files = _files(everyone, gallery, made, how)
         kept = set(files) | album.files
         remember(output, before | kept, album.records)
         for name, data in files.items():
@@ -110,7 +114,15 @@ def build(request: PageRequest) -> Outcome:
     return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
 
 
-def _files(request: PageRequest, gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
+def _usable(target: ScoredTarget) -> bool:
+    """Whether a target's scores can be shown; without a scores.csv its means are."""
+    if target.fault and not target.missing:
+        left_out = f"the target is left out of the report. {again(target.folder)}"
+        say(f"note: {target.folder / 'scores.csv'} {target.fault}; {left_out}")
+    return not target.fault or target.missing
+
+
+def _files(everyone: list[ScoredTarget], gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
     """All files of the page but its pictures: path in the report -> content."""
     targets: list[PageTarget] = gallery.targets
     metrics = summary_data.metrics(targets)
@@ -121,8 +133,8 @@ def _files(request: PageRequest, gallery: Gallery, made: Mapping[Picture, Made],
         "truth": len(gallery.truth),
         "metrics": metrics,
         "targets": [summary_data.target_entry(target) for target in targets],
-        "lines": lines_data(request.results, targets),
-        "curves": curves_data(request.results, targets),
+        "lines": entries_data(everyone, targets),
+        "curves": curves_data(targets),
         "groups": summary_data.content_groups(gallery.names.values(), content),
         "distributions": summary_data.distributions(targets, [each["name"] for each in metrics]),
         "featured": featured(gallery, made, metrics),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...errors import BadInput
 from ...files.names import plain_name
-from ...files.store import TEMPORARY, write_bytes
+from ...files.store import TEMPORARY, sweep, write_bytes
 
 RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
 OURS = ("index.html", "page", "data", "pictures")
@@ -29,6 +30,14 @@ def check_ours(output: Path) -> None:
             f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another"
             " folder."
         )
+
+
+def sweep_all(output: Path) -> None:
+    """Remove the unfinished files that a killed run left anywhere in the report. Call it with the lock held."""
+    sweep(output)
+    for top in OURS:
+        for folder, _, _ in os.walk(output / top):  # follows no links
+            sweep(Path(folder))
 
 
 def safe_name(names: Any) -> Iterator[str]:

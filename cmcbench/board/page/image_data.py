@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ...protocol import content
-from .summary_data import ORDER, content_groups
+from .summary_data import ORDER, content_groups, short
 from .targets import PageTarget
 from .thumbnails import Made, Picture
 
 FEATURED = ("typical", "best", "worst")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Gallery:
     """Every picture that the page can show. truth, references: stem -> file, reference's name -> stem -> file.
 
@@ -56,14 +56,12 @@ class Gallery:
         return {place: files for place, files in found.items() if files}
 
     def pictures(self) -> list[Picture]:
-        return [Picture(path, place) for place, files in self.folders().items() for path in files.values()]
+        return [Picture(path, place, stem) for place, files in self.folders().items() for stem, path in files.items()]
 
 
 def images_data(gallery: Gallery, made: Mapping[Picture, Made]) -> dict[str, Any]:
     """The images themselves: names, content, sizes, ground truth and references."""
-    sides = [
-        made.get(Picture(gallery.truth[stem], ("truth",))) if stem in gallery.truth else None for stem in gallery.stems
-    ]
+    sides = [_made(made, gallery.truth, ("truth",), stem) for stem in gallery.stems]
     kinds = [content(gallery.names[stem]) for stem in gallery.stems]
     return {
         "names": [gallery.names[stem] for stem in gallery.stems],
@@ -90,22 +88,28 @@ def target_data(gallery: Gallery, target: PageTarget, made: Mapping[Picture, Mad
         names = sorted({name for row in rows if row for name in row.scores})
         modes[mode] = {
             "pictures": _paths(gallery, files, place, made),
-            "scores": {name: [_rounded(row.scores.get(name)) if row else None for row in rows] for name in names},
-            "bpp": [_rounded(row.bpp) if row else None for row in rows],
+            "scores": {name: [short(row.scores.get(name)) if row else None for row in rows] for name in names},
+            "bpp": [short(row.bpp) if row else None for row in rows],
             "bits": [row.bits if row else None for row in rows],
             # The scores are of another picture than the one that is shown
             "changed": [
-                place
-                for place, stem in enumerate(gallery.stems)
-                if _changed(files.get(stem), rows[place], made, ("targets", target.key, mode))
+                index
+                for index, (stem, row) in enumerate(zip(gallery.stems, rows))
+                if row
+                and row.reconstruction
+                and _digest(_made(made, files, place, stem)) not in ("", row.reconstruction)
             ],
         }
     return {"modes": modes, "captions": [target.texts.get(stem, "") for stem in gallery.stems]}
 
 
-def _changed(file: Path | None, row: Any, made: Mapping[Picture, Made], place: tuple[str, ...]) -> bool:
-    seen = made.get(Picture(file, place)) if file and row else None
-    return bool(seen and seen.seen and row.reconstruction and seen.seen != row.reconstruction)
+def _made(made: Mapping[Picture, Made], files: Mapping[str, Path], place: tuple[str, ...], stem: str) -> Made | None:
+    """What was made of an image's picture, None where there is none or it cannot be read."""
+    return made.get(Picture(files[stem], place, stem)) if stem in files else None
+
+
+def _digest(picture: Made | None) -> str:
+    return picture.digest if picture else ""
 
 
 def _paths(
@@ -116,14 +120,9 @@ def _paths(
     """
     listed: list[Any] = []
     for stem in gallery.stems:
-        file = files.get(stem)
-        found = made.get(Picture(file, place)) if file else None
-        listed.append([found.thumb, found.full] if found else 1 if file else 0)
+        found = _made(made, files, place, stem)
+        listed.append([found.thumb, found.full] if found else 1 if stem in files else 0)
     return listed
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.10g}")
 
 
 def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -134,7 +133,7 @@ def featured(gallery: Gallery, made: Mapping[Picture, Made], metrics: list[dict[
     """
 
     def plain(each: tuple[int, PageTarget]) -> tuple[bool, bool]:
-        return "codec" in each[1].manifest, bool(each[1].summary["made_by"].get("baseline"))
+        return "codec" in each[1].manifest, "decoder" in each[1].summary.baseline
 
     for place, target in sorted(enumerate(gallery.targets), key=plain):
         for mode in ORDER:
@@ -157,10 +156,11 @@ def _by_score(
 ) -> list[dict[str, Any]]:
     """The images that can be shown beside their ground truth, from the lowest score to the highest."""
     found = []
-    for stem, file in target.pictures.get(mode, {}).items():
+    files = target.pictures.get(mode, {})
+    for stem in files:
         row = target.rows.get((stem, mode))
-        truth = made.get(Picture(gallery.truth[stem], ("truth",))) if stem in gallery.truth else None
-        picture = made.get(Picture(file, ("targets", target.key, mode)))
+        truth = _made(made, gallery.truth, ("truth",), stem)
+        picture = _made(made, files, ("targets", target.key, mode), stem)
         if row and metric in row.scores and truth and picture:
             found.append(
                 {

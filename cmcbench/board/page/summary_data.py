@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...protocol import MODES, OVERALL_METRICS, PLAIN, SOURCES
-from .targets import PageTarget, number
+from ..labels import NAMES, OVERALL
+from ..leaderboard.entries import PARTIAL, entries_of
+from .targets import PageTarget
 
 ORDER = [*MODES, PLAIN]
-LABELS = {
-    "topiq_fr": "TOPIQ FR",
-    "topiq_nr": "TOPIQ NR",
-    "ms_ssim": "MS-SSIM",
-    "ssim": "SSIM",
-    "psnr": "PSNR",
-    "piqe": "PIQE",
-    "lpips": "LPIPS",
-    "clipsim": "CLIPSIM",
-    "clipiqa": "CLIP-IQA",
-    "liqe": "LIQE",
-    "fid": "FID",
-    "vif": "VIF",
-    "fsim": "FSIM",
-    "gmsd": "GMSD",
-    "vsi": "VSI",
-    "niqe": "NIQE",
-    "brisque": "BRISQUE",
-    "dists": "DISTS",
-    "cw_ssim": "CW-SSIM",
-}
 BINS = 24
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
@@ -38,17 +18,18 @@ QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 def metrics(targets: Iterable[PageTarget]) -> list[dict[str, Any]]:
     """The metrics of all targets, TOPIQ first, then consistency (FR), then perception (NR)."""
     found: dict[str, dict[str, Any]] = {}
-    for target in targets:
-        for name, about in target.summary["metrics"].items():
-            each = {
-                "name": name,
-                "label": LABELS.get(name, name),
-                "kind": str(about["kind"]),
-                "lower": bool(about["lower_is_better"]),
-            }
-            if any(mode["metrics"].get(name, {}).get("set") for mode in target.summary["modes"].values()):
-                each["set"] = True  # of a set of images: no score of a single one
-            found.setdefault(name, each)
+    for metric in (each for target in targets for each in target.summary.metrics.values()):
+        each = found.setdefault(
+            metric.name,
+            {
+                "name": metric.name,
+                "label": NAMES.get(metric.name, metric.name),
+                "kind": metric.kind,
+                "lower": metric.lower_is_better,
+            },
+        )
+        if metric.of_set:
+            each["set"] = True  # of a set of images: no score of a single one
     return sorted(
         found.values(), key=lambda each: (each["name"] not in OVERALL_METRICS, each["kind"] != "FR", each["name"])
     )
@@ -56,42 +37,28 @@ def metrics(targets: Iterable[PageTarget]) -> list[dict[str, Any]]:
 
 def target_entry(target: PageTarget) -> dict[str, Any]:
     """A target as the page's run card shows it: what made it, what it cost."""
-    made_by = target.summary["made_by"]
-    captions = made_by.get("captions") if isinstance(made_by.get("captions"), dict) else {}
-    modes = {mode: found for mode, found in target.summary["modes"].items() if mode in ORDER}
+    summary = target.summary
+    modes = {mode: summary.modes[mode] for mode in ORDER if mode in summary.modes}
     return {
         "name": target.name,
         "folder": target.folder.name,
-        "baseline": bool(made_by.get("baseline")),
-        "decoder": _text(made_by.get("t2i")),
-        "encoder": _text(captions.get("file")).removesuffix(".csv"),
-        "modes": [mode for mode in ORDER if mode in modes],
-        "rates": {mode: _numbers(found.get("rate")) for mode, found in modes.items()},
-        "costs": {mode: _numbers(found.get("cost")) for mode, found in modes.items()},
+        "baseline": "decoder" in summary.baseline,
+        "decoder": summary.decoder,
+        "encoder": summary.encoder,
+        "modes": list(modes),
+        "rates": {
+            mode: {"kind": each.rate_kind, **each.rate} if each.rate_kind else {} for mode, each in modes.items()
+        },
+        "costs": {mode: each.cost for mode, each in modes.items()},
         "notes": target.notes,
         "manifest": _manifest(target.manifest),
         "captions": _caption_manifest(target.encoder),
     }
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _numbers(found: Any) -> dict[str, Any]:
-    """The parts of a rate or a cost that are finite numbers or words; {} where there is none."""
-    if not isinstance(found, dict):
-        return {}
-    return {key: value for key, value in found.items() if isinstance(value, str) or _is_finite(value)}
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def short(value: float) -> float:
+def short(value: float | None) -> float | None:
     """Ten digits: the page rounds to four decimals, and fewer would round twice."""
-    return float(f"{value:.10g}")
+    return None if value is None else float(f"{value:.10g}")
 
 
 def _manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,17 +125,16 @@ def order(targets: list[PageTarget]) -> list[PageTarget]:
     listed = metrics(targets)
 
     def place(target: PageTarget) -> tuple:
-        overall, means = target.summary["overall"]["t2i"], target.summary["over_modes"]
-        first: float | None = None
-        for each in listed:
-            if means.get(each["name"]) is not None:
-                first = number(means[each["name"]]) * (1 if each["lower"] else -1)
-                break
-        of = int(target.summary["ground_truth"]["images"])
-        partial = any(
-            int(mean["n"]) < of for mode in target.summary["modes"].values() for mean in mode["metrics"].values()
+        summary = target.summary
+        overall = summary.overall["t2i"]
+        signed = (
+            summary.over_modes[each["name"]] * (1 if each["lower"] else -1)
+            for each in listed
+            if each["name"] in summary.over_modes
         )
-        return partial, overall is None, -number(overall or 0), first is None, first or 0.0, target.name, target.key
+        first = next(signed, None)
+        partial = any(entry.status == PARTIAL for entry in entries_of(target.scored) if entry.mode == OVERALL)
+        return partial, overall is None, -(overall or 0), first is None, first or 0.0, target.name, target.key
 
     return sorted(targets, key=place)
 

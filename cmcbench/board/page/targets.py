@@ -1,172 +1,83 @@
-"""What the report page shows, read from the files of a results folder: summaries, score tables, manifests, captions."""
+"""What the report page shows of a target: its scores, and the manifest, captions and pictures in its folder."""
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from ...errors import BadInput
 from ...files import captions as caption_files
 from ...files import untrusted
+from ...files.anonymous import anonymous
 from ...files.images import list_images
 from ...files.names import plain_name, stem
 from ...files.store import digest
 from ...files.untrusted import Unusable
 from ...protocol import MODES, PLAIN
 from ...runtime.messages import say
-
-METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_.+-]{0,59}")
-# Names that every object of JavaScript has: a metric of that name would be found where there is none
-TAKEN = {
-    "constructor",
-    "hasOwnProperty",
-    "isPrototypeOf",
-    "propertyIsEnumerable",
-    "toLocaleString",
-    "toString",
-    "valueOf",
-}
+from ..scored import Rows, ScoredTarget
+from ..summaries import Summary
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A row of scores.csv. scores: metric -> score. bits: of the message; bpp: bits per pixel; None: not known.
-
-    reconstruction: digest of the file that was scored.
-    """
-
-    name: str
-    scores: dict[str, float]
-    bits: int | None
-    bpp: float | None
-    reconstruction: str
-
-
-@dataclass
 class PageTarget:
-    """A scored target. key: its folder in the report, unique and a plain name. rows: (stem, mode) -> what was scored.
+    """A scored target. key: its folder in the report, unique and a plain name. manifest: without paths and keys.
 
     pictures: mode -> stem -> file. texts: stem -> the caption that its pictures were made of, where it is known.
-    encoder: the manifest of its captions.
+    encoder: the manifest of its captions. notes: what the page says is missing.
     """
 
-    name: str
     key: str
-    folder: Path
-    summary: dict[str, Any]
+    scored: ScoredTarget
     manifest: dict[str, Any]
-    rows: dict[tuple[str, str], Scored]
     pictures: dict[str, dict[str, Path]]
     texts: dict[str, str] = field(default_factory=dict)
     encoder: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        return self.summary.target
 
-def read_targets(results: Path, wanted: Iterable[str], texts: Path) -> list[PageTarget]:
-    """The targets in `results` whose names match a pattern of `wanted` (none: all), sorted by name.
+    @property
+    def folder(self) -> Path:
+        return self.scored.folder
 
-    texts: the folder of captions. One that cannot be read is left out, aloud. Raises BadInput where a wanted one is
-    missing.
-    """
-    wanted = list(wanted)
-    files = sorted(results.glob("*/summary.json"))
-    for pattern in wanted:
-        if not any(fnmatchcase(file.parent.name, pattern) for file in files):
-            there = ", ".join(file.parent.name for file in files) or "none"
-            raise BadInput(
-                f"--targets {pattern}: {results} has no scored target of that name. It has: {there}. "
-                f"Score one with: python script-evaluate.py --target {pattern}"
-            )
-    targets = []
-    for file in files:
-        if not wanted or any(fnmatchcase(file.parent.name, pattern) for pattern in wanted):
-            try:
-                target = _read(file.parent, texts)
-            except (Unusable, KeyError, TypeError, ValueError, AttributeError, OSError) as error:
-                say(f"note: {file.parent} is left out of the report: its files are none of this program ({error}).")
-                continue
-            if target:
-                targets.append(target)
-    return targets
+    @property
+    def summary(self) -> Summary:
+        return self.scored.summary
+
+    @property
+    def rows(self) -> Rows:
+        return self.scored.rows
 
 
-def _read(folder: Path, texts: Path) -> PageTarget | None:
-    summary = untrusted.json_object((folder / "summary.json").read_bytes())
-    if summary.get("unfinished"):
-        return None
-    check(summary)
+def page_target(scored: ScoredTarget, texts: Path) -> PageTarget:
+    """What is shown of a target. texts: the folder of captions. A part that cannot be read is said on the page."""
+    folder = scored.folder
     key = folder.name if plain_name(folder.name) else digest(folder.name.encode("utf-8", "surrogateescape"))
-    rows = read_scores(folder / "scores.csv", list(summary["metrics"]))
-    target = PageTarget(str(summary["target"]), key, folder, summary, {}, rows, _pictures(folder))
-    target.manifest = _object(folder / "manifest.json", target)
-    _add_captions(target, texts)
-    return target
+    notes: list[str] = []
+    manifest = _object(folder / "manifest.json", notes)
+    captions, encoder = _captions(manifest, texts, notes)
+    return PageTarget(key, scored, anonymous(manifest), _pictures(folder), captions, anonymous(encoder), notes)
 
 
-def _object(file: Path, target: PageTarget) -> dict[str, Any]:
-    """A manifest, {} where there is none; one that cannot be shown is said on the page."""
+def _object(file: Path, notes: list[str]) -> dict[str, Any]:
+    """A manifest, {} where there is none; one that cannot be shown is noted."""
+    if not (file.exists() or file.is_symlink()):
+        return {}
     try:
-        return untrusted.json_object(file.read_bytes())
-    except FileNotFoundError:
+        return untrusted.json_object(untrusted.read_bytes(file))
+    except Unusable as error:
+        notes.append(f"{file.name} cannot be shown: {error}.")
         return {}
-    except (Unusable, OSError) as error:
-        target.notes.append(f"{file.name} cannot be shown: {error}.")
-        return {}
-
-
-def check(summary: Mapping[str, Any]) -> None:
-    """Whether a summary has the parts that the page shows, and finite means. Raises KeyError, TypeError or
-    ValueError.
-    """
-    for name, about in summary["metrics"].items():
-        if not METRIC.fullmatch(name) or name in TAKEN:
-            raise ValueError(f"{ascii(name)} is no name of a metric")
-        bool(about["lower_is_better"]), str(about["kind"]), str(about["identity"])
-    int(summary["ground_truth"]["images"]), str(summary["ground_truth"]["digest"]), summary["made_by"].get("baseline")
-    for found in summary["modes"].values():
-        for mean in found["metrics"].values():
-            int(mean["n"]), number(mean["mean"])
-    for mean in (*summary["over_modes"].values(), summary["overall"]["t2i"], summary["overall"]["i2t"]):
-        if mean is not None:
-            number(mean)
-
-
-def number(value: Any) -> float:
-    """A finite number, or ValueError: JSON of ours holds no NaN, and JavaScript's reader would stop at one."""
-    found = float(value)
-    if not math.isfinite(found):
-        raise ValueError(f"{value} is no score")
-    return found
-
-
-def read_scores(path: Path, metrics: list[str]) -> dict[tuple[str, str], Scored]:
-    """The rows of a scores.csv, {} where there is none. Raises Unusable, KeyError or ValueError for one that is not
-    ours.
-    """
-    try:
-        columns, table = untrusted.table(path.read_bytes())
-    except FileNotFoundError:
-        return {}
-    there = [metric for metric in metrics if metric in columns]
-    rows = {}
-    for cells in table:
-        scores = {metric: untrusted.number(cells[metric]) for metric in there if cells[metric]}
-        bits = untrusted.whole(cells["bits"]) if cells.get("bits") else None
-        bpp = untrusted.number(cells["bpp"]) if cells["bpp"] else None
-        rows[stem(cells["name"]), cells["mode"]] = Scored(cells["name"], scores, bits, bpp, cells["reconstruction"])
-    return rows
 
 
 def _pictures(folder: Path) -> dict[str, dict[str, Path]]:
-    """mode -> stem -> file of the pictures of a target. A folder that cannot be listed is left out, aloud."""
-    found: dict[str, dict[str, Path]] = {}
-    for mode in MODES:
-        found[mode] = _listed(folder / mode)
+    """mode -> stem -> file of the pictures of a target. A folder that cannot be listed is named and left out."""
+    found = {mode: _listed(folder / mode) for mode in MODES}
     if not any(found.values()):
         found = {PLAIN: _listed(folder)}
     return {mode: images for mode, images in found.items() if images}
@@ -174,39 +85,43 @@ def _pictures(folder: Path) -> dict[str, dict[str, Path]]:
 
 def _listed(folder: Path) -> dict[str, Path]:
     try:
-        return list_images(folder, "pictures")
+        images = list_images(folder, "pictures")
     except BadInput as error:
         say(f"note: pictures are left out of the report. {error}")
         return {}
+    for problem in images.problems.values():
+        say(f"note: a picture is left out of the report. {problem}.")
+    return images
 
 
-def _add_captions(target: PageTarget, folder: Path) -> None:
-    """Find the captions of a target; a caption that its pictures were not made of is not shown as theirs.
+def _captions(manifest: Mapping[str, Any], folder: Path, notes: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    """(stem -> caption, the captions' manifest) of a target; a caption that its pictures were not made of is not shown
+    as theirs.
 
-    The manifest has the digest of every prompt: a caption file that was changed later is told by it.
+    The manifest has the digest of every prompt: a caption file that was changed later is known by it.
     """
-    about = target.manifest.get("captions")
+    about = manifest.get("captions")
     file = about.get("file") if isinstance(about, dict) else None
     if not isinstance(file, str) or not plain_name(file):
-        return
+        return {}, {}
     try:
         texts = caption_files.read(folder / file).texts
-    except BadInput as error:
-        target.notes.append(f"The captions cannot be shown: {error}")
-        return
-    target.encoder = _object((folder / file).with_suffix(".json"), target)
-    prompts = _prompts(target.manifest)
-    changed = 0
-    for name, text in texts.items():
-        image = stem(name)
-        if image in prompts and digest(text.encode("utf-8", "replace")) not in prompts[image]:
-            changed += 1
-            continue
-        target.texts[image] = text
+    except BadInput as error:  # names the file's place on this machine, which the page need not
+        notes.append(f"The captions cannot be shown: {str(error).replace(str(folder / file), file)}")
+        return {}, {}
+    prompts = _prompts(manifest)
+    stems = {stem(name): text for name, text in texts.items()}
+    changed = {
+        image
+        for image, text in stems.items()
+        if image in prompts and digest(text.encode("utf-8", "replace")) not in prompts[image]
+    }
     if changed:
-        target.notes.append(
-            f"{changed} captions in {file} have changed since these pictures were made; they are not shown."
+        notes.append(
+            f"{len(changed)} captions in {file} have changed since these pictures were made; they are not shown."
         )
+    kept = {image: text for image, text in stems.items() if image not in changed}
+    return kept, _object((folder / file).with_suffix(".json"), notes)
 
 
 def _prompts(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -216,7 +131,7 @@ def _prompts(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
     for mode, each in modes.items() if isinstance(modes, dict) else ():
         inputs = each.get("inputs") if isinstance(each, dict) else None
         if mode in MODES and MODES[mode].captioned and isinstance(inputs, dict):
-            for stem, made_of in inputs.items():
+            for image, made_of in inputs.items():
                 if isinstance(made_of, dict) and isinstance(made_of.get("prompt"), str):
-                    found.setdefault(str(stem), set()).add(made_of["prompt"])
+                    found.setdefault(str(image), set()).add(made_of["prompt"])
     return found

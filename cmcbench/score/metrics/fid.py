@@ -97,4 +97,4 @@ def _triangular(features: np.ndarray) -> np.ndarray:
     with orthonormal Q) the same singular values of products."""
     import numpy as np
 
-    return np.linalg.qr(features, mode="r") if len(features) > features.shape[1] else features
+    return np.asarray(np.linalg.qr(features, mode="r")) if len(features) > features.shape[1] else features

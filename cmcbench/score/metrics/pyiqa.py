@@ -81,6 +81,8 @@ def configs() -> dict[str, dict[str, Any]]:
         raise BadInput("pyiqa is not installed. Install it with: pip install -r requirements.txt")
     path = Path(package.origin).parent / "default_model_configs.py"
     spec = importlib.util.spec_from_file_location("_pyiqa_default_model_configs", path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{path} cannot be loaded. Install pyiqa again with: pip install -r requirements.txt")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.DEFAULT_CONFIGS
@@ -110,7 +112,7 @@ def _import_clip() -> None:
     if "pkg_resources" in sys.modules or importlib.util.find_spec("pkg_resources") is not None:
         return
     stand_in = types.ModuleType("pkg_resources")
-    stand_in.packaging = importlib.import_module("packaging")
+    vars(stand_in)["packaging"] = importlib.import_module("packaging")
     importlib.import_module("packaging.version")
     sys.modules["pkg_resources"] = stand_in
     try:

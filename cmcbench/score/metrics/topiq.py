@@ -44,7 +44,7 @@ class Topiq(Metric):
         import torch
 
         for picture in pictures:
-            _check_size(*picture.size, self.device)
+            _check_size(picture.width, picture.height, self.device)
         reduced = self.precision != "fp32"
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
         with torch.autocast(torch.device(self.device).type, dtype=dtype, enabled=reduced):

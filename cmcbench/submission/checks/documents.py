@@ -10,7 +10,7 @@ from ...files import untrusted
 from ...files.names import plain_name
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, OVERALL_METRICS
-from .. import rules as rules
+from .. import rules
 from ..mail import SUMS, mail, sums
 from ..schemas import SCHEMAS, schema_problems
 from .faults import Faults

@@ -17,7 +17,7 @@ from pathlib import Path
 from ... import ROOT
 from ...errors import BadInput, RunFailed
 from ...files.images import list_images
-from ...files.store import digest
+from ...files.store import digest, read_bytes
 from ...protocol import OVERALL_METRICS
 from ...published import dataset
 from ...runtime.messages import progress
@@ -27,6 +27,7 @@ from .tables import SubmittedScores, number_or_none
 
 SCRIPT = ROOT / "script-evaluate.py"
 SAME = 1e-4  # a score on another machine or device; on the same one it is equal within 1e-5
+LARGEST_PICTURE = 1 << 30  # bytes of a file
 PATIENCE = 3600  # seconds for a picture of the sample, model and imports included; far beyond any that can be scored
 
 
@@ -50,7 +51,10 @@ def check_reconstructions(opened: Opened, folder: Path, faults: Faults) -> None:
             f"--results {folder}: holds no pictures in {', '.join(there)}/. Name the folder that holds these, e.g."
             " Result/NAME."
         )
-    found = {(mode, path.stem): path for mode, images in there.items() for path in images.values()}
+    found = {(mode, image): path for mode, images in there.items() for image, path in images.items()}
+    for mode, images in there.items():
+        for reason in images.problems.values():
+            faults.add("pictures that are not listed", f"{mode}: {reason}")
     for key in sorted(found.keys() - opened.checksums.keys()):
         faults.add("pictures that are not listed", f"{found[key]}: is not in reconstructions.sha256")
     for (mode, stem), seen in _hashes(found, "reconstructions").items():
@@ -66,7 +70,9 @@ def check_ground_truth(opened: Opened, folder: Path, faults: Faults) -> None:
     """Compare the receiver's ground truth with the one that was scored against. Raises BadInput where there is none."""
     truth = list_images(folder, "--ground_truth")
     if not truth:
-        raise BadInput(f"--ground_truth {folder}: holds no images. Name the folder of the benchmark's ground truth.")
+        raise BadInput(
+            f"--ground_truth {folder}: holds no images.{truth.hint} Name the folder of the benchmark's ground truth."
+        )
     scored = {row.stem: row for row in opened.rows}
     for stem in sorted(truth.keys() - scored.keys()):
         faults.add("images without scores", f"{truth[stem].name}: is in the ground truth and has no scores")
@@ -82,25 +88,26 @@ def check_ground_truth(opened: Opened, folder: Path, faults: Faults) -> None:
 
 def _hashes(files: dict[tuple[str, str], Path], what: str) -> dict[tuple[str, str], str]:
     """key -> SHA-256 of each file, "" of one that cannot be read; several at once, since hashing waits for the disk."""
-
-    def one(path: Path) -> str:
-        total = hashlib.sha256()
-        if not path.is_file():  # a pipe or a device could go on for ever
-            return ""
-        try:
-            with open(path, "rb") as file:
-                while block := file.read(1 << 20):
-                    total.update(block)
-        except OSError:
-            return ""
-        return total.hexdigest()
-
     found = {}
     with progress(len(files), 0, f"checksums of the {what}") as bar, ThreadPoolExecutor(4) as pool:
-        for key, seen in zip(files, pool.map(one, files.values())):
+        for key, seen in zip(files, pool.map(sha256_of, files.values())):
             found[key] = seen
             bar.update()
     return found
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a regular file, "" where it is missing, a pipe or device, or cannot be read."""
+    total = hashlib.sha256()
+    try:
+        if not path.is_file():  # a pipe or a device could go on for ever
+            return ""
+        with open(path, "rb") as file:
+            while block := file.read(1 << 20):
+                total.update(block)
+    except OSError:
+        return ""
+    return total.hexdigest()
 
 
 def check_weights(opened: Opened, folder: Path, faults: Faults) -> None:
@@ -109,7 +116,7 @@ def check_weights(opened: Opened, folder: Path, faults: Faults) -> None:
         path = folder / known["file"]
         if not path.is_file():
             raise BadInput(f"--model_weight {folder}: {path} is missing, and scoring again needs it.")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != opened.submission["weights"][metric]["sha256"]:
+        if sha256_of(path) != opened.submission["weights"][metric]["sha256"]:
             faults.add("weights", f"{metric}: was scored with other weights than {path}")
 
 
@@ -155,7 +162,7 @@ def _copy(row: SubmittedScores, results: Path, truth: Path, work: Path) -> bool:
     for source, to, seen in places:
         path = list_images(source, "pictures").get(row.stem)
         try:
-            data = path.read_bytes() if path and path.is_file() else b""
+            data = read_bytes(path, LARGEST_PICTURE) if path else b""
         except OSError:
             return False
         if digest(data) != seen:

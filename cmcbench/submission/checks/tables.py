@@ -149,7 +149,7 @@ def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[s
     for number, line in enumerate(lines, 1):
         seen, _, path = line.partition("  ")
         mode, _, name = path.partition("/")
-        key = mode, name.rpartition(".")[0]
+        key = mode, stem(name)
         if not SHA256.fullmatch(seen) or mode not in MODES or not plain_name(name) or key in found:
             faults.add(
                 "checksums",
@@ -178,7 +178,7 @@ def read_rates(data: bytes, faults: Faults) -> dict[tuple[str, str], dict[str, s
     _, rows = _table("rates.csv", data, ("name", "mode", "sha256", "kind", *SPENT), faults)
     found: dict[tuple[str, str], dict[str, str]] = {}
     for line, row in enumerate(rows, 2):
-        key = row["name"].rpartition(".")[0] or row["name"], row["mode"]
+        key = stem(row["name"]), row["mode"]
         if not plain_name(row["name"]) or row["mode"] not in MODES or key in found:
             faults.add(
                 "rates",

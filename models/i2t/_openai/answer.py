@@ -6,17 +6,25 @@ import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...base import Caption, ModelError
+from ...secrets import holds_data, without_secrets
 from .._refusals import is_refusal
+from .._thoughts import Unended, caption_in
+from . import complaint
 
 if TYPE_CHECKING:
     import openai
 
-THOUGHT = re.compile(r"\s*<think>.*?(</think>\s*|\Z)", re.DOTALL)  # some servers leave it in the text
 POOR = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+REFUSED = "the model refused"  # begins the message of an image that the model does not describe
 UNWANTED = ("content_filter", "content_policy_violation")
+TOO_LARGE = re.compile(
+    r"(image|picture|payload|request|body|entity|file)\b[^.]{0,80}"
+    r"(too (large|big)|exceeds?\b[^.]{0,40}\d ?(MB|MiB|bytes|px|pixels))",
+    re.IGNORECASE,
+)
 LONGEST = 300  # characters of a server's own words in a message
 
 
@@ -29,11 +37,24 @@ class Later(Exception):
 
 
 class Refused(Exception):
-    """The request cannot be served. parameter: the optional one that the server does not take, or None."""
+    """The request cannot be served. parameter: the optional one that the server does not take, or None. room: how many
+    tokens an answer may have, None where that is not the matter."""
 
-    def __init__(self, why: str, parameter: str | None = None) -> None:
+    def __init__(self, why: str, parameter: str | None = None, room: int | None = None) -> None:
         super().__init__(why)
-        self.parameter = parameter
+        self.parameter, self.room = parameter, room
+
+
+class Missing(Exception):
+    """There is no API at this address. The message says what the server answered."""
+
+
+class Spent(Exception):
+    """The tokens came to an end within a thought, or after one within the caption that is kept here."""
+
+    def __init__(self, caption: Caption | ModelError | None = None) -> None:
+        super().__init__()
+        self.caption = caption
 
 
 class Declined(Exception):
@@ -53,19 +74,25 @@ class Secrets:
 
     def __init__(self, key: str, base: str) -> None:
         self.key = key
+        hidden = [key, json.dumps(key)[1:-1], base.rpartition("@")[0].rpartition("/")[2]]
         try:
             parts = urlsplit(base)
-            hidden = [parts.netloc.rpartition("@")[0], parts.password or "", parts.query]
+            hidden += [parts.netloc.rpartition("@")[0], parts.password or "", parts.query]
+            hidden += [value for name, value in parse_qsl(parts.query) if name != "api-version"]
         except ValueError:
-            hidden = []
-        hidden += [key, json.dumps(key)[1:-1]]
+            pass
+        hidden += [unquote(text) for text in hidden]
         self._hidden = sorted({text for text in hidden if len(text) > 3}, key=len, reverse=True)
 
     def cut(self, text: str) -> str:
-        """The text without the secrets."""
+        """The text without the secrets and without the data of images."""
         for secret in self._hidden:
             text = text.replace(secret, "[hidden]")
-        return re.sub(r"(?i)\bbearer\s+[^\s'\"}\]]+", "Bearer [hidden]", text)
+        return without_secrets(text)
+
+    def held_by(self, text: str) -> bool:
+        """Whether a text holds a secret; one of a few letters ("none", "test") is none, and may be a caption's word."""
+        return any(secret in text for secret in self._hidden if len(secret) >= 8)
 
     def quote(self, text: str) -> str:
         """A server's own words for a message: cut before they are shortened, which could leave half a secret."""
@@ -75,9 +102,9 @@ class Secrets:
 
 def judged(error: openai.APIStatusError, model: str, where: str, sent: dict[str, Any], secrets: Secrets) -> Exception:
     """What an HTTP status of 400 and above means for the image, or for all of them."""
-    status, code, text = error.status_code, *_words(error.body)
+    status, (codes, text) = error.status_code, complaint.words(error.body)
     said = secrets.quote(f"{status} {error.response.reason_phrase}" + (f": {text}" if text else ""))
-    if code in POOR or status == 402:
+    if status == 402 or any(code in POOR for code in codes):
         return Hopeless(
             f"the account has no money left ({said}). Add credit or raise its limit, then run the same command."
         )
@@ -85,20 +112,30 @@ def judged(error: openai.APIStatusError, model: str, where: str, sent: dict[str,
         return Hopeless(f"{where} does not take the key ({said}). Put a valid one into OPENAI_API_KEY.")
     if status == 403:
         return Hopeless(f"{where} does not allow this ({said}). Look at what the key and its project may do.")
-    if status == 404:
-        return Hopeless(
-            f"{where} has no model '{model}', or is not the address of its API, which mostly ends in /v1 ({said}). "
-            f"Check --model_dir and --api_base."
-        )
+    if status in (404, 405):
+        remedy = "Check --model_dir and --api_base."
+        why = f"{where} has no model '{model}', or is not the address of its API, which mostly ends in /v1 ({said}). "
+        names_model = re.search(rf"(?<!\w){re.escape(model)}(?!\w)", text)
+        return Hopeless(why + remedy) if names_model else Missing(why + remedy)
     if status in (408, 409, 425, 429) or status >= 500:
         return Later(said, _wait(error.response.headers))
-    if code in UNWANTED:
+    if any(code in UNWANTED for code in codes):
         return Declined(f"the server's content filter refused the image ({said})")
-    return Refused(said, _parameter(error.body, text, sent))
+    if status == 413 or TOO_LARGE.search(text):
+        return Refused(f"the image is too large for the server ({said}): give --image_max 1024, or smaller")
+    if complaint.max_completion_wanted(text, sent):
+        return Refused(said, "max_tokens")
+    budget = next((sent[name] for name in complaint.TOKENS if name in sent), None)
+    room = complaint.room(text, budget) if budget else None
+    if room == 0 and "context" in text:
+        said += ". Image and prompt leave no room for an answer; --image_max N makes images smaller"
+    return Refused(said, complaint.parameter(error.body, text, sent) if room is None else None, room)
 
 
 def read(body: str, price: tuple[float, float] | None, secrets: Secrets) -> Caption | ModelError:
-    """The caption in a chat completion, or a ModelError for a refusal. Raises Later for what is no chat completion."""
+    """The caption in a chat completion, or a ModelError for a refusal. Raises Later for what is no chat completion and
+    Spent for one that holds thoughts alone, because its tokens came to an end.
+    """
     try:
         completion = json.loads(body)
         choice = completion["choices"][0]
@@ -107,23 +144,39 @@ def read(body: str, price: tuple[float, float] | None, secrets: Secrets) -> Capt
         reason = choice.get("finish_reason")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise Later(f"the answer is no chat completion: {secrets.quote(body)!r}") from None
-    text = THOUGHT.sub("", text, count=1).strip()
     if refusal:
-        return ModelError(f"the model refused: {secrets.quote(str(refusal))}")
+        return ModelError(f"{REFUSED}: {secrets.quote(str(refusal))}")
     if reason == "content_filter":
         return ModelError("the server's content filter held the caption back")
+    try:
+        caption = caption_in(text)
+    except Unended as error:
+        if reason == "length":
+            raise Spent from None
+        return error
+    if not caption and reason == "length":
+        raise Spent
+    found = _judged_text(caption, reason, _usage(completion.get("usage"), price), secrets)
+    if reason == "length" and caption != text.strip():
+        raise Spent(found)
+    return found
+
+
+def _judged_text(text: str, reason: Any, usage: dict[str, Any], secrets: Secrets) -> Caption | ModelError:
     if not text:
         return ModelError(f"the model gave no caption (finish reason: {secrets.quote(str(reason))})")
     if is_refusal(text):
-        return ModelError(f"the model refused: {secrets.quote(text)}")
-    if secrets.cut(text) != text:
-        return ModelError("the caption holds the API key")
-    reason = reason if isinstance(reason, str) and len(reason) < 50 else None
-    return Caption(text, reason, _usage(completion.get("usage"), price))
+        return ModelError(f"{REFUSED}: {secrets.quote(text)}")
+    if holds_data(text):
+        return ModelError(f"the answer repeats the image's data and is no caption: {secrets.quote(text)}")
+    if secrets.held_by(text):
+        return ModelError("the caption holds the API key or another secret")
+    reason = reason if isinstance(reason, str) and len(reason) < 50 and secrets.cut(reason) == reason else None
+    return Caption(text, reason, usage)
 
 
 def _text(content: Any) -> str:
-    if isinstance(content, list):
+    if isinstance(content, list):  # Mistral's parts of another type are thoughts
         return "".join(part["text"] for part in content if part.get("type") == "text")
     if content is not None and not isinstance(content, str):
         raise TypeError
@@ -140,28 +193,6 @@ def _usage(usage: Any, price: tuple[float, float] | None) -> dict[str, Any]:
         usd = (counts["input_tokens"] * price[0] + counts["output_tokens"] * price[1]) / 1e6
         return {**counts, "usd": round(usd, 8)}
     return counts
-
-
-def _words(body: Any) -> tuple[str, str]:
-    """The error's code (or type) and message, wherever the server puts them."""
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        body = body["error"]
-    if not isinstance(body, dict):
-        return "", body if isinstance(body, str) else ""
-    codes = [str(body.get(key)) for key in ("code", "type")]
-    text = next(
-        (body[key] for key in ("message", "detail", "error") if isinstance(body.get(key), str)), json.dumps(body)
-    )
-    return next((code for code in codes if code in POOR), codes[0]), text
-
-
-def _parameter(body: Any, text: str, sent: dict[str, Any]) -> str | None:
-    """Which optional parameter a 400 is about: the one that it names as unsupported."""
-    named = body.get("param") if isinstance(body, dict) else None
-    if named == "max_tokens" or "max_completion_tokens" in text:
-        # It may also be too large; only where the new name is mentioned does the server want that
-        return "max_tokens" if "max_tokens" in sent and "max_completion_tokens" in text else None
-    return named if named in ("temperature", "seed") and named in sent else None
 
 
 def _wait(headers: Any) -> float | None:

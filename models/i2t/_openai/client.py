@@ -12,25 +12,24 @@ import io
 import os
 import queue
 import random
-import re
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from ...base import Caption, I2TModel, ModelError
-from . import answer
+from .._budget import Budget, no_caption
+from . import address, answer, probe
+from .address import OPENAI
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
 KEY = "OPENAI_API_KEY"
-OPENAI = "https://api.openai.com/v1"
-# As in _transformers/model.py: no published caption, of up to 2,565 characters, is cut. Only what is said is paid.
-LEAST_TOKENS, TOKENS_PER_WORD = 1056, 8
 FRUITLESS = 10  # images in a row without any answer, after which the server is given up
 UNASKED = "was not asked for, because the run stops"
+JPEG_QUALITY = 92  # of pictures that are made smaller
 
 
 class Model(I2TModel):
@@ -48,34 +47,39 @@ class Model(I2TModel):
     patience = 900.0  # s for one caption, all attempts together
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
-        """Connect. Options used: api_base (str or None), concurrency (int), seed (int). Raises ModelError."""
+        """Connect, then prove that images arrive. Options used: api_base (str or None), concurrency (int), seed (int),
+        max_tokens (int or None), image_max (px or None), no_probe (bool). Raises ModelError.
+        """
         try:
             import openai
         except ImportError as error:
             raise ModelError(
                 f"this encoder needs the package 'openai' ({error}). Install it: pip install openai"
             ) from error
-        base = options.get("api_base") or os.environ.get("OPENAI_BASE_URL") or OPENAI
-        self._secrets = answer.Secrets(_key(required=bool(self.key) or base == OPENAI), base)
-        base = _checked(base)
+        given = options.get("api_base")
+        base = given or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        self._address = address.parse(base, "--api_base" if given else "the environment variable OPENAI_BASE_URL")
+        required = bool(self.key) or self._address.bases[0] == OPENAI
+        self._secrets = answer.Secrets(address.key_from_environment(KEY, required), base)
         self._concurrency = int(options.get("concurrency") or 1)
+        self._image_max = options.get("image_max")
         self._parameters = {"max_tokens": 0, "temperature": 0, "seed": int(options.get("seed") or 0)}
+        self._budget = Budget(options.get("max_tokens"))
         self._lock, self._halt, self._fruitless = threading.Lock(), threading.Event(), 0
-        self._where = self._secrets.cut(base.split("?")[0])
-        connect = min(self.timeout, 20.0)
-        self._client = openai.OpenAI(
-            base_url=base,
-            api_key=self._secrets.key or "none",
-            max_retries=0,
-            timeout=openai.Timeout(self.timeout, connect=connect),
-        )
+        self._where = self._secrets.cut(self._address.bases[0])
+        timeout = openai.Timeout(self.timeout, connect=min(self.timeout, 20.0))
+        # A base that turns out to hold no API is left behind for the next one
+        self._clients = [
+            address.connect(self._address, base, self._secrets.key, timeout) for base in self._address.bases
+        ]
         self._name = model_dir or self.default_dir or self._only_model()
-        self.identity = {"server": self._secrets.cut(_host(base)), "server_model": self._secrets.cut(self._name)}
-        self._price = self.prices.get(self._name) if base.rstrip("/") == OPENAI else None
+        self.identity = {"server": self._secrets.cut(self._address.host), "server_model": self._secrets.cut(self._name)}
+        self._price = self.prices.get(self._name) if self._address.bases[0] == OPENAI else None
+        if not options.get("no_probe"):
+            self._prove_sight()
 
     def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
         """Captions in order. usage: input_tokens, output_tokens and, where the price is known, usd (US dollars)."""
-        budget = max(LEAST_TOKENS, TOKENS_PER_WORD * words)
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         done: queue.SimpleQueue[tuple[int, Caption | ModelError]] = queue.SimpleQueue()
         for place in range(len(images)):
@@ -87,7 +91,7 @@ class Model(I2TModel):
                     place = todo.get_nowait()
                 except queue.Empty:
                     return
-                done.put((place, self._one(images[place], prompt, budget)))
+                done.put((place, self._one(images[place], prompt, words)))
 
         # Daemons, so that Ctrl-C ends the program although they still wait for a server
         for _ in range(min(self._concurrency, len(images))):
@@ -102,14 +106,14 @@ class Model(I2TModel):
                 break
         return answers
 
-    def _one(self, image: Image.Image, prompt: str, budget: int) -> Caption | ModelError:
-        """The caption of an image or why there is none. Never raises: a raised error would ask for the whole batch
-        anew.
+    def _one(self, image: Image.Image, prompt: str, words: int) -> Caption | ModelError:
+        """The caption of an image or why there is none. Never raises: after a raised error the whole batch would be
+        asked for again.
         """
         if self._halt.is_set():
             return ModelError(UNASKED)
         try:
-            caption = self._patiently(_message(image, prompt), budget)
+            caption = self._patiently(_message(image, prompt, self._image_max), words)
         except answer.Declined as problem:
             return ModelError(self._secrets.cut(str(problem)))
         except answer.Hopeless as problem:
@@ -124,13 +128,29 @@ class Model(I2TModel):
             self._fruitless = 0
         return caption
 
-    def _patiently(self, message: dict[str, Any], budget: int) -> Caption | ModelError:
+    def _patiently(self, message: dict[str, Any], words: int) -> Caption | ModelError:
         """Ask until there is an answer, at most `attempts` times and for `patience` seconds."""
         deadline, wait, why = time.monotonic() + self.patience, self.first_wait, ""
         attempt = 0
         while attempt < self.attempts:
+            budget, client = self._budget.tokens(words), self._clients[0]
             try:
-                return answer.read(self._ask(message, budget), self._price, self._secrets)
+                caption = answer.read(self._ask(client, message, budget), self._price, self._secrets)
+                self._budget.answered()
+                return caption
+            except answer.Spent as problem:
+                if self._budget.spent(words, budget):
+                    continue  # with more tokens it is another question
+                if problem.caption is not None:
+                    self._budget.answered()
+                    return problem.caption
+                if self._budget.stop:
+                    self._stop(self._budget.stop)
+                return no_caption(budget)
+            except answer.Missing as problem:
+                if not self._elsewhere(client):
+                    raise answer.Hopeless(str(problem)) from problem
+                continue
             except answer.Refused as problem:
                 if not self._adapt(problem):
                     raise answer.Fruitless(str(problem)) from problem
@@ -150,8 +170,8 @@ class Model(I2TModel):
             wait = min(2 * wait, self.longest_wait)
         raise answer.Fruitless(f"no caption in {attempt} attempts; the last: {why}")
 
-    def _ask(self, message: dict[str, Any], budget: int) -> str:
-        """One request: the body of the answer. Raises the problems of _openai_answer."""
+    def _ask(self, client: Any, message: dict[str, Any], budget: int) -> str:
+        """One request: the body of the answer. Raises the problems of answer.py."""
         import openai
 
         with self._lock:
@@ -161,7 +181,7 @@ class Model(I2TModel):
                 sent[name] = budget
         try:
             # By the raw answer: some servers label JSON as text, or leave out what the client's classes rely on
-            create = self._client.chat.completions.with_raw_response.create
+            create = client.chat.completions.with_raw_response.create
             reply = create(model=self._name, messages=[message], **sent)
             return str(reply.http_response.text)
         except openai.APIStatusError as error:
@@ -169,12 +189,22 @@ class Model(I2TModel):
         except openai.APITimeoutError as error:
             raise answer.Later(f"no answer from {self._where} within {self.timeout:g} s") from error
         except openai.APIConnectionError as error:
-            raise answer.Later(
-                f"no connection to {self._where} ({self._secrets.quote(str(error.__cause__ or error))})"
-            ) from error
+            why = self._secrets.quote(str(error.__cause__ or error))
+            raise answer.Later(f"no connection to {self._where} ({why}{address.through(self._address)})") from error
+
+    def _elsewhere(self, client: Any) -> bool:
+        """Go to the next address that the API may be at. False: there is none."""
+        with self._lock:
+            if client is self._clients[0] and len(self._clients) > 1:
+                self._clients.pop(0)
+                return True
+            return client is not self._clients[0]  # another thread was told the same
 
     def _adapt(self, refused: answer.Refused) -> bool:
         """Send other parameters from now on if the server refused one. False: there is nothing to change."""
+        if refused.room:
+            self._budget.limit(refused.room)
+            return True
         if not refused.parameter:
             return False
         with self._lock:
@@ -184,20 +214,32 @@ class Model(I2TModel):
             if refused.parameter == "max_tokens":
                 self._parameters["max_completion_tokens"] = 0
                 return True
-        print(
-            f"note: {self._name} takes no '{refused.parameter}'; its captions may differ from run to run.",
-            file=sys.stderr,
-        )
+        if refused.parameter in ("temperature", "seed"):
+            print(
+                f"note: {self._name} takes no '{refused.parameter}'; its captions may differ from run to run.",
+                file=sys.stderr,
+            )
         return True
+
+    def _prove_sight(self) -> None:
+        """Raise ModelError unless the server answers differently for two different images."""
+        problem = probe.blindness(lambda image: self._one(image, probe.QUESTION, probe.WORDS))
+        if self.stopped:
+            raise ModelError(self.stopped)
+        if problem:
+            raise ModelError(
+                f"{self._where} does not see images with the model '{self._name}': {problem} Check that it is a vision "
+                "model and that the server was started with its image part; --no_probe skips this test."
+            )
 
     def _only_model(self) -> str:
         """The model that the server has, if it is one."""
         import openai
 
         try:
-            names = [str(model.id) for model in self._client.models.list()]
+            names = self._names()
         except (openai.OpenAIError, AttributeError, TypeError, ValueError) as error:
-            why = self._secrets.quote(str(error.__cause__ or error))
+            why = self._secrets.quote(str(error.__cause__ or error)) + address.through(self._address)
             raise ModelError(f"{self._where} does not list its models ({why}). Name one with --model_dir.") from error
         if len(names) != 1:
             listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
@@ -206,6 +248,16 @@ class Model(I2TModel):
                 f" {self._secrets.quote(listed)}"
             )
         return names[0]
+
+    def _names(self) -> list[str]:
+        import openai
+
+        while True:
+            try:
+                return [str(model.id) for model in self._clients[0].models.list()]
+            except (openai.NotFoundError, AttributeError, TypeError):
+                if not self._elsewhere(self._clients[0]):
+                    raise
 
     def _stop(self, why: str) -> None:
         with self._lock:
@@ -222,41 +274,14 @@ class Model(I2TModel):
             )
 
 
-def _key(required: bool) -> str:
-    key = os.environ.get(KEY, "").strip()
-    if required and not key:
-        raise ModelError(
-            f"the environment variable {KEY} is not set: export {KEY}=..., or name a server with --api_base."
-        )
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise ModelError(
-            f"the environment variable {KEY} holds what no key can (spaces or special characters): set it again."
-        )
-    return key
-
-
-def _checked(base: str) -> str:
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(base)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        good = False
-    if not good or not base.isprintable():
-        raise ModelError(f"--api_base {ascii(base)}: is no address of a server, e.g. http://localhost:8000/v1.")
-    return base
-
-
-def _host(base: str) -> str:
-    """Host and port of an address, without the credentials and the path that may be in it."""
-    return re.split("[/?#]", base.partition("://")[2], maxsplit=1)[0].rpartition("@")[2].lower()
-
-
-def _message(image: Image.Image, prompt: str) -> dict[str, Any]:
-    """The user's message: the image, losslessly, then the prompt."""
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "PNG")
-    url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+def _message(image: Image.Image, prompt: str, image_max: int | None) -> dict[str, Any]:
+    """The user's message: the image, losslessly or, at most `image_max` px long, as a JPEG; then the prompt."""
+    file, image, kind = io.BytesIO(), image.convert("RGB"), "png"
+    if image_max:
+        if max(image.size) > image_max:
+            image.thumbnail((image_max, image_max))
+        kind = "jpeg"
+    image.save(file, kind, **({"quality": JPEG_QUALITY} if image_max else {}))
+    url = f"data:image/{kind};base64," + base64.b64encode(file.getvalue()).decode("ascii")
     parts = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
     return {"role": "user", "content": parts}

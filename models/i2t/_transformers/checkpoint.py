@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ...base import ModelError, first_line
 
 if TYPE_CHECKING:
@@ -23,22 +23,42 @@ QWEN_VL = (
 
 def fetch(model_dir: str, patterns: list[str]) -> Path:
     """The checkpoint's folder; of a hub name the files that match `patterns`, from the cache or downloaded."""
-    if (folder := Path(model_dir).expanduser()).is_dir():
+    source = sources.parse(model_dir)
+    if (folder := Path(source.name)).is_dir():
         return folder
+    if folder.is_file():
+        what = "a single file" if folder.suffix == ".safetensors" else "a file"
+        raise ModelError(f"--model_dir {model_dir} is {what}: name the folder that it is in, with its config.json.")
+    if source.file:
+        raise ModelError(f"--model_dir {model_dir} names one file: give the whole checkpoint, {source.name}.")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     reasons = {
+        RevisionNotFoundError: f"{source.name} has no revision '{source.revision}' on the hub",
         HFValidationError: "a hub name has the form OWNER/NAME",
         GatedRepoError: "on the hub it asks for a licence: accept it there, then run `hf auth login`",
         RepositoryNotFoundError: "the hub has no such model, or keeps it private",
     }
     try:
-        return Path(snapshot_download(model_dir, allow_patterns=patterns))
+        return Path(snapshot_download(source.name, revision=source.revision, allow_patterns=patterns))
     except Exception as error:
-        remedy = f"Where there is a network: hf download {model_dir} --local-dir FOLDER, then --model_dir FOLDER"
+        pinned = f" --revision {source.revision}" if source.revision else ""
+        copy = f"hf download {source.name}{pinned} --local-dir FOLDER"
+        remedy = f"Where there is a network: {copy}, then --model_dir FOLDER"
         reason = reasons.get(type(error), f"the hub gave no copy ({first_line(error)}). {remedy}")
         raise ModelError(f"--model_dir '{model_dir}' is no folder here, and {reason}.") from error
+
+
+def pinned(name: str, folder: Path) -> str:
+    """The name that fetches the rest of the same commit: a branch may have moved by then."""
+    source, commit = sources.parse(name), sources.commit_of(folder)
+    return f"{source.name}@{commit}" if source.on_hub and commit else name
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -47,10 +67,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder} is a diffusers pipeline, a text-to-image model: give it to script-t2i.py instead.")
     if not (path := folder / "config.json").is_file():
         raise ModelError(f"{folder} has no config.json: --model_dir must be a checkpoint in the transformers format.")
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"{path} holds no JSON object ({first_line(error)}): download it again.") from error
+    return sources.read_json(path)
 
 
 def check_layout(config: dict[str, Any], name: str, trust_remote_code: bool) -> None:

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ...base import ModelError, first_line
 from .checkpoint import fetch, hush
 
@@ -81,7 +82,9 @@ def load(
         if keys:
             raise ModelError(f"{folder} {kind} {len(keys)} weights ({min(keys)}, ...): fetch it again.")
     model.generation_config.suppress_tokens = [image_token]  # its row of the head is no trained one
-    return model, _processor(folder, tower, config, whole)
+    processor = _processor(folder, tower, config, whole)
+    processor.tower_revision = sources.commit_of(tower)
+    return model, processor
 
 
 def _tower(name: str, folder: Path, tower: str) -> Path:

@@ -9,58 +9,60 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ...base import Caption, I2TModel, ModelError, first_line
+from .._budget import Budget, Spent, no_caption
 from .._refusals import is_refusal
-from . import checkpoint, llava_layout
+from .._thoughts import MARKERS, Unended, caption_in, is_open
+from . import checkpoint, llava_layout, template
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-    from transformers import BatchFeature, ProcessorMixin
-
-# A caption must end where the model ends it. The longest published one has 2,565 characters although 10 words were
-# asked for: at a poor 2.5 characters a token that is 1,026 tokens. A request for many more words gets more.
-LEAST_TOKENS, TOKENS_PER_WORD = 1056, 8
+    from transformers import BatchFeature
 
 # Classes whose `generate` hands over to a part of the model: that part's settings count.
 GENERATING_PART = {"blip": "text_decoder", "blip-2": "language_model", "instructblip": "language_model"}
 OWN_PROMPTS = {"florence2": "florence2"}  # model type without instructions -> the adapter that knows its prompts
 
 
-def _chat_template(processor: ProcessorMixin) -> str | None:
-    """The chat template that places an image, None where the model wants a plain prompt."""
-    for owner in (processor, processor.tokenizer):
-        template = getattr(owner, "chat_template", None)
-        template = template.get("default") if isinstance(template, dict) else template
-        if template and "image" in template:  # a language model's own would print the list of parts as text
-            return template
-    return None
-
-
 class Model(I2TModel):
     """A captioner with transformers' own classes, greedy: the same image and prompt give the same caption."""
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
-        """Load, then prove that images arrive. Option used: trust_remote_code (bool). Raises ModelError."""
+        """Load, then prove that images arrive. Options used: trust_remote_code (bool), max_tokens (int or None),
+        no_probe (bool), prompt (str) and words (int). Raises ModelError.
+        """
         name, trust = model_dir or self.default_dir, bool(options.get("trust_remote_code", False))
         if not name:
             raise ModelError("--model_dir is missing: the folder or hub name of the checkpoint.")
         if name.lower() == "qwen/qwen-vl-chat" and not Path(name).is_dir():
             raise ModelError(checkpoint.QWEN_VL)  # known before anything is downloaded
-        config = checkpoint.read_config(checkpoint.fetch(name, checkpoint.SMALL_FILES))
+        folder = checkpoint.fetch(name, checkpoint.SMALL_FILES)
+        self.revision = sources.commit_of(folder)
+        config, name = checkpoint.read_config(folder), checkpoint.pinned(name, folder)
         if config.get("model_type") in OWN_PROMPTS and type(self)._request is Model._request:
             own = OWN_PROMPTS[config["model_type"]]
             raise ModelError(f"{name} follows no instructions, only its own task prompts: add --model_name {own}.")
         if llava_layout.recognises(config):
             self.model, self.processor = llava_layout.load(name, config, device, dtype)
+            tower = getattr(self.processor, "tower_revision", None)  # of another repository
+            self.revision = "+".join(filter(None, (self.revision, tower))) or None
         else:
             checkpoint.check_layout(config, name, trust)
             folder = checkpoint.fetch(name, checkpoint.WEIGHTS)
             self.model = checkpoint.load_model(folder, device, dtype, trust)
             self.processor = checkpoint.load_processor(folder, self.model, trust)
-        self.template = _chat_template(self.processor)
+        self.template = template.chat_template(self.processor)
         self._be_greedy()
-        self._prove_sight(name)
+        self._budget = Budget(options.get("max_tokens"))
+        asked = self._request(options.get("prompt") or "What is it?", options.get("words") or 10)
+        prompt = template.rendered(self.processor, self.template, asked, name)
+        self._opening = "<think>" if is_open(prompt) else ""  # that the template has begun, for the model to end
+        self.identity = {"rendered_prompt": template.digest(prompt)} if self.template else {}
+        self._special = set(self.processor.tokenizer.all_special_ids)
+        if not options.get("no_probe"):
+            self._prove_sight(name)
 
     def caption(self, images: list[Image.Image], prompt: str, words: int) -> list[Caption | ModelError]:
         """Captions in order, an error in place of one that declines. usage: output_tokens, with the one that ended
@@ -68,11 +70,29 @@ class Model(I2TModel):
 
         Images may differ in size. In float32 a batch equals its images one by one.
         """
+        answers, tokens, room = self._ask(images, prompt, words)
+        cut = [place for place, answer in enumerate(answers) if isinstance(answer, _Cut)]
+        again = [place for place in cut if self._budget.spent(words, tokens, room)]
+        if again:
+            more, tokens, room = self._ask([images[place] for place in again], prompt, words)
+            for place, answer in zip(again, more, strict=True):
+                answers[place] = answer
+                if isinstance(answer, Spent):
+                    self._budget.spent(words, tokens, room)
+        if not all(isinstance(answer, Spent) for answer in answers):
+            self._budget.answered()
+        self.stopped = self._budget.stop
+        return [answer.caption or no_caption(tokens) if isinstance(answer, _Cut) else answer for answer in answers]
+
+    def _ask(self, images: list[Image.Image], prompt: str, words: int) -> tuple[list[Caption | ModelError], int, int]:
+        """The answers, a _Cut for one whose tokens ended after a thought; the most tokens of each, and the room for
+        them."""
         inputs = self._inputs(images, self._request(prompt, words))
         echo = inputs["input_ids"].clone()  # BLIP's generate writes into them
-        rows = self.model.generate(**inputs, max_new_tokens=self._budget(words, echo.shape[1]))
-        captions = [self._read(row) for row in rows[:, self._preface(rows, echo) :].tolist()]
-        return [ModelError(f"refused: {each.text[:80]}") if is_refusal(each.text) else each for each in captions]
+        room = self._room(echo.shape[1])
+        tokens = min(self._budget.tokens(words), room)
+        rows = self.model.generate(**inputs, max_new_tokens=tokens)
+        return [self._judged(row) for row in rows[:, self._preface(rows, echo) :].tolist()], tokens, room
 
     def _request(self, prompt: str, words: int) -> str:
         """What the model is asked: the benchmark's prompt, but for models with prompts of their own."""
@@ -122,21 +142,20 @@ class Model(I2TModel):
             nested, texts = [[image] for image in images], [prompt] * len(images)
             batch = self.processor(images=nested, text=texts, padding=True, return_tensors="pt")
         else:
-            parts = [[{"type": "image", "image": image}, {"type": "text", "text": prompt}] for image in images]
-            chats = [[{"role": "user", "content": content}] for content in parts]
+            chats = [template.messages(prompt, image) for image in images]
             how = {"add_generation_prompt": True, "processor_kwargs": {"padding": True}}
             tensors = {"tokenize": True, "return_dict": True, "return_tensors": "pt"}
             batch = self.processor.apply_chat_template(chats, self.template, **how, **tensors)
         return batch.to(self.model.device, self.model.dtype)
 
-    def _budget(self, words: int, prompt_tokens: int) -> int:
-        """The most tokens to generate: plenty for the words, but never past the model's last position."""
+    def _room(self, prompt_tokens: int) -> int:
+        """How many tokens can be generated before the model's last position."""
         config = self.part.config
         positions = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None) or 1 << 30
         room = positions - (0 if config.is_encoder_decoder else prompt_tokens)
         if room < 1:
             raise ModelError(f"image and prompt take {prompt_tokens} tokens, the model has only {positions} positions.")
-        return min(max(LEAST_TOKENS, TOKENS_PER_WORD * words), room)
+        return room
 
     def _preface(self, rows: torch.Tensor, prompt: torch.Tensor) -> int:
         """How many ids at the start of the rows are not caption: the start token, or the prompt if it is echoed."""
@@ -147,9 +166,35 @@ class Model(I2TModel):
         length = prompt.shape[1]
         return length if rows[:, :length].equal(prompt) else 0
 
+    def _judged(self, ids: list[int]) -> Caption | ModelError:
+        """The caption in a row of generated ids, or why there is none."""
+        answer = self._read(ids)
+        is_cut = answer.finish_reason == "length"
+        try:
+            text = caption_in(self._opening + answer.text)
+        except Unended as error:
+            return _Cut(None) if is_cut else error
+        caption = Caption(text, answer.finish_reason, answer.usage)
+        if is_cut and text != answer.text:
+            return _Cut(caption if text else None)
+        return ModelError(f"refused: {text[:80]}") if is_refusal(text) else caption
+
     def _read(self, ids: list[int]) -> Caption:
-        """The caption in a row of generated ids; it ends with an end token and padding, or at the budget."""
+        """All that a row of generated ids says; it ends with an end token and padding, or at the budget."""
         end = next((place for place, token in enumerate(ids) if token in self.ends), None)
-        text = self.processor.tokenizer.decode(ids[:end], skip_special_tokens=True).strip()
         reason, tokens = ("length", len(ids)) if end is None else ("stop", end + 1)
+        tokenizer, ids = self.processor.tokenizer, ids[:end]
+        special = [token for token in ids if token in self._special]
+        marks = {token for token in set(special) if MARKERS.fullmatch(tokenizer.convert_ids_to_tokens(token))}
+        if marks:  # they part thought and caption, and would be skipped
+            ids = [token for token in ids if token not in self._special or token in marks]
+        text = tokenizer.decode(ids, skip_special_tokens=not marks).strip()
         return Caption(text, reason, {"output_tokens": tokens})
+
+
+class _Cut(Spent):
+    """The tokens ended within a thought, or after one within the caption that is kept here."""
+
+    def __init__(self, caption: Caption | None) -> None:
+        super().__init__()
+        self.caption = caption

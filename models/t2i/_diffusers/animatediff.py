@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ...base import ModelError
+from .checkpoint import INDEX, Checkpoint, find, from_hub
 from .loading import ABSENT, load_pipeline, quiet, why_not_loaded
-from .model import INDEX, find, from_hub
 from .model import Model as Family
 
 if TYPE_CHECKING:
@@ -32,13 +32,17 @@ class Model(Family):
         super().load(model_dir, device, dtype, modes, **options)
 
     def inspect(self, model_dir: str | None) -> None:
-        name = model_dir or self.default_dir
+        source = sources.parse(model_dir or self.default_dir or "")
         for file, kinds in (("config.json", ("MotionAdapter",)), (INDEX, PIPELINES)):
-            kind, offline = _kind(name, file)
+            kind, offline, commit = _kind(source, file)
             self._video = kind in kinds
             if self._video:
                 self._motion = file != INDEX
-                self._checkpoint = str(Path(name).expanduser()), offline, None, None
+                commit = commit or source.revision
+                self._checkpoint = Checkpoint(source.name, offline, None, None, commit)
+                self._base = find(self.base) if self._motion else None
+                commits = (commit, self._base.revision if self._base else None)
+                self.revision = "+".join(filter(None, commits)) or None
                 self.modes, self.accepts_strength, self.max_batch = type(self).modes, True, None
                 return
         super().inspect(model_dir)
@@ -50,19 +54,19 @@ class Model(Family):
             import diffusers
 
             text, guided = (getattr(diffusers, each) for each in PIPELINES)
-        name, offline = self._checkpoint[:2]
-        pipe = self._put_into_base(text, dtype) if self._motion else load_pipeline(text, name, dtype, offline)
+        name, offline, _, _, revision = self._checkpoint
+        pipe = self._put_into_base(text, dtype) if self._motion else load_pipeline(text, name, dtype, offline, revision)
         return {"text": pipe, "image": guided(**pipe.components)}
 
     def _put_into_base(self, pipeline: Any, dtype: torch.dtype) -> Any:
         import diffusers
 
-        name, offline = self._checkpoint[:2]
-        motion = _load_motion(name, dtype, offline)
-        base, offline, text, _ = find(self.base)
+        name, offline, _, _, revision = self._checkpoint
+        motion = _load_motion(name, dtype, offline, revision)
+        base, offline, text, _, base_revision = self._base
         if text is not diffusers.StableDiffusionPipeline:
             raise ModelError(f"{base} is no Stable Diffusion 1.5, which a motion module needs as its base.")
-        parts = {**load_pipeline(text, base, dtype, offline).components, "motion_adapter": motion}
+        parts = {**load_pipeline(text, base, dtype, offline, base_revision).components, "motion_adapter": motion}
         parts["scheduler"] = diffusers.DDIMScheduler.from_config(parts["scheduler"].config, **SCHEDULE)
         parts.pop("safety_checker")
         try:
@@ -83,12 +87,13 @@ class Model(Family):
         return pipe(**arguments).frames[:, 0]
 
 
-def _load_motion(name: str, dtype: torch.dtype, offline: bool) -> Any:
+def _load_motion(name: str, dtype: torch.dtype, offline: bool, revision: str | None) -> Any:
     import torch
     from diffusers import MotionAdapter
 
     problems: list[Exception] = []
     options = {"torch_dtype": dtype, "local_files_only": offline, "use_safetensors": True}  # a pickle could run code
+    options |= {"revision": revision} if revision else {}
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         try:
             with quiet("diffusers"):
@@ -105,13 +110,14 @@ def _load_motion(name: str, dtype: torch.dtype, offline: bool) -> Any:
     raise ModelError(why_not_loaded(name, problems)) from problems[-1]
 
 
-def _kind(name: str, file: str) -> tuple[str | None, bool]:
-    """What a checkpoint's file says it is, and whether only the hub's cache could tell; None where nothing is said."""
-    folder, offline = Path(name).expanduser(), False
+def _kind(source: sources.Source, file: str) -> tuple[str | None, bool, str | None]:
+    """What a checkpoint's file says it is, whether only the hub's cache could tell, and its commit; None where nothing
+    is said."""
+    folder, offline = Path(source.name), False
     try:
         path = folder / file
         if not folder.is_dir():
-            path, offline = from_hub(name, file)
-        return json.loads(Path(path).read_text(encoding="utf-8")).get("_class_name"), offline
-    except (AttributeError, ModelError, OSError, ValueError):
-        return None, offline  # the family then says what is wrong with it
+            path, offline = from_hub(source.name, file, source.revision)
+        return sources.read_json(Path(path)).get("_class_name"), offline, sources.commit_of(path)
+    except ModelError:
+        return None, offline, None  # the family then says what is wrong with it

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ABSENT = re.compile("no such modeling files|no file named|necessary `safetensors`")
 
 
-def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool, **parts: Any) -> Any:
+def load_pipeline(
+    pipeline: Any, name: str, dtype: torch.dtype, offline: bool, revision: str | None = None, **parts: Any
+) -> Any:
     """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files.
 
     parts: components to take in place of the checkpoint's, whose files are then not read; None for none at all.
@@ -31,7 +33,8 @@ def load_pipeline(pipeline: Any, name: str, dtype: torch.dtype, offline: bool, *
     # Many repositories hold fp16 files beside the others, some hold nothing else; diffusers looks for one kind only.
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         options = {"dtype": dtype, "variant": variant, "local_files_only": offline, **_filters_off(pipeline)}
-        options.update(parts)
+        options |= {"revision": revision} if revision else {}
+        options |= parts
         try:
             with quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code

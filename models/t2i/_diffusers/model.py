@@ -6,15 +6,14 @@ shares its modules. Pre-processing, guidance and scheduler are those of the publ
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base import Job, ModelError, T2IModel
+from . import lora, steps
 from . import options as settings
-from .loading import image_twin, load_pipeline, one_line, parameter_names, quiet
+from .checkpoint import INSTRUCT, find
+from .loading import image_twin, load_pipeline, parameter_names, quiet
 from .prompts import Prompts
 
 if TYPE_CHECKING:
@@ -22,18 +21,14 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-INDEX = "model_index.json"
-# Edit pipelines that are in none of diffusers' auto mappings. They take one guide an image, so they can be batched.
-INSTRUCT = ("StableDiffusionInstructPix2PixPipeline", "StableDiffusionXLInstructPix2PixPipeline")
-# Pipelines in the auto mappings that want a mask or a control image, or that do not give one picture a prompt.
-UNFIT = re.compile("Control|Inpaint|Layered|Helios")
-
 
 class Model(T2IModel):
     """Any such checkpoint, from a folder or from the hub; its modes are those that its pipelines can do."""
 
     def inspect(self, model_dir: str | None) -> None:
-        _, _, text, image = self._checkpoint = find(model_dir or self.default_dir)
+        self._checkpoint = find(model_dir or self.default_dir)
+        self.revision = self._checkpoint.revision
+        text, image = self._checkpoint.text, self._checkpoint.image
         self.accepts_strength = image is None or "strength" in parameter_names(image.__call__)
         guided = {"full", "image", "pixel"} if self.accepts_strength else {"full", "image"}
         self.modes = frozenset(({"text"} if text else set()) | (guided if image else set()))
@@ -44,11 +39,13 @@ class Model(T2IModel):
         self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
     ) -> None:
         self.inspect(model_dir)
-        name, offline, text, image = self._checkpoint
+        name, text, image = self._checkpoint.name, self._checkpoint.text, self._checkpoint.image
         for pipeline, used in ((text, "text" in modes), (image, modes != {"text"})):
             if pipeline and used:  # before minutes of reading weights
                 settings.refuse(pipeline, device, options)
         self._pipes = self._assemble(dtype, modes)
+        if options.get("steps"):
+            steps.check(self._pipes, options["steps"], options.get("strengths") or ())
         pipes = list({id(pipe): pipe for pipe in self._pipes.values()}.values())
         negative = options.get("negative_prompt") or None
         self._guidance = {}
@@ -58,7 +55,8 @@ class Model(T2IModel):
             self._guidance[id(pipe)], negative = settings.guidance_arguments(pipe, options.get("guidance"), negative)
         self._prompts = Prompts(pipes[0], negative, bool(options.get("long_prompts")))
         if options.get("lora"):
-            settings.add_lora(pipes[0], options["lora"], offline)
+            commit = lora.add(pipes[0], options["lora"])
+            self.identity = {"lora_revision": commit} if commit else {}
         if options.get("vae_tiling"):
             settings.tile(pipes[0])
         if options.get("compile"):
@@ -67,8 +65,8 @@ class Model(T2IModel):
 
     def _assemble(self, dtype: torch.dtype, modes: frozenset[str]) -> dict[str, Any]:
         """The pipelines for jobs without ("text") and with a guide ("image"), on the CPU."""
-        name, offline, text, image = self._checkpoint
-        pipe = load_pipeline(text if "text" in modes else image, name, dtype, offline)
+        name, offline, text, image, revision = self._checkpoint
+        pipe = load_pipeline(text if "text" in modes else image, name, dtype, offline, revision)
         twin = "text" in modes and modes != {"text"} and image is not text
         return {"text": pipe, "image": image_twin(pipe) if twin else pipe}
 
@@ -119,68 +117,6 @@ class Model(T2IModel):
     def _call(self, pipe: Any, arguments: dict[str, Any]) -> np.ndarray:
         """The images that the pipeline makes, as numbers from 0 to 1: image, row, column, channel."""
         return pipe(**arguments).images
-
-
-def find(name: str | None) -> tuple[str, bool, Any, Any]:
-    """A checkpoint's folder or hub name, whether only the hub's cache can serve, and its pipelines as below.
-
-    Raises ModelError where there is no checkpoint, or none that the family can run.
-    """
-    if not name:
-        raise ModelError("no checkpoint given: name one with --model_dir FOLDER_OR_HUB_NAME.")
-    folder, offline = Path(name).expanduser(), False
-    if folder.is_dir():
-        name, index = str(folder), folder / INDEX
-        if not index.is_file():
-            kind = "a single model (an I2T model?)" if (folder / "config.json").is_file() else "no diffusers checkpoint"
-            raise ModelError(f"{folder} has no {INDEX}, so it is {kind}: give the folder of a whole T2I pipeline.")
-    elif re.fullmatch(r"\w[\w.-]*/[\w.-]+", name):
-        index, offline = from_hub(name)
-    else:
-        raise ModelError(f"there is no folder '{name}'. --model_dir takes a folder or a hub name, ORGANISATION/MODEL.")
-    try:
-        config = json.loads(Path(index).read_text(encoding="utf-8"))
-        class_name = config["_class_name"]
-    except (KeyError, OSError, TypeError, ValueError) as error:
-        raise ModelError(f"{index} is damaged ({type(error).__name__}: {error}). Download {name} again.") from error
-    text, image = _pipelines(class_name, config)
-    if text is image is None:
-        why = "not text-to-image or image-to-image to diffusers, or code of its own, which is not run"
-        raise ModelError(f"{name} is a {class_name}: {why}. It needs an adapter in models/t2i/.")
-    return name, offline, text, image
-
-
-def from_hub(name: str, file: str = INDEX) -> tuple[str, bool]:
-    """The path of a hub model's file in the cache, and whether the hub did not answer. Raises ModelError."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import HfHubHTTPError
-
-    nowhere = f"there is no folder '{name}' here and no {file} of that name on the hub. Check --model_dir"
-    try:
-        get_hf_file_metadata(hf_hub_url(name, file))  # asks once; the download alone would retry for half a minute
-        return hf_hub_download(name, file), False
-    except HfHubHTTPError as error:
-        raise ModelError(f"{nowhere}, or log in for a private or gated model: {one_line(error)}") from error
-    except Exception as error:  # no network, in the many shapes that it takes
-        try:
-            return hf_hub_download(name, file, local_files_only=True), True
-        except Exception:
-            raise ModelError(f"{nowhere} and the network, or download it elsewhere: {one_line(error)}") from error
-
-
-def _pipelines(class_name: Any, config: dict[str, Any]) -> tuple[Any, Any]:
-    """The classes (text-to-image, image-to-image) for a checkpoint of that class, None where there is none."""
-    with quiet("bitsandbytes"):
-        import diffusers
-        from diffusers.pipelines import auto_pipeline as auto
-    if class_name in INSTRUCT:
-        return None, getattr(diffusers, class_name)
-    if not isinstance(class_name, str) or UNFIT.search(class_name):  # a list names code that comes with it
-        return None, None
-    mappings = auto.AUTO_TEXT2IMAGE_PIPELINES_MAPPING, auto.AUTO_IMAGE2IMAGE_PIPELINES_MAPPING
-    text, image = (auto._get_task_class(mapping, class_name, throw_error_if_not_exist=False) for mapping in mappings)
-    # SDXL's refiner bears the class of SDXL's twin, but it cannot start from a text.
-    return (None if config.get("requires_aesthetics_score") else text), image
 
 
 def _needs_exact_guide(pipe: Any) -> bool:

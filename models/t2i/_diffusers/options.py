@@ -8,12 +8,11 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
-import re
-from pathlib import Path
 from typing import Any
 
 from ...base import ModelError
 from .loading import one_line, quiet
+from .lora import check as check_lora
 from .prompts import CHUNKED
 
 DENOISERS = ("unet", "transformer", "transformer_2", "controlnet")
@@ -62,24 +61,6 @@ def guidance_arguments(pipe: Any, guidance: float | None, negative: str | None) 
     return {} if guidance is None else {scale: guidance}, negative
 
 
-def add_lora(pipe: Any, lora: str, offline: bool) -> None:
-    """Put LoRA weights into the pipeline's modules, which its twin shares. Raises ModelError where they do not fit."""
-    source, file = _lora_file(lora)
-    try:
-        with quiet("diffusers", "transformers") as reports:  # a pickle could run code
-            pipe.load_lora_weights(source, weight_name=file, use_safetensors=True, local_files_only=offline)
-    except Exception as error:  # damage raises whatever the reader of the file raises, peft what it likes
-        problem = one_line(error)
-    else:
-        strange = [report for report in reports if "unexpected keys" in report]
-        if pipe.get_list_adapters() and not strange:
-            return
-        problem = one_line(ValueError(strange[0] if strange else "none of its weights belongs to a part of the model"))
-    raise ModelError(
-        f"--lora {lora} does not fit this {_class_name(pipe)}: {problem} Give one that was trained for it."
-    )
-
-
 def tile(pipe: Any) -> None:
     """Let the VAE work in tiles. Raises ModelError where it cannot."""
     try:
@@ -126,7 +107,7 @@ def _refuse_lora(pipeline: Any, lora: str | None) -> None:
     if not hasattr(pipeline, "load_lora_weights"):
         raise ModelError(f"diffusers has no LoRA for {_class_name(pipeline)}: leave out --lora.")
     _need("peft", "--lora", "peft>=0.20")
-    _lora_file(lora)
+    check_lora(lora)
 
 
 def _refuse_offload(device: str, options: dict[str, Any]) -> None:
@@ -137,26 +118,6 @@ def _refuse_offload(device: str, options: dict[str, Any]) -> None:
         raise ModelError(
             "--offload sequential moves layer by layer, so --compile has no whole to work on: leave one out."
         )
-
-
-def _lora_file(lora: str) -> tuple[str, str | None]:
-    """The folder or hub name of LoRA weights, and the file in it (None: for diffusers to find on the hub)."""
-    path = Path(lora).expanduser()
-    if path.is_dir():
-        files = sorted(file.name for file in path.glob("*.safetensors"))
-        if len(files) != 1:
-            what = f"{len(files)} safetensors files: name one of them" if files else "no safetensors file"
-            raise ModelError(f"--lora {lora} has {what}.")
-        return str(path), files[0]
-    if path.is_file() and path.suffix == ".safetensors":
-        return str(path.parent), path.name
-    if path.is_file():
-        raise ModelError(
-            f"--lora {lora} is no .safetensors file, and others can run code: have it saved as safetensors."
-        )
-    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", lora) and path.suffix != ".safetensors":
-        return lora, None
-    raise ModelError(f"there is no file '{lora}'. --lora takes a folder, a .safetensors file or a hub name.")
 
 
 def _scale(known: Any) -> str | None:

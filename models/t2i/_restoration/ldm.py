@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ..._weights import empty, fill, read
 from ...base import ModelError, first_line
 from .._diffusers.loading import load_pipeline
@@ -107,19 +108,17 @@ def base_loader(name: str, width: int, what: str, tokenizer: str, dtype: torch.d
     """
     import diffusers
 
-    path, hub = Path(name).expanduser(), re.fullmatch(r"(\w[\w.-]*/[\w.-]+)/([\w.-]+)", name)
-    if not path.is_file() and (path.is_dir() or not hub):
-        found, offline = checkpoint.find_base(name, width, what)
-        return lambda: load_pipeline(diffusers.StableDiffusionPipeline, found, dtype, offline).components
-    if not path.is_file():
-        path = checkpoint.File(hub[2], hub[1], False).path()
-    has = next(
-        (size[0] for key, size in checkpoint.sizes(path, INSIDE).items() if key == f"{TEXT}ln_final.weight"), None
-    )
-    if has is not None and has != width:  # None: another kind of file, which reading tells
-        raise ModelError(
-            f"--base {name} has text embeddings {has} wide, and {what} was trained on {width}: give another --base."
-        )
+    source = sources.parse(name)
+    if not (Path(source.name).is_file() or source.file):
+        base = checkpoint.find_base(name, width, what)
+        pipeline = diffusers.StableDiffusionPipeline
+        return lambda: load_pipeline(pipeline, base.name, dtype, base.offline, base.revision).components
+    path = Path(source.name)
+    if source.file:
+        path = checkpoint.File(source.file, source.name, False, source.revision).path()
+    found = checkpoint.sizes(path, INSIDE).get(f"{TEXT}ln_final.weight")
+    if found:  # else another kind of file, which reading tells
+        checkpoint.check_width(name, found[0], width, what)
     return lambda: {"tokenizer": _tokenizer(path, tokenizer), **read_base(path, dtype)}
 
 

@@ -37,34 +37,8 @@ CMC.chart = (() => {
   }
 
   function plain({ columns, rows }) {
-    return el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" },
-      el(
-        "table",
-        { class: "plain" },
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            columns.map((column) => el("th", { scope: "col" }, column)),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          rows.map((row) =>
-            el(
-              "tr",
-              {},
-              row.map((text, place) => (place ? el("td", {}, text) : el("th", { scope: "row" }, CMC.name(text)))),
-            ),
-          ),
-        ),
-      ),
-    );
+    const named = rows.map(([name, ...cells]) => ({ cells: [CMC.name(name), ...cells] }));
+    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Figures" }, CMC.plainTable(columns, named));
   }
 
   function drop(id) {

@@ -1,8 +1,7 @@
 // The columns of the leaderboard: names with their marks, places, rates, and figures with their intervals drawn to scale.
 "use strict";
 CMC.columns = (() => {
-  const { el, score } = CMC;
-  const TOPIQ = ["topiq_fr", "topiq_nr"];
+  const { el, score, TOPIQ } = CMC;
 
   const isCodec = (line) => Boolean(CMC.board.targets[line.target]?.manifest?.codec);
   const marks = [
@@ -122,7 +121,8 @@ CMC.columns = (() => {
   };
 
   // A figure with its interval drawn to the column's scale. get(line) -> [value, low, high, rank]
-  function figure(key, label, lower, get, lines, title) {
+  // few(line) -> how many images have it, where that is fewer than the row says.
+  function figure(key, label, lower, get, lines, title, few = () => undefined) {
     const ends = lines.flatMap((line) => get(line).slice(0, 3)).filter((value) => value !== undefined && value !== null);
     const low = Math.min(...ends),
       high = Math.max(...ends),
@@ -145,11 +145,14 @@ CMC.columns = (() => {
                 class: "whisker",
                 style: { left: at(from), width: `${high > low ? (100 * (to - from)) / (high - low) : 0}%` },
               });
-        const text = from === undefined ? score(value) : `${score(value)}, 95 % interval ${score(from)} to ${score(to)}`;
+        const count = few(line);
+        const text =
+          (from === undefined ? score(value) : `${score(value)}, 95 % interval ${score(from)} to ${score(to)}`) +
+          (count === undefined ? "" : `; of ${CMC.whole(count)} images, not ranked`);
         return el(
           "span",
           { class: "figure", title: text },
-          el("span", {}, score(value)),
+          el("span", {}, score(value), count === undefined ? null : el("small", {}, ` n=${CMC.whole(count)}`)),
           el(
             "span",
             { class: "track", "aria-hidden": "true", style: { "--dot": CMC.colour(line.target) } },
@@ -180,7 +183,7 @@ CMC.columns = (() => {
       TOPIQ.map((name) =>
         figure(
           `${mode}-${name}`,
-          `${CMC.title(mode)} ${name === "topiq_fr" ? "FR" : "NR"}`,
+          `${CMC.title(mode)} ${name === TOPIQ[0] ? "FR" : "NR"}`,
           false,
           (line) => {
             const there = known.get(line)?.[mode];

@@ -135,6 +135,32 @@ const CMC = (() => {
     );
   }
 
+  // A plain table of figures. columns: text; rows: {cells: [node, text, or {text, class}], class}, the first cell a heading.
+  function plainTable(columns, rows) {
+    const cell = (content, place) => {
+      const { text, ...options } = content?.text === undefined ? { text: content } : content;
+      return place ? el("td", options, text) : el("th", { scope: "row", ...options }, text);
+    };
+    return el(
+      "table",
+      { class: "plain" },
+      el(
+        "thead",
+        {},
+        el(
+          "tr",
+          {},
+          columns.map((column) => el("th", { scope: "col" }, column)),
+        ),
+      ),
+      el(
+        "tbody",
+        {},
+        rows.map((row) => el("tr", { class: row.class ?? null }, row.cells.map(cell))),
+      ),
+    );
+  }
+
   const empty = (title, ...text) => el("div", { class: "empty" }, el("strong", {}, title), el("p", {}, text));
 
   const LOCALE = "en";
@@ -159,6 +185,7 @@ const CMC = (() => {
   const colour = (place) => (place === undefined || place === null ? "var(--muted)" : `var(--c${place % COLOURS})`);
   const paint = (place) => css(place === undefined || place === null ? "--muted" : `--c${place % COLOURS}`);
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const TOPIQ = ["topiq_fr", "topiq_nr"]; // what Overall is made of: consistency, perception
   const MODES = ["full", "image", "pixel", "text", "images"];
   const title = (mode) => mode.charAt(0).toUpperCase() + mode.slice(1);
 
@@ -174,6 +201,7 @@ const CMC = (() => {
     choice,
     toggle,
     search,
+    plainTable,
     empty,
     whole,
     score,
@@ -185,6 +213,7 @@ const CMC = (() => {
     colour,
     paint,
     still,
+    TOPIQ,
     MODES,
     COLOURS,
     title,

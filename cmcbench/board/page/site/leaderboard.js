@@ -1,10 +1,9 @@
 // The leaderboard: own targets with intervals, the published rows beside them where they can be compared.
 "use strict";
 CMC.parts.push(() => {
-  const { el, board } = CMC;
+  const { el, board, TOPIQ } = CMC;
   const { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong } =
     CMC.columns;
-  const TOPIQ = ["topiq_fr", "topiq_nr"];
   const own = board.lines.filter((line) => line.status !== "published"),
     published = board.lines.filter((line) => line.status === "published");
   const topiq = TOPIQ.every((name) => board.metrics.some((metric) => metric.name === name));
@@ -85,6 +84,7 @@ CMC.parts.push(() => {
         of(metric.name),
         lines,
         `${metric.kind === "FR" ? "consistency" : "perception"}, ${metric.lower ? "lower" : "higher"} is better`,
+        (line) => line.fewer?.[metric.name],
       ),
     );
     const rated = [rate, rates].filter((column) => lines.some((line) => column.value(line) !== null));

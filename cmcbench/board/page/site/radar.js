@@ -1,12 +1,11 @@
 // The radar of the dimensions: every metric in every mode, each axis from the worst to the best value shown.
 "use strict";
 CMC.parts.push(() => {
-  const { board, el } = CMC;
+  const { board, el, TOPIQ } = CMC;
   const INNER = 0.12; // the worst value stands a little out of the centre, so that a polygon remains a polygon
-  const TOPIQ = ["topiq_fr", "topiq_nr"];
   const single = board.metrics.map((metric) => metric.name);
   const topiq = TOPIQ.every((name) => single.includes(name));
-  const SHORT = { topiq_fr: "FR", topiq_nr: "NR" };
+  const SHORT = { [TOPIQ[0]]: "FR", [TOPIQ[1]]: "NR" };
   const sets = [];
   if (topiq) sets.push(["topiq", "TOPIQ, as published", TOPIQ]);
   if (single.some((name) => !TOPIQ.includes(name)))

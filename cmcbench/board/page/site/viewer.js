@@ -135,68 +135,37 @@ CMC.view = (() => {
         return [metric.name, metric.lower ? Math.min(...values) : Math.max(...values)];
       }),
     );
-    return el(
-      "div",
-      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scores of this image" },
-      el(
-        "table",
-        { class: "plain" },
+    const columns = ["Target and mode", "bits", "bpp", ...metrics.map((each) => `${each.label} ${each.lower ? "↓" : "↑"}`)];
+    const rows = item.made.map((each) => ({
+      class: each.key === shown ? "chosen" : null,
+      cells: [
         el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            [
-              "Target and mode",
-              "bits",
-              "bpp",
-              ...metrics.map((metric) => `${metric.label} ${metric.lower ? "↓" : "↑"}`),
-            ].map((text) => el("th", { scope: "col" }, text)),
-          ),
+          "button",
+          {
+            type: "button",
+            class: "row",
+            disabled: !(each.thumb || each.full),
+            on: {
+              click: () => {
+                state.right = each.key;
+                redraw();
+              },
+            },
+          },
+          el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(each.target) } }),
+          CMC.name(board.targets[each.target].name),
+          el("span", { class: "dim" }, ` ${each.mode}`),
         ),
-        el(
-          "tbody",
-          {},
-          item.made.map((each) =>
-            el(
-              "tr",
-              { class: each.key === shown ? "chosen" : null },
-              el(
-                "th",
-                { scope: "row" },
-                el(
-                  "button",
-                  {
-                    type: "button",
-                    class: "row",
-                    disabled: !(each.thumb || each.full),
-                    on: {
-                      click: () => {
-                        state.right = each.key;
-                        redraw();
-                      },
-                    },
-                  },
-                  el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(each.target) } }),
-                  CMC.name(board.targets[each.target].name),
-                  el("span", { class: "dim" }, ` ${each.mode}`),
-                ),
-              ),
-              el("td", {}, each.bits === null ? "–" : CMC.whole(each.bits)),
-              el("td", {}, CMC.bpp(each.bpp)),
-              metrics.map((metric) =>
-                el(
-                  "td",
-                  { class: item.made.length > 1 && each.scores[metric.name] === best[metric.name] ? "best" : null },
-                  CMC.score(each.scores[metric.name]),
-                ),
-              ),
-            ),
-          ),
-        ),
-      ),
-    );
+        each.bits === null ? "–" : CMC.whole(each.bits),
+        CMC.bpp(each.bpp),
+        ...metrics.map(({ name }) => ({
+          text: CMC.score(each.scores[name]),
+          class: item.made.length > 1 && each.scores[name] === best[name] ? "best" : null,
+        })),
+      ],
+    }));
+    const region = { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scores of this image" };
+    return el("div", region, CMC.plainTable(columns, rows));
   }
 
   dialog.addEventListener("keydown", (event) => {
