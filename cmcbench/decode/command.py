@@ -56,8 +56,9 @@ def main(argv: list[str]) -> int:
     if model.runs_on == "here":
         model_dir = sources.canonical(model_dir)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
+    options.base = _base(options.base, model, name)
     model.inspect(model_dir)
-    options.base, options.steps = _base(options.base, model, name), options.steps or model.steps or STEPS
+    options.steps = options.steps or model.steps or STEPS
     modes = sweep.narrowed(_modes(options.mode, model, name), options.mode, points, model)
     for point in points:
         _check_strength(point.strength, options.steps, modes, model)
@@ -151,10 +152,13 @@ def _request(
 
 
 def _base(given: str | None, model: T2IModel, name: str) -> str | None:
-    """The checkpoint that the model is put into, where the user names one."""
-    if given and model.base is None:
+    """The checkpoint that the model is put into, where the user names one; the model is told of it."""
+    if not given:
+        return None
+    if model.base is None:
         raise BadInput(f"--base {given} has no effect: {name} is put into no other checkpoint. Leave it out.")
-    return manifest.expanded(given) or None
+    model.base = sources.canonical(manifest.expanded(given))
+    return model.base
 
 
 def _modes(asked: str, model: T2IModel, name: str) -> list[Mode]:

@@ -77,6 +77,7 @@ class Model(Family):
     def inspect(self, model_dir: str | None) -> None:
         """Raises ModelError for a file that is none of the versions'."""
         self._control = checkpoint.find_file(model_dir or self.default_dir or "", tuple(VERSIONS))
+        self.revision = self._control.revision
         self._version = VERSIONS[self._control.name]
         self.base, self.guidance = self._version.base, self._version.guidance
         self.steps, self.negative = self._version.steps, self._version.negative
@@ -92,10 +93,10 @@ class Model(Family):
         control = self._control.path()
         sizes = checkpoint.sizes(control, INSIDE)
         ldm.control_config(sizes, control)  # refuses another network before gigabytes are read
-        parts = ldm.base_parts(base, ldm.text_width(sizes), "this DiffBIR", TOKENIZER, dtype)
-        cleaner = checkpoint.beside(control, self._version.stage_one)
-        self._cleaner = _cleaner(cleaner, dtype)
-        parts["controlnet"] = ldm.read_control(control, sizes, dtype)
+        load_base = ldm.base_loader(base, ldm.text_width(sizes), "this DiffBIR", TOKENIZER, dtype)
+        self._cleaner = _cleaner(checkpoint.beside(control, self._version.stage_one), dtype)
+        controlnet = ldm.read_control(control, sizes, dtype)
+        parts = {**load_base(), "controlnet": controlnet}
         zero_snr = self._version.zero_snr
         parts["scheduler"] = diffusers.DDPMScheduler(
             beta_start=0.00085,

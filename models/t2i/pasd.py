@@ -40,6 +40,7 @@ class Model(Family):
         name = model_dir or self.default_dir or ""
         self._folder = checkpoint.Folder(name, ROOTS, "unet/config.json")
         self._unet, self._control = self._folder.config("unet"), self._folder.config("controlnet")
+        self.revision = self._folder.revision
         if self._unet.get("addition_embed_type") or self._unet.get("cross_attention_dim") == 2048:
             raise ModelError(f"{name} is a PASD-SDXL, which is not run here: give plain PASD's checkpoint.")
         if self._control.get("use_rrdb"):
@@ -53,10 +54,12 @@ class Model(Family):
 
         from ._restoration.pixel_attention import PixelUNet
 
-        name, offline = checkpoint.find_base(base, self._unet.get("cross_attention_dim", 0), "this PASD")
+        stable = checkpoint.find_base(base, self._unet.get("cross_attention_dim", 0), "this PASD")
         files = {part: self._folder.weights(part) for part in ("unet", "controlnet")}
         _refuse_others(self._folder.name, *(checkpoint.sizes(path) for path in files.values()))
-        stock = load_pipeline(diffusers.StableDiffusionPipeline, name, dtype, offline, unet=None).components
+        stock = load_pipeline(
+            diffusers.StableDiffusionPipeline, stable.name, dtype, stable.offline, stable.revision, unet=None
+        ).components
         unet = checkpoint.stock(diffusers.UNet2DConditionModel, self._unet)
         control = checkpoint.stock(diffusers.ControlNetModel, self._control)
         parts = {

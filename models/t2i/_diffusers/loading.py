@@ -35,7 +35,7 @@ def load_pipeline(
     for variant in ("fp16", None) if dtype == torch.float16 else (None, "fp16"):
         options = {"dtype": dtype, "variant": variant, "local_files_only": offline, **_filters_off(pipeline)}
         options |= {"revision": revision} if revision else {}
-        options.update(parts)
+        options |= parts
         try:
             with quiet("diffusers", "transformers") as reports:
                 pipe = pipeline.from_pretrained(name, use_safetensors=True, **options)  # a pickle could run code

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ..._weights import empty, fill, read
 from ...base import ModelError, first_line
-from .._diffusers.checkpoint import find, from_hub
+from .._diffusers.checkpoint import Checkpoint, find, from_hub
 from .._diffusers.loading import parameter_names
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ class Folder:
 
         Raises ModelError where none of them holds it.
         """
-        self.name = str(Path(name).expanduser())
-        self.local = Path(self.name).is_dir()
+        source = sources.parse(name)
+        self.name, self.revision, self.local = source.name, source.revision, not source.on_hub
         problem = None
         for root in roots:
             self._root = root
@@ -46,7 +45,9 @@ class Folder:
         """A file of it, from the hub where it is no folder. Raises ModelError where it is not there."""
         inside = f"{self._root}/{file}".lstrip("/")
         if not self.local:
-            return Path(from_hub(self.name, inside)[0])
+            path = Path(from_hub(self.name, inside, self.revision)[0])
+            self.revision = sources.commit_of(path) or self.revision
+            return path
         path = Path(self.name) / inside
         if not path.is_file():
             raise ModelError(f"{self.name} has no {inside}: give another --model_dir, or download it again.")
@@ -54,7 +55,7 @@ class Folder:
 
     def config(self, part: str) -> dict[str, Any]:
         """A part's config.json. Raises ModelError where it is none."""
-        return read_json(self.path(f"{part}/config.json"))
+        return sources.read_json(self.path(f"{part}/config.json"))
 
     def weights(self, part: str) -> Path:
         """A part's file of weights, safetensors before others. Raises ModelError where there is none."""
@@ -70,15 +71,19 @@ class Folder:
 
 @dataclass(frozen=True)
 class File:
-    """One file of a checkpoint, here or on the hub. where: its folder, or its hub name."""
+    """One file of a checkpoint, here or on the hub. where: its folder, or its hub name at a revision."""
 
     name: str
     where: str
     local: bool
+    revision: str | None = None
 
     def path(self) -> Path:
         """Where it lies on this machine, fetched if need be. Raises ModelError."""
-        return Path(self.where) / self.name if self.local else Path(from_hub(self.where, self.name)[0])
+        return Path(self.where) / self.name if self.local else self._fetched()
+
+    def _fetched(self) -> Path:
+        return Path(from_hub(self.where, self.name, self.revision)[0])
 
 
 def find_file(name: str, known: Sequence[str], flag: str = "--model_dir") -> File:
@@ -87,20 +92,22 @@ def find_file(name: str, known: Sequence[str], flag: str = "--model_dir") -> Fil
     known: names of the files that can be run, the one to take first where there are several. Other files are refused,
     since one version's weights fit into another's network. Raises ModelError.
     """
-    path = Path(name).expanduser()
+    source = sources.parse(name)
+    path = Path(source.name)
     if path.is_dir():
         found = [file for file in known if (path / file).is_file()]
         if not found:
             others = ", ".join(sorted(file.name for file in path.iterdir())[:5]) or "nothing"
             raise ModelError(f"{path} holds none of {', '.join(known)} (but {others}): give another {flag}.")
         return File(found[0], str(path), True)
-    hub = re.fullmatch(r"(\w[\w.-]*/[\w.-]+?)(?:/([\w.-]+))?", name)
-    if not path.is_file() and not hub:
+    if not path.is_file() and not source.on_hub:
         raise ModelError(f"there is no '{name}'. {flag} takes a file, a folder or a hub name, ORGANISATION/MODEL.")
-    file = path.name if path.is_file() else hub[2] or known[0]
+    file = (source.file or known[0]) if source.on_hub else path.name
     if file not in known:
         raise ModelError(f"{name} is none of {', '.join(known)}, which tell the version: give one of them, so named.")
-    return File(file, str(path.parent), True) if path.is_file() else File(file, hub[1], False)
+    if source.on_hub:
+        return File(file, source.name, False, source.revision)
+    return File(file, str(path.parent), True)
 
 
 def beside(file: Path, source: str) -> Path:
@@ -127,17 +134,6 @@ def beside(file: Path, source: str) -> Path:
     except OSError as error:
         raise ModelError(f"{needs}: fetch {source} and put it there ({first_line(error)}).") from error
     return kept
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object. Raises ModelError for anything else."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} is damaged ({first_line(error)}). Download it again.") from error
-    if not isinstance(found, dict):
-        raise ModelError(f"{path} is no configuration. Download it again.")
-    return found
 
 
 def sizes(path: Path, inside: Sequence[str] = ()) -> dict[str, list[int]]:
@@ -173,8 +169,8 @@ def build(make: Callable[[], torch.nn.Module], path: Path, dtype: torch.dtype, *
     return module
 
 
-def find_base(name: str, width: int, what: str) -> tuple[str, bool]:
-    """A Stable Diffusion that `what` is put into: its folder or hub name, and whether only the hub's cache can serve.
+def find_base(name: str, width: int, what: str) -> Checkpoint:
+    """A Stable Diffusion in diffusers' layout that `what` is put into.
 
     width: of the text embeddings that the checkpoint was trained on, 768 for Stable Diffusion 1 and 1024 for 2.
     Reads configurations only. Raises ModelError for a base of another kind or width.
@@ -182,14 +178,20 @@ def find_base(name: str, width: int, what: str) -> tuple[str, bool]:
     import diffusers
 
     try:
-        found, offline, text, *_ = find(name)
+        base = find(name)
     except ModelError as error:
         raise ModelError(f"--base: {error}") from error
-    if text is not diffusers.StableDiffusionPipeline:
+    if base.text is not diffusers.StableDiffusionPipeline:
         raise ModelError(f"--base {name} is no Stable Diffusion, which {what} needs as its base.")
-    has = Folder(found, ("",), "text_encoder/config.json").config("text_encoder").get("hidden_size")
+    check_width(
+        name, Folder(name, ("",), "text_encoder/config.json").config("text_encoder").get("hidden_size"), width, what
+    )
+    return base
+
+
+def check_width(name: str, has: int | None, width: int, what: str) -> None:
+    """Refuse a base whose text embeddings have another width than those that `what` was trained on."""
     if has != width:
         raise ModelError(
             f"--base {name} has text embeddings {has} wide, and {what} was trained on {width}: give another --base."
         )
-    return found, offline

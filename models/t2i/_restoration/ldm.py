@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import sources
 from ..._weights import empty, fill, read
 from ...base import ModelError, first_line
 from .._diffusers.loading import load_pipeline
@@ -32,7 +33,7 @@ UNUSED = (
 
 
 class Asked(dict):
-    """A dictionary that keeps which of its entries were asked for, by whatever reads it."""
+    """A dictionary of tensors that keeps which were asked for, by whatever reads it."""
 
     def __init__(self, *entries: Any) -> None:
         super().__init__(*entries)
@@ -44,6 +45,13 @@ class Asked(dict):
 
     def get(self, name: str, default: Any = None) -> Any:
         return self[name] if name in self else default
+
+    def left(self, made: dict[str, torch.Tensor], copies: bool) -> list[str]:
+        """Names that were not asked for; where nothing `copies`, also those whose numbers are in nothing `made`."""
+        if copies:
+            return [name for name in self if name not in self.names]
+        there = {value.data_ptr() for value in made.values()}
+        return [name for name, value in self.items() if name not in self.names or value.data_ptr() not in there]
 
 
 def control_config(sizes: Sizes, path: Path) -> dict[str, Any]:
@@ -91,8 +99,8 @@ def text_width(sizes: Sizes) -> int:
     return next((size[1] for name, size in sizes.items() if name.endswith("attn2.to_k.weight")), 0)
 
 
-def base_parts(name: str, width: int, what: str, tokenizer: str, dtype: torch.dtype) -> dict[str, Any]:
-    """Tokenizer, text encoder, VAE and UNet of a Stable Diffusion 2 that `what` is put into, on the CPU.
+def base_loader(name: str, width: int, what: str, tokenizer: str, dtype: torch.dtype) -> Callable[[], dict[str, Any]]:
+    """What reads tokenizer, text encoder, VAE and UNet of a Stable Diffusion 2 that `what` is put into, on the CPU.
 
     name: of diffusers' layout a folder or a hub name; of one file its path or HUB_NAME/FILE, with the tokenizer in a
     folder of that name beside it, or from the hub name `tokenizer`. width: of text embeddings that `what` takes.
@@ -100,20 +108,18 @@ def base_parts(name: str, width: int, what: str, tokenizer: str, dtype: torch.dt
     """
     import diffusers
 
-    path, hub = Path(name).expanduser(), re.fullmatch(r"(\w[\w.-]*/[\w.-]+)/([\w.-]+)", name)
-    if not path.is_file() and (path.is_dir() or not hub):
-        found, offline = checkpoint.find_base(name, width, what)
-        return load_pipeline(diffusers.StableDiffusionPipeline, found, dtype, offline).components
-    if not path.is_file():
-        path = checkpoint.File(hub[2], hub[1], False).path()
-    has = next(
-        (size[0] for key, size in checkpoint.sizes(path, INSIDE).items() if key == f"{TEXT}ln_final.weight"), None
-    )
-    if has is not None and has != width:  # None: another kind of file, which reading tells
-        raise ModelError(
-            f"--base {name} has text embeddings {has} wide, and {what} was trained on {width}: give another --base."
-        )
-    return {**read_base(path, dtype), "tokenizer": _tokenizer(path, tokenizer)}
+    source = sources.parse(name)
+    if not (Path(source.name).is_file() or source.file):
+        base = checkpoint.find_base(name, width, what)
+        pipeline = diffusers.StableDiffusionPipeline
+        return lambda: load_pipeline(pipeline, base.name, dtype, base.offline, base.revision).components
+    path = Path(source.name)
+    if source.file:
+        path = checkpoint.File(source.file, source.name, False, source.revision).path()
+    found = checkpoint.sizes(path, INSIDE).get(f"{TEXT}ln_final.weight")
+    if found:  # else another kind of file, which reading tells
+        checkpoint.check_width(name, found[0], width, what)
+    return lambda: {"tokenizer": _tokenizer(path, tokenizer), **read_base(path, dtype)}
 
 
 def _tokenizer(path: Path, hub: str) -> Any:
@@ -152,19 +158,27 @@ def read_base(path: Path, dtype: torch.dtype) -> dict[str, Any]:
         # transformers 5 has dropped a level of names, which the converter still writes
         return {name if name in names else name.removeprefix("text_model."): value for name, value in made.items()}
 
-    _fill(text, parts[TEXT], text_names, path, dtype)
+    _fill(text, parts[TEXT], text_names, path, dtype, copies=True)
     return {"unet": unet, "vae": vae, "text_encoder": text}
 
 
 def _fill(
-    module: Any, weights: Asked, convert: Callable[[Asked], dict[str, Any]], path: Path, dtype: torch.dtype
+    module: Any,
+    weights: Asked,
+    convert: Callable[[Asked], dict[str, Any]],
+    path: Path,
+    dtype: torch.dtype,
+    copies: bool = False,
 ) -> None:
-    """Fill a module from converted weights. Raises ModelError also for weights that the converter did not ask for."""
+    """Fill a module from converted weights. Raises ModelError also for weights that the converter has left out.
+
+    copies: the converter makes new tensors of some; others hand them on, or views from their first number.
+    """
     try:
         made = {name: value for name, value in convert(weights).items() if value is not None}
     except (KeyError, IndexError, AttributeError) as error:
         raise ModelError(f"{path} lacks {error}: it is incomplete or another version, fetch it again.") from error
-    if left := [name for name in weights if name not in weights.names]:
+    if left := weights.left(made, copies):
         raise ModelError(
             f"{path} has, beyond this model's, {len(left)} ({', '.join(left[:5])}): it is another version."
         )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+TRAINED = 1000  # timesteps of Stable Diffusion's noise schedule
+
 
 class Model(T2IModel):
     # Known without asking the checkpoint, so that a wrong mode is refused before anything is read
@@ -34,9 +36,12 @@ class Model(T2IModel):
         self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
     ) -> None:
         """As the contract says. Options used: guidance, negative_prompt, long_prompts, offload, vae_tiling, compile,
-        and base (str or None)."""
+        base (str or None),
+        and steps (int), to refuse too many."""
         self.inspect(model_dir)
         self._set_guidance(options)
+        if options.get("steps") and options["steps"] > TRAINED:
+            raise ModelError(f"--steps {options['steps']}: this model was trained on {TRAINED}: give that or fewer.")
         with quiet("bitsandbytes"):
             from diffusers import StableDiffusionControlNetPipeline
         settings.refuse(StableDiffusionControlNetPipeline, device, options)  # before minutes of reading weights
