@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
+    from ._diffusers.checkpoint import Checkpoint
     from ._stablesr import Denoiser, Wrapping
 
 REPOSITORY = "Iceclear/StableSR"
@@ -83,7 +84,7 @@ class Model(Family):
         main = self._file.path()
         fused = checkpoint.beside(main, f"{REPOSITORY}/{FUSED}")
         width, maps, hidden, words, growth = _widths(main, fused)
-        unet, vae, text, tokenizer = _parts(*checkpoint.find_base(base, words, "stablesr"))
+        unet, vae, text, tokenizer = _parts(checkpoint.find_base(base, words, "stablesr"))
         try:
             self._denoiser, encoder = self._filled(main, unet, text, (width, maps, hidden), dtype)
             autoencoder, self._wrapping = self._fused(fused, vae, growth, dtype)
@@ -207,12 +208,13 @@ def _widths(main: Path, fused: Path) -> tuple[int, int, int, int, int]:
     return width, maps, hidden, words, growth
 
 
-def _parts(name: str, offline: bool) -> tuple[Any, Any, Any, Any]:
+def _parts(base: Checkpoint) -> tuple[Any, Any, Any, Any]:
     """What makes UNet, autoencoder and text encoder by a base's configurations, and its tokenizer."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    options = {"local_files_only": offline}
+    name, options = base.name, {"local_files_only": base.offline}
+    options |= {"revision": base.revision} if base.revision and not Path(name).is_dir() else {}
     try:
         with quiet("diffusers", "transformers"):
             unet = UNet2DConditionModel.load_config(name, subfolder="unet", **options)
