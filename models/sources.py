@@ -105,7 +105,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} is damaged and holds no JSON object ({first_line(error)}). {remedy}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} holds no JSON object. {remedy}")
+        raise ModelError(f"{path} is damaged: it holds no JSON object. {remedy}")
     if _too_deep(value):
         raise ModelError(f"{path} is nested too deeply. {remedy}")
     return value

@@ -69,14 +69,17 @@ def main(argv: list[str]) -> int:
     output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
     with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
-        with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
-            for image in missing:
-                try:
-                    _bring(image, truth[image], found[image], costs[image], unit, output, report)
-                except (ImageProblem, ValueError) as error:
-                    file = found[image].name
-                    report.fail(image, f"{file}: {str(error).removeprefix(f'{file}: ')}")
-                bar.update()
+        try:
+            with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
+                for image in missing:
+                    try:
+                        _bring(image, truth[image], found[image], costs[image], unit, output, report)
+                    except (ImageProblem, ValueError) as error:
+                        file = found[image].name
+                        report.fail(image, f"{file}: {str(error).removeprefix(f'{file}: ')}")
+                    bar.update()
+        finally:  # also when it is interrupted
+            output.end()
     return report.close(f"{output.folder / options.mode} has the {len(inputs)} reconstructions but for what failed.")
 
 

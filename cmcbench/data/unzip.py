@@ -9,15 +9,14 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..errors import RunFailed
 from ..files.images import ENDINGS
 from ..files.names import plain_name
-from ..files.store import write_bytes
-from ..files.zips import BROKEN, ENCRYPTED, check_directory
+from ..files.store import TEMPORARY, write_bytes
+from ..files.zips import ENCRYPTED, opened
 from ..runtime.messages import progress
 
 LARGEST_IMAGE = 128 << 20  # bytes; a picture of 4096x4096 has 48 MiB before compression
@@ -47,28 +46,21 @@ def unpack(archive: Path, folder: Path, overwrite: bool) -> Unpacked:
     Raises RunFailed for a zip that is damaged, and before anything is written for one that is not built as an honest
     one.
     """
-    try:
-        check_directory(archive)
-        with zipfile.ZipFile(archive) as file:
-            entries, skipped = _entries(file.infolist(), archive.stat().st_size)
-            done = Unpacked({name: (entry.file_size, entry.CRC) for name, entry in entries.items()}, skipped=skipped)
-            with progress(len(entries), 0, str(folder)) as bar:
-                for name, entry in entries.items():
-                    _write(file, entry, folder / name, overwrite, done)
-                    bar.update()
-    except BROKEN as error:
-        raise RunFailed(f"{archive.name} cannot be unpacked: {error}") from None
+    with opened(archive) as file:
+        entries, skipped = _entries(file.infolist(), archive.stat().st_size)
+        done = Unpacked({name: (entry.file_size, entry.CRC) for name, entry in entries.items()}, skipped=skipped)
+        with progress(len(entries), 0, str(folder)) as bar:
+            for name, entry in entries.items():
+                _write(file, entry, folder / name, overwrite, done)
+                bar.update()
+    sweep_of(folder, entries)
     return done
 
 
 def total_size(archive: Path) -> int:
     """Bytes of all pictures of a zip. Raises RunFailed as unpack does."""
-    try:
-        check_directory(archive)
-        with zipfile.ZipFile(archive) as file:
-            return sum(entry.file_size for entry in _entries(file.infolist(), archive.stat().st_size)[0].values())
-    except BROKEN as error:
-        raise RunFailed(f"{archive.name} cannot be unpacked: {error}") from None
+    with opened(archive) as file:
+        return sum(entry.file_size for entry in _entries(file.infolist(), archive.stat().st_size)[0].values())
 
 
 def compare(folder: Path, members: Mapping[str, tuple[int, int]]) -> tuple[list[str], list[str]]:
@@ -83,6 +75,13 @@ def compare(folder: Path, members: Mapping[str, tuple[int, int]]) -> tuple[list[
                 changed.append(name)
             bar.update()
     return missing, changed
+
+
+def sweep_of(folder: Path, names: Collection[str]) -> None:
+    """Remove the unfinished files of these names; others in the folder may be another program's, which goes on."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        if leftover.name.removeprefix(TEMPORARY).rpartition("-")[0] in names:
+            leftover.unlink(missing_ok=True)
 
 
 def _write(file: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, overwrite: bool, done: Unpacked) -> None:

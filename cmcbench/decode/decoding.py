@@ -101,7 +101,7 @@ class _Decoding:
         return sum(len(list(self._batches(jobs))) for jobs in self.mine.values())
 
     def settle(self) -> None:
-        """Process 0, with the model there: the manifest, the rates of what is there, and room for what is made anew."""
+        """Process 0, once the model is loaded: the manifest, rates of what is there, room for what is re-created."""
         if self.request.ranks.first:
             self.costs.open(self.missing)
             if self.request.overwrite:
@@ -185,6 +185,8 @@ class _Decoding:
 
 def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
     """A decoder's picture as the PNG to write, at the ground truth's size; an error for one that cannot be read."""
+    if not (image.width and image.height):
+        return ModelError(f"the model's picture cannot be used: it has {image.width}x{image.height} pixels")
     try:
         image = image.convert("RGB")
         return png_bytes(image if image.size == size else image.resize(size))

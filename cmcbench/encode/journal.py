@@ -21,7 +21,7 @@ LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
 
 @dataclass
 class Kept:
-    """What a journal holds. images: image name -> what the manifest tells of it."""
+    """What a journal holds. images: image name -> what the manifest records of it."""
 
     settings: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ def read(path: Path) -> Kept:
 
 
 def read_made_of(made_of: Any) -> dict[str, Any]:
-    """What a file tells of an image's caption, where it can be written again and summed. Raises ValueError,
+    """What a file records of an image's caption, where it can be written again and summed. Raises ValueError,
     TypeError.
     """
     if not (isinstance(made_of, dict) and isinstance(made_of.get("usage") or {}, dict)):

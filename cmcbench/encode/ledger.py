@@ -54,12 +54,12 @@ class CaptionLedger:
         self.begun: dict[str, Any] = {}
         self.chosen = {path.name for path in request.images.values()}
         # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
-        self._all_anew = request.overwrite and self.chosen >= set(request.order)
+        self._all_again = request.overwrite and self.chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
         self._unsaved, self._pace = False, Pace(at_least=0.0)  # the journal has what is not saved yet
 
     def open(self) -> None:
-        """Take over what is there, but for what is to be made anew. Raises BadInput where other settings made it."""
+        """Take over what is there, but for what is to be made again. Raises BadInput where other settings made it."""
         self._resume()
         journals = self.merge_journals()
         self._drop_stale()
@@ -113,7 +113,7 @@ class CaptionLedger:
             try:
                 kept = journal.read(path)
             except BadInput:
-                if not self._all_anew:
+                if not self._all_again:
                     raise
                 continue
             if problem := manifest.differences(without_secrets_in(kept.settings), self.settings):
@@ -151,7 +151,7 @@ class CaptionLedger:
         try:
             found, record = captions.read(request.file), self._record()
         except BadInput:
-            if not self._all_anew:
+            if not self._all_again:
                 raise
             return
         others = [name for name in found.texts if name not in self.chosen]
@@ -194,7 +194,7 @@ class CaptionLedger:
             ) from None
 
     def _drop_stale(self) -> None:
-        """Forget the captions that are to be made anew, or that are of a picture that has changed since."""
+        """Forget the captions that are to be made again, or that are of a picture that has changed since."""
         for name, path in ((path.name, path) for path in self.request.images.values()):
             if self.request.overwrite or self._changed(name, path):
                 self.texts.pop(name, None)
@@ -241,7 +241,7 @@ def _plain_address(address: str) -> str:
 
 
 def _total(made_of: dict[str, dict[str, Any]]) -> dict[str, float]:
-    """What all captions cost: the sums of the numbers that the model told of each (tokens, perhaps dollars)."""
+    """What all captions cost: the sums of the numbers that the model gave for each (tokens, perhaps dollars)."""
     total: dict[str, float] = {}
     for made in made_of.values():
         for key, value in (made.get("usage") or {}).items():

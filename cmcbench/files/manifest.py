@@ -21,7 +21,11 @@ ENDS = 1 << 20  # bytes read at either end of a large file
 
 
 def expanded(model_dir: str | None) -> str | None:
-    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    """A checkpoint as the user names it: ~ becomes the home folder, and "hub:NAME" NAME.
+
+    Raises BadInput for a folder below ~ that does not exist.
+    """
+    model_dir = (model_dir or "").removeprefix("hub:") or None  # as a manifest calls it
     if not model_dir or not model_dir.startswith("~"):
         return model_dir
     try:

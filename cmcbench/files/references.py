@@ -72,20 +72,21 @@ READ: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("bits", "width", "height", "scale"), whole),
     "seconds": seconds,
 }
+COLUMNS = [column.name for column in fields(ReferenceRate)]
 NEEDED = [column.name for column in fields(ReferenceRate) if column.default is MISSING]
 
 
 def read_rates(path: Path) -> dict[tuple[str, str], ReferenceRate]:
     """Ref/rate.csv as (reference, stem) -> ReferenceRate; {} where there is none. Raises BadInput for a broken one."""
     try:
-        rates = csv_tables.read_own(path, NEEDED, _rate)
+        rates = csv_tables.read_own(path, NEEDED, _rate, COLUMNS)
+        return csv_tables.by_key((rate.key, rate) for rate in rates)
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a rate file of this program ({error}). Move it away, or use --overwrite."
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
-    return {rate.key: rate for rate in rates}
 
 
 def _rate(cells: dict[str, str]) -> ReferenceRate:
@@ -94,8 +95,7 @@ def _rate(cells: dict[str, str]) -> ReferenceRate:
 
 def write_rates(path: Path, rates: dict[tuple[str, str], ReferenceRate]) -> None:
     """Write Ref/rate.csv, sorted by reference and name, atomically."""
-    columns = [column.name for column in fields(ReferenceRate)]
-    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))
+    csv_tables.write(path, COLUMNS, ([getattr(rates[key], name) for name in COLUMNS] for key in sorted(rates)))
 
 
 def check_size(width: int, height: int) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """stem -> (width, height); {} where there is no sizes.csv. Raises BadInput for a broken one."""
     path = folder / SIZES
     try:
-        return dict(csv_tables.read_own(path, ("name", "width", "height"), _size))
+        return csv_tables.by_key(csv_tables.read_own(path, ("name", "width", "height"), _size))
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a table of sizes with the columns name, width, height ({error}). Move it away."

@@ -77,7 +77,7 @@ def read(path: Path) -> Table:
     Raises OSError where it cannot be read, Foreign for another program's, ValueError for one that is damaged.
     """
     rows = csv_tables.read_own(path, ("name", "mode", "bpp", "ground_truth", "reconstruction"), _row)
-    return {(stem(row.name), row.mode): row for row in rows}
+    return csv_tables.by_key(((stem(row.name), row.mode), row) for row in rows)
 
 
 def _row(cells: dict[str, str]) -> ScoreRow:

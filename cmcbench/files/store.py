@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
 TEMPORARY = ".tmp-"  # begins the name of every unfinished file
-# Folder of unfinished downloads below a file's own: on the same disk, out of the way of whatever lists images
-HIDDEN = ".download"
 LARGEST_JSON = 1 << 28  # bytes
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 

@@ -1,13 +1,18 @@
-"""The directory of a zip file, judged before zipfile reads it. APPNOTE.TXT of PKWARE names the sections."""
+"""Zip files of strangers: their directory is bounded before it is read, and what is broken in them is one error."""
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from ..errors import RunFailed
 
 MOST_ENTRIES = 20_000
 LARGEST_DIRECTORY = 16 << 20  # bytes; zipfile reads it whole into memory
@@ -18,6 +23,7 @@ BROKEN = (
     EOFError,
     NotImplementedError,
     ValueError,
+    LookupError,
     struct.error,
     OverflowError,
     RuntimeError,
@@ -29,13 +35,29 @@ END, LOCATOR, END64 = (
 )  # 4.3.16, 4.3.15, 4.3.14
 
 
+@contextmanager
+def opened(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose directory is within bounds. Raises RunFailed, also for what turns out broken later."""
+    try:
+        check_directory(archive)
+        with zipfile.ZipFile(archive) as file:
+            yield file
+    except BROKEN as error:
+        raise RunFailed(f"{archive.name} cannot be unpacked: {error or type(error).__name__}") from None
+    except OSError as error:
+        # Offsets that contradict each other make zipfile seek before the file's beginning
+        if error.errno != errno.EINVAL or error.filename:
+            raise
+        raise RunFailed(f"{archive.name} cannot be unpacked: its offsets contradict each other") from None
+
+
 def check_directory(archive: Path) -> None:
     """Refuse a zip whose directory would fill the memory, before zipfile reads it. Raises ValueError."""
     with open(archive, "rb") as file:
         entries, size = _directory(file)
     if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
         raise ValueError(
-            f"its directory tells of {entries:,} entries in {size:,} bytes, at most {MOST_ENTRIES:,} are expected"
+            f"its directory has {entries:,} entries in {size:,} bytes, at most {MOST_ENTRIES:,} are expected"
         )
 
 

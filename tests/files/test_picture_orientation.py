@@ -121,6 +121,11 @@ def test_the_copy_of_a_plain_picture_is_the_file_itself(tmp_path, form):
     assert bare_copy(path.read_bytes(), path.name, image, note) == path.read_bytes()
 
 
+def test_a_copy_of_sides_that_its_format_does_not_have_is_a_png(tmp_path):
+    image, note = read_rgb(save(tmp_path / "x.png", Image.new("RGB", (20_000, 1))))
+    assert bare_copy(b"", "x.webp", image, note).startswith(b"\x89PNG")
+
+
 def test_text_and_times_are_left_out_of_a_copy(tmp_path):
     data = save(tmp_path / "x.png", UPRIGHT).read_bytes()
     more = [chunk(b"tEXt", b"prompt\0a secret prompt"), chunk(b"tIME", bytes(7)), chunk(b"pHYs", bytes(9))]

@@ -124,6 +124,10 @@ def test_twelve_shards_numbered_without_zeros_and_without_an_index(owl, spoilt):
     assert "lacks 1 (pytorch_model-3-of-12.bin) of its 12 weight files" in refusal(spoilt)
 
 
+def test_a_program_of_the_users_is_not_silently_left_out(folder):
+    assert "--model_name command" in refusal(folder, command="python owl2.py")
+
+
 def test_another_checkpoint_under_this_name_is_the_familys(tmp_path):
     model = load(tiny_i2t.qwen2_5_vl(tmp_path / "other"))
     assert model.caption(eight()[:1], PROMPT, 10)[0].finish_reason == "stop"

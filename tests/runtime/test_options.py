@@ -68,6 +68,18 @@ ENDS = {
         1,
         "libGL.so.1: cannot open.",
     ),
+    "no permission to read": (
+        "os.access = lambda path, what: str(path) != sys.argv[1]\n"
+        "    raise PermissionError(errno.EACCES, 'no', sys.argv[1])",
+        2,
+        "no permission to read ",
+    ),
+    "no permission to enter": (
+        "os.access = lambda path, what: what != os.X_OK\n"
+        "    raise PermissionError(errno.EACCES, 'no', '/home/x/y.csv')",
+        2,
+        "no permission to enter /",
+    ),
     "read-only": ("raise OSError(errno.EROFS, 'Read-only', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
     "a file for a folder": ("os.mkdir(sys.argv[1])", 2, "a file stands where a folder is needed ("),
     "a file in a path": ("open(sys.argv[1] + '/x')", 2, "a file stands where a folder is needed ("),

@@ -30,7 +30,11 @@ def bare_copy(data: bytes, name: str, image: Image.Image, note: str | None) -> b
     if bare is not None:
         return bare
     buffer = io.BytesIO()
-    image.save(buffer, format=form, **SAVED.get(form, {}))
+    try:
+        image.save(buffer, format=form, **SAVED.get(form, {}))
+    except (OSError, ValueError):  # sides that the format does not have; whoever shows it goes by the first bytes
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
     return buffer.getvalue()
 
 

@@ -71,7 +71,7 @@ def _transformed(image: Image.Image, profile: bytes | None, name: str) -> tuple[
 
     try:
         transform, name = _transform(profile, image.mode, name)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError) as error:
         if image.mode == "LAB":
             raise Unfit(f"has pixels of mode LAB, which cannot be converted ({error})") from None
         said = str(error).strip("'\" ") or "it is damaged"

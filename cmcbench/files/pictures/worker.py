@@ -27,7 +27,7 @@ MEMORY = 8 << 30  # bytes of address space of a worker; the largest picture in f
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from cmcbench.files.pictures.worker import serve; serve()"
 LENGTH = struct.Struct(">Q")
 
-_idle: list[subprocess.Popen[bytes]] = []
+idle: list[subprocess.Popen[bytes]] = []
 _guard = threading.Lock()
 _owner = os.getpid()
 
@@ -64,7 +64,7 @@ def _ask(data: bytes, form: str, what: str) -> tuple[dict[str, Any], bytes]:
         _end(worker)  # an answer is still to come, which the next picture must not get
         raise
     with _guard:
-        _idle.append(worker)
+        idle.append(worker)
     if "unfit" in answer:
         raise Unfit(answer["unfit"])
     return answer, pixels
@@ -75,10 +75,10 @@ def _take() -> subprocess.Popen[bytes]:
     global _owner
     with _guard:
         if _owner != os.getpid():  # a fork: the workers are the parent's
-            _idle.clear()
+            idle.clear()
             _owner = os.getpid()
-        if _idle:
-            return _idle.pop()
+        if idle:
+            return idle.pop()
     try:
         return subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(ROOT)],
@@ -119,8 +119,8 @@ def _end(worker: subprocess.Popen[bytes], kill: bool = True) -> None:
 @atexit.register
 def _end_all() -> None:
     with _guard:
-        workers = _idle[:] if _owner == os.getpid() else []
-        _idle.clear()
+        workers = idle[:] if _owner == os.getpid() else []
+        idle.clear()
     for worker in workers:
         _end(worker)
 

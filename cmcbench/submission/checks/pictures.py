@@ -52,6 +52,9 @@ def check_reconstructions(opened: Opened, folder: Path, faults: Faults) -> None:
             " Result/NAME."
         )
     found = {(mode, image): path for mode, images in there.items() for image, path in images.items()}
+    for mode, images in there.items():
+        for reason in images.problems.values():
+            faults.add("pictures that are not listed", f"{mode}: {reason}")
     for key in sorted(found.keys() - opened.checksums.keys()):
         faults.add("pictures that are not listed", f"{found[key]}: is not in reconstructions.sha256")
     for (mode, stem), seen in _hashes(found, "reconstructions").items():

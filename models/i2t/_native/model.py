@@ -54,6 +54,8 @@ class Model(Family):
         "published"), max_tokens (int or None), no_probe (bool), prompt (str) and words (int); for a checkpoint that is
         not the authors' those of the family.
         """
+        if options.get("command"):
+            raise ModelError("--command: this model runs here, without a program. To use yours, --model_name command.")
         name = model_dir or str(self.default_dir)
         self._refuse_name(name)
         folder = fetch(name, [*SMALL_FILES, *self.own_files])

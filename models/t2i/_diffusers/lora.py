@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from .loading import one_line, quiet
 
 USUAL = "pytorch_lora_weights.safetensors"  # what diffusers calls a LoRA that it saves
 # Parts of a weight that diffusers drops with a warning or without one
-DROPPED = ("dora_scale", "lora_mid", "lokr_", "hada_", "oft_", ".diff", "glora")
+DROPPED = re.compile(r"(?:^|\.)(?:dora_scale|lora_mid|lokr_\w+|hada_\w+|oft_\w+)(?:\.|$)")
 WEIGHTS = ("lora_A", "lora_B", "lora_embedding", "lora_magnitude")  # begin the names of peft's parameters
 
 
@@ -45,13 +46,13 @@ def add(pipe: Any, lora: str) -> str | None:
     Raises ModelError where they do not fit, and where some of them would have no effect.
     """
     file, commit = find(lora)
-    lost = [key for key in _keys(file) if any(part in key for part in DROPPED)]
-    total = len(_keys(file))
+    keys = _keys(file)
+    lost = [key for key in keys if DROPPED.search(key)]
     where = {"weight_name": file.name, "use_safetensors": True, "local_files_only": True}  # a pickle could run code
     try:
         if lost:
             raise ValueError(
-                f"{len(lost)} of its {total} tensors ({lost[0]}, ...) are of a kind that diffusers would drop, "
+                f"{len(lost)} of its {len(keys)} tensors ({lost[0]}, ...) are of a kind that diffusers would drop, "
                 "such as DoRA or LoKr"
             )
         with quiet("diffusers", "transformers") as reports:
@@ -131,7 +132,8 @@ def _from_hub(source: sources.Source, lora: str) -> Path:
             folder = Path(snapshot_download(source.name, local_files_only=True, **how))
         except Exception:
             raise ModelError(
-                f"--lora {lora} is neither here nor in the hub's cache, and the hub gave no copy: {one_line(error)} "
+                f"--lora {lora}: there is no file of that name here, none in the hub's cache, and none on the hub: "
+                f"{one_line(error)} "
                 f"Where there is a network: hf download {source.name} --local-dir FOLDER, then --lora FOLDER."
             ) from error
     if source.file:
