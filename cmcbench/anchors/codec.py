@@ -70,7 +70,11 @@ def main(argv: list[str]) -> int:
             locks.enter_context(only_writer(target.output.lock, str(target.output.folder)))
         for target in targets:  # all are checked before the first is worked on
             target.missing = set(target.output.begin(options.overwrite))
-        _CodecRun(targets, readable, options.floor, report).run(options.jobs)
+        try:
+            _CodecRun(targets, readable, options.floor, report).run(options.jobs)
+        finally:  # also when it is interrupted
+            for target in targets:
+                target.output.end()
     for target in targets:
         _tell(target)
     names = [target.output.folder.name for target in targets]
@@ -92,10 +96,8 @@ def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], d
 
 def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -> list[_CodecTarget]:
     targets = []
-    for rate, quality in [
-        *((rate, None) for rate in options.bpp or ()),
-        *((None, value) for value in options.quality or ()),
-    ]:
+    wanted = [*((rate, None) for rate in options.bpp or ()), *((None, value) for value in options.quality or ())]
+    for rate, quality in wanted:
         name = f"{codec.name}@{rate:g}" if quality is None else f"{codec.name}@q{quality:g}"
         floor = options.floor if rate else None
         settings = {"codec": codec.name, "setup": codec.setup, "bpp": rate, "quality": quality, "floor": floor}
@@ -107,7 +109,7 @@ def _targets(codec: Codec, options: argparse.Namespace, truth: dict[str, str]) -
             "ffmpeg": _ffmpeg_release(),
         }
         inputs = {stem: {"ground_truth": value} for stem, value in truth.items()}
-        output = Output(Path(options.output_path) / name, MODE, settings, inputs, codec.extension, facts)
+        output = Output(Path(options.output_path) / name, MODE, settings, inputs, codec.extension, facts, len(wanted))
         targets.append(_CodecTarget(codec, rate, None if quality is None else codec.setting(quality), output))
     return list({target.output.folder: target for target in targets}.values())
 
@@ -247,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--jobs", metavar="N", type=positive, default=os.cpu_count() or 1, help="images coded at the same time"
     )
-    options.add_argument("--overwrite", action="store_true", help="make the chosen images anew")
+    options.add_argument("--overwrite", action="store_true", help="replace the chosen images")
     add_choice(options)
     return options
 

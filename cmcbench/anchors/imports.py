@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ..errors import BadInput, ImageProblem
 from ..files import csv_tables
-from ..files.csv_tables import number, whole
+from ..files.csv_tables import file_name, number, whole
 from ..files.images import image_size, list_images, read_rgb
-from ..files.names import name_problem, plain_name, stem, target_name
+from ..files.names import plain_name, stem, target_name
 from ..files.store import digest, only_writer
 from ..files.subset import choose
 from ..protocol import MODES
@@ -67,13 +67,17 @@ def main(argv: list[str]) -> int:
     output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
     with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
-        with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
-            for image in missing:
-                try:
-                    _bring(image, truth[image], found[image], costs[image], unit, output, report)
-                except (ImageProblem, ValueError) as error:
-                    report.fail(image, f"{found[image].name}: {error}")
-                bar.update()
+        try:
+            with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
+                for image in missing:
+                    try:
+                        _bring(image, truth[image], found[image], costs[image], unit, output, report)
+                    except (ImageProblem, ValueError) as error:
+                        file = found[image].name
+                        report.fail(image, f"{file}: {str(error).removeprefix(f'{file}: ')}")
+                    bar.update()
+        finally:  # also when it is interrupted
+            output.end()
     return report.close(f"{output.folder / options.mode} has the {len(inputs)} reconstructions but for what failed.")
 
 
@@ -170,8 +174,7 @@ def _unit(columns: list[str], path: Path) -> str:
 
 def _cost(row: csv_tables.Row, name: str, unit: str) -> ImportedCost:
     """What a row says. Raises ValueError, whose text names the image."""
-    if problem := name_problem(name):
-        raise ValueError(f"{ascii(name[:80])} is not a plain file name: {problem}")
+    file_name(name)
     readers = {unit: number if unit == "bpp" else whole, "peak_memory": whole}
     cells = {column: row.cells.get(column, "").strip() for column in (unit, *COSTS)}
     try:

@@ -15,13 +15,14 @@ from ..files.rates import Cost
 from ..files.references import STREAMS, stream_file
 from ..files.result_manifest import Inputs, ResultManifest
 from ..files.store import digest, png_bytes, refuse_links, sweep, write_bytes
+from ..runtime.pace import Pace
 
 
 class Output:
-    """One mode of one target. Hold `lock` (cmcbench.files.store.only_writer) from `begin` until the last `write`.
+    """One mode of one target. Hold `lock` (cmcbench.files.store.only_writer) from `begin` until `end`.
 
     settings, inputs: as the manifest keeps them; an input is what an image (by stem) is made from. extension: of
-    streams, "" where there are none.
+    streams, "" where there are none. side_by_side: how many targets are written at the same time.
     """
 
     def __init__(
@@ -32,11 +33,13 @@ class Output:
         inputs: Inputs,
         extension: str,
         facts: Mapping[str, Any],
+        side_by_side: int = 1,
     ) -> None:
         self.folder, self.mode, self.extension = folder, mode, extension
         self.settings, self.inputs, self.facts = dict(settings), dict(inputs), dict(facts)
         self.lock = folder / ".target.lock"  # one for all modes, which share rates.csv and the manifest
         self.spent: rates.Rates = {}
+        self._unsaved, self._pace = False, Pace(files=side_by_side)
 
     def picture(self, stem: str) -> Path:
         return self.folder / self.mode / f"{stem}.png"
@@ -95,14 +98,25 @@ class Output:
             return False
 
     def write(self, stem: str, image: Image.Image, stream: bytes | None, **spent: Any) -> None:
-        """Write a picture, its stream and its row; the row last, which says that the others are there."""
+        """Write a picture and its stream, and enter its row, which says that they are there; a row that a kill takes
+        makes its picture missing. `end` writes the last rows.
+        """
         png = png_bytes(image)
         if stream is not None:
             write_bytes(self.stream(stem), stream)
         write_bytes(self.picture(stem), png)
         row = Cost(f"{stem}.png", self.mode, sha256=digest(png), **spent)
         self.spent[row.key] = row
-        rates.write(self.folder / rates.FILE, self.spent)
+        self._unsaved = True
+        if self._pace.due:
+            self.end()
+
+    def end(self) -> None:
+        """Write the rows that are not written yet."""
+        if self._unsaved:
+            with self._pace.saving():
+                rates.write(self.folder / rates.FILE, self.spent)
+            self._unsaved = False
 
 
 def _maker(old: Mapping[str, Any]) -> str:

@@ -132,7 +132,7 @@ def _caption(data: bytes, fold: int | None) -> str:
     try:
         data = data if fold is None else dictionary.inflate(data, dictionary.load(fold), 4 * LARGEST_CELL)
         text = data.decode("utf-8")
-    except ValueError as error:  # of what is not deflated, and of what is no UTF-8
+    except ValueError as error:  # of what is not deflated, and of what is not UTF-8
         raise ImageProblem(f"is damaged: its caption cannot be read, {error}") from None
     _caption_bytes(text)
     return text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from .bits import BITS_PER_BLOCK, caption_bits, nominal_bits
 from .dictionary import deflate_bits
 
 FALLBACK_SIZE = (1024, 1024)  # where neither a reference nor a ground truth tells the size
+MOST_FOLDERS = 1000  # that are looked into for images
 GROUND_TRUTH = "./GT/"  # where the user names none
 
 
@@ -34,13 +38,10 @@ def ground_truth_images(named: str | None) -> dict[str, Path]:
     images = list_images(folder, "--ground_truth")
     if images or (named == "none" and not folder.exists()):
         return images
-    nested = [path for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
-    nested = [path for path in nested if not path.name.startswith(".") and _holds_images(path)]
-    if nested:
-        more = f" and {len(nested) - 1} more" if len(nested) > 1 else ""
+    if nested := _nested(folder):
         raise BadInput(
-            f"--ground_truth: {folder} holds no images, and its sub-folder {nested[0].name}{more} does. Name the folder"
-            f" that holds them: --ground_truth {nested[0]}"
+            f"--ground_truth: {folder} holds no images, and its sub-folder {nested.relative_to(folder)} does. Name the"
+            f" folder that holds them: --ground_truth {nested}"
         )
     if named:
         what = "holds no images" if folder.is_dir() else "does not exist"
@@ -51,11 +52,14 @@ def ground_truth_images(named: str | None) -> dict[str, Path]:
     return images
 
 
-def _holds_images(folder: Path) -> bool:
-    try:
-        return bool(list_images(folder, "--ground_truth"))
-    except (BadInput, OSError):
-        return False
+def _nested(folder: Path) -> Path | None:
+    """The first folder below this one that holds images."""
+    for place, folders, _ in itertools.islice(os.walk(folder), MOST_FOLDERS):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        with contextlib.suppress(BadInput, OSError):
+            if list_images(Path(place), "--ground_truth"):
+                return Path(place)
+    return None
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ class DecoderInputs:
             size = self._size(stem, guide)
             seen = digest(guide.read_bytes()) if guide else None
         except (ImageProblem, OSError) as error:
-            self.report.fail(f"{mode.name}/{stem}", f"{error} (mode {mode.name})")
+            why = f"{stem}: {guide} cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+            self.report.fail(f"{mode.name}/{stem}", f"{why} (mode {mode.name})")
             return None
         inputs = {"prompt": digest(prompt.encode()), "guide": seen, "size": f"{size[0]}x{size[1]}"}
         return DecoderInput(stem, prompt, guide, size, inputs, self._spent(mode, stem, prompt, size, seen))

@@ -96,7 +96,7 @@ class _Decoding:
         return sum(len(list(self._batches(jobs))) for jobs in self.mine.values())
 
     def settle(self) -> None:
-        """Process 0, with the model there: the manifest, the rates of what is there, and room for what is made anew."""
+        """Process 0, once the model is loaded: the manifest, rates of what is there, room for what is re-created."""
         if self.request.ranks.first:
             self.costs.open(self.missing)
             if self.request.overwrite:

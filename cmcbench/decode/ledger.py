@@ -38,7 +38,7 @@ class CostLedger:
         """Process 0: settle the rows of what is there, before anything is made.
 
         Rows of pictures that will be made are dropped, parts of a killed run taken over, pictures without a row get
-        one, and what was sent is counted anew, since a reference may have got its rate by now. Raises BadInput for a
+        one, and what was sent is counted again, since a reference may have got its rate by now. Raises BadInput for a
         broken table.
         """
         self.rows = self._mine(rates.read(self.file))
@@ -113,7 +113,7 @@ class CostLedger:
         ]
 
     def _join(self, trusted: bool) -> None:
-        """Enter the rows of the parts; those of a killed run only where they tell of the picture that is there."""
+        """Enter the rows of the parts; those of a killed run only where they are of the picture that is there."""
         spent = {(job.stem, mode): job.spent for mode, planned in self.jobs.items() for job in planned}
         for path in self._parts():
             try:

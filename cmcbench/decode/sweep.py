@@ -29,7 +29,7 @@ class SweepPoint:
 
 
 def points(strengths: Sequence[float], rates: Sequence[float] | None, references: str) -> list[SweepPoint]:
-    """The points that --strength and --bpp ask for. Raises BadInput for a strength that is none, for two sweeps at once
+    """The points that --strength and --bpp ask for. Raises BadInput for an invalid strength, for two sweeps at once
     and
     for values that share a name."""
     folder = Path(references)
@@ -55,16 +55,14 @@ def _check_names(flag: str, values: Sequence[float]) -> None:
     names = [f"{value:g}" for value in values]
     for name, value in zip(names, values):
         if names.count(name) > 1:
-            raise BadInput(
-                f"{flag}: {name} stands there {names.count(name)} times; a result is named by six digits of it."
-            )
+            raise BadInput(f"{flag}: {name} is given {names.count(name)} times; a result is named by six digits of it.")
         if float(name) != value:
             raise BadInput(f"{flag} {value!r}: has more than the six digits that name a result.")
 
 
 def narrowed(modes: list[Mode], asked: str, points: list[SweepPoint], model: T2IModel) -> list[Mode]:
-    """The modes that a sweep means something to: --mode all leaves the others out, aloud. Raises BadInput where none is
-    left.
+    """The modes that a sweep means something to: --mode all leaves the others out, with a note. Raises BadInput where
+    none is left.
     """
     if not points[0].suffix:
         return modes
@@ -79,7 +77,7 @@ def narrowed(modes: list[Mode], asked: str, points: list[SweepPoint], model: T2I
             " another."
         )
     if left := [mode.name for mode in modes if mode not in kept]:
-        say(f"note: {', '.join(left)} mode takes no part in the sweep: it has not {why}.")
+        say(f"note: {', '.join(left)} mode takes no part in the sweep: it does not have {why}.")
     return kept
 
 
@@ -87,7 +85,7 @@ def check_references(point: SweepPoint, rates: dict[tuple[str, str], ReferenceRa
     """Refuse references of a sweep over bpp that were not made with its budget: their rates would be taken for it."""
     budgets = {rate.budget for rate in rates.values() if rate.reference == "image"}
     if point.bpp is not None and budgets != {f"{point.bpp:g}"}:
-        found = f"were made with {', '.join(sorted(budgets))}" if budgets else "are none that rate.csv tells of"
+        found = f"were made with {', '.join(sorted(budgets))}" if budgets else "have no rows in rate.csv"
         raise BadInput(
             f"--bpp {point.bpp:g}: the image references in {point.references} {found}. Make them with: python"
             f" script-i2t.py --model_name none --references --ref_dir {point.references} --bpp {point.bpp:g}"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import BadInput
+from .names import name_problem
 from .store import read_bytes, write_bytes
 
-LARGEST_CELL = 1 << 20  # characters; a caption beyond it is no caption
+LARGEST_CELL = 1 << 20  # characters; more than any caption has
 LARGEST_FILE = 1 << 28  # bytes
 LARGEST_NUMBER = 1e15  # sums of it stay exact
 DELIMITERS = ",;\t"  # spreadsheets write ";" where the comma is their decimal mark
@@ -21,10 +22,11 @@ WHOLE = re.compile(r"(\d{1,15})(\.0*)?", re.ASCII)  # pandas writes 1234.0 where
 NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 Made = TypeVar("Made")
+Key = TypeVar("Key")
 
 
 class BadTable(ValueError):
-    """A file that is no table. line: where it is wrong, 0 for the table as a whole. The message names no file."""
+    """A file that is not a table. line: where it is wrong, 0 for the table as a whole. The message names no file."""
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(f"line {line}: {problem}" if line else problem)
@@ -60,8 +62,12 @@ def parse(data: bytes) -> tuple[list[str], list[Row]]:
     # strict: an unclosed quote would otherwise take in the rows after it
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        columns = _columns(next(lines, []))
-        rows = [_row(columns, cells, lines.line_num) for cells in lines if any(map(str.strip, cells))]
+        header = next(lines, [])
+        columns = _columns(header)
+        # Files that were joined repeat the header
+        rows = [
+            _row(columns, cells, lines.line_num) for cells in lines if any(map(str.strip, cells)) and cells != header
+        ]
     except csv.Error as error:
         raise BadTable(f"is not a readable CSV ({error}).", lines.line_num) from None
     named = [column for column in columns if column]
@@ -110,11 +116,16 @@ def read(path: Path) -> tuple[list[str], list[Row]]:
         raise BadInput(f"{path}{', ' if error.line else ': '}{error}") from None
 
 
-def read_own(path: Path, needed: Sequence[str], make: Callable[[dict[str, str]], Made]) -> list[Made]:
+def read_own(
+    path: Path,
+    needed: Sequence[str],
+    make: Callable[[dict[str, str]], Made],
+    known: Sequence[str] | None = None,
+) -> list[Made]:
     """The rows of a table of this program, each made by `make` of its cells; [] where there is no such file.
 
-    One row that cannot be used makes the table unusable: a part of it would pass for the whole. Raises BadTable, and
-    OSError for a file that cannot be read.
+    known: the columns that it may have, None for any. One row that cannot be used makes the table unusable: a part of
+    it would pass for the whole. Raises BadTable, and OSError for a file that cannot be read.
     """
     try:
         data = read_bytes(path, LARGEST_FILE)
@@ -123,6 +134,8 @@ def read_own(path: Path, needed: Sequence[str], make: Callable[[dict[str, str]],
     columns, rows = parse(data)
     if missing := [column for column in needed if column not in columns]:
         raise BadTable(f"has no column {missing[0]}; its columns are: {shown(columns)}")
+    if unknown := [column for column in columns if known is not None and column not in known]:
+        raise BadTable(f"has an unknown column {ascii(unknown[0][:40])}")
     return [_made(row, make) for row in rows]
 
 
@@ -131,8 +144,18 @@ def _made(row: Row, make: Callable[[dict[str, str]], Made]) -> Made:
         raise BadTable(row.problem or "has fewer cells than columns", row.line)
     try:
         return make(row.cells)
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise BadTable(str(error), row.line) from None
+
+
+def by_key(rows: Iterable[tuple[Key, Made]]) -> dict[Key, Made]:
+    """Rows by what they are of. Raises BadTable where two rows of the same differ."""
+    found: dict[Key, Made] = {}
+    for key, row in rows:
+        if found.setdefault(key, row) != row:
+            whose = " ".join(key) if isinstance(key, tuple) else str(key)
+            raise BadTable(f"has two rows for {ascii(whose[:80])}, and they differ")
+    return found
 
 
 def text_of(rows: Iterable[Sequence[object]]) -> str:
@@ -153,6 +176,13 @@ def write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     """Write a table, atomically."""
     # A model's API may give half a surrogate pair, which UTF-8 cannot hold
     write_bytes(path, text_of([columns, *rows]).encode("utf-8", "replace"))
+
+
+def file_name(text: str) -> str:
+    """A cell as a plain file name. Raises ValueError."""
+    if problem := name_problem(text):
+        raise ValueError(f"{ascii(text[:80])} is not a plain file name: {problem}")
+    return text
 
 
 def whole(text: str) -> int:

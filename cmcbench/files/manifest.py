@@ -23,7 +23,11 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def expanded(model_dir: str | None) -> str | None:
-    """A checkpoint as the user names it, ~ replaced by a home folder. Raises BadInput where there is none there."""
+    """A checkpoint as the user names it: ~ becomes the home folder, and "hub:NAME" NAME.
+
+    Raises BadInput for a folder below ~ that does not exist.
+    """
+    model_dir = (model_dir or "").removeprefix("hub:") or None  # as a manifest calls it
     if not model_dir or not model_dir.startswith("~"):
         return model_dir
     try:
@@ -62,6 +66,7 @@ def snapshot(model_dir: str | None) -> str | None:
 
     A branch may move between two runs, and NAME alone means one; a local folder is told by its digest.
     """
+    model_dir = expanded(model_dir)
     if not model_dir or "/" not in model_dir or Path(model_dir).exists():
         return None
     name, _, revision = model_dir.partition("@")

@@ -14,7 +14,7 @@ OUTPUTS = ("curves", "report")  # folders in a results folder that hold figures 
 LONGEST = 200  # bytes; file systems take 255, and an unfinished file's name is longer than the finished one's
 
 # What is cut off a name to get its stem: endings of pictures, and of the streams that tables of rates name. Another
-# ending is a part of the name: scene.v2 is no scene
+# ending is a part of the name: scene.v2 is not scene
 ENDINGS = frozenset(
     ".png .apng .jpg .jpeg .jpe .jfif .webp .bmp .dib .tif .tiff .gif .avif .avifs .heic .heif .hif .mpo .ppm .pgm .pbm"
     " .pnm .pfm .jp2 .j2k .j2c .jpc .jpf .jpx .jxl .tga .qoi .ico .icns .dds .pcx .sgi .rgb .exr .hdr .psd .svg .eps"
@@ -37,7 +37,7 @@ def stem(name: str) -> str:
 def name_problem(name: str) -> str:
     """Why a name is not a bare file name that is safe on every system, as a phrase; "" where it is one.
 
-    Spaces of all kinds and joiners (as in emoji) may stand inside; white space at an end may not, as tables drop it.
+    Spaces of all kinds and joiners (as in emoji) may be inside; white space at an end may not, as tables drop it.
     """
     kinds = {unicodedata.category(character) for character in name}
     if not name or name in (".", "..") or "/" in name or "\\" in name:

@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import BadInput
 from . import csv_tables
-from .csv_tables import seconds, whole
-from .names import name_problem, stem
+from .csv_tables import file_name, seconds, whole
+from .names import stem
 
 FILE = "rates.csv"
 MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
@@ -54,6 +54,7 @@ class Cost:
         return stem(self.name), self.mode
 
 
+COLUMNS = [column.name for column in fields(Cost)]
 Rates = dict[tuple[str, str], Cost]  # (stem, mode) -> Cost
 
 
@@ -67,7 +68,8 @@ READ: dict[str, Callable[[str], Any]] = {
 def read(path: Path) -> Rates:
     """The rows of a rates.csv; {} where there is none. Raises BadInput for a broken one."""
     try:
-        costs = csv_tables.read_own(path, ("name", "mode"), _row)
+        costs = csv_tables.read_own(path, ("name", "mode"), _row, COLUMNS)
+        return csv_tables.by_key((cost.key, cost) for cost in costs)
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a table of rates of this program ({error}). Move it away; the command that made the"
@@ -75,16 +77,14 @@ def read(path: Path) -> Rates:
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
-    return {cost.key: cost for cost in costs}
 
 
 def _row(cells: dict[str, str]) -> Cost:
-    """A row of its cells. Raises ValueError, and TypeError for a column that is not one of this table."""
+    """A row of its cells. Raises ValueError."""
     row = Cost(
         **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
     )
-    if problem := name_problem(row.name):
-        raise ValueError(f"{ascii(row.name[:80])} is not a plain file name: {problem}")
+    file_name(row.name)
     if not row.mode:
         raise ValueError(f"{row.name} has no mode")
     if row.kind not in (MEASURED, NOMINAL):
@@ -94,5 +94,4 @@ def _row(cells: dict[str, str]) -> Cost:
 
 def write(path: Path, rates: Rates) -> None:
     """Write a rates.csv, sorted by name and mode, atomically."""
-    columns = [column.name for column in fields(Cost)]
-    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))
+    csv_tables.write(path, COLUMNS, ([getattr(rates[key], name) for name in COLUMNS] for key in sorted(rates)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import BadInput
 from . import csv_tables
-from .csv_tables import seconds, whole
+from .csv_tables import file_name, seconds, whole
 from .names import stem
 
 RATES = "rate.csv"
@@ -68,23 +68,25 @@ class ReferenceRate:
 
 
 READ: dict[str, Callable[[str], Any]] = {
+    "name": file_name,
     **dict.fromkeys(("bits", "width", "height", "scale"), whole),
     "seconds": seconds,
 }
+COLUMNS = [column.name for column in fields(ReferenceRate)]
 NEEDED = [column.name for column in fields(ReferenceRate) if column.default is MISSING]
 
 
 def read_rates(path: Path) -> dict[tuple[str, str], ReferenceRate]:
     """Ref/rate.csv as (reference, stem) -> ReferenceRate; {} where there is none. Raises BadInput for a broken one."""
     try:
-        rates = csv_tables.read_own(path, NEEDED, _rate)
+        rates = csv_tables.read_own(path, NEEDED, _rate, COLUMNS)
+        return csv_tables.by_key((rate.key, rate) for rate in rates)
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a rate file of this program ({error}). Move it away, or use --overwrite."
         ) from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
-    return {rate.key: rate for rate in rates}
 
 
 def _rate(cells: dict[str, str]) -> ReferenceRate:
@@ -93,8 +95,7 @@ def _rate(cells: dict[str, str]) -> ReferenceRate:
 
 def write_rates(path: Path, rates: dict[tuple[str, str], ReferenceRate]) -> None:
     """Write Ref/rate.csv, sorted by reference and name, atomically."""
-    columns = [column.name for column in fields(ReferenceRate)]
-    csv_tables.write(path, columns, ([getattr(rates[key], name) for name in columns] for key in sorted(rates)))
+    csv_tables.write(path, COLUMNS, ([getattr(rates[key], name) for name in COLUMNS] for key in sorted(rates)))
 
 
 def check_size(width: int, height: int) -> tuple[int, int]:
@@ -114,7 +115,7 @@ def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
     """stem -> (width, height); {} where there is no sizes.csv. Raises BadInput for a broken one."""
     path = folder / SIZES
     try:
-        return dict(csv_tables.read_own(path, ("name", "width", "height"), _size))
+        return csv_tables.by_key(csv_tables.read_own(path, ("name", "width", "height"), _size))
     except csv_tables.BadTable as error:
         raise BadInput(
             f"{path} is not a table of sizes with the columns name, width, height ({error}). Move it away."
@@ -124,7 +125,7 @@ def read_sizes(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def _size(cells: dict[str, str]) -> tuple[str, tuple[int, int]]:
-    return stem(cells["name"]), check_size(whole(cells["width"]), whole(cells["height"]))
+    return stem(file_name(cells["name"])), check_size(whole(cells["width"]), whole(cells["height"]))
 
 
 def write_sizes(folder: Path, sizes: Mapping[str, tuple[int, int]]) -> None:

@@ -44,7 +44,7 @@ class ResultManifest:
         remedy = f"Choose another {self.flag}, or replace them with --overwrite (without --subset and --images)."
         if mode not in self.before:
             raise BadInput(
-                f"{self.folder / mode} holds {len(made)} image(s), and no manifest says what made them. {remedy}"
+                f"{self.folder / mode} holds {len(made)} image(s) and no manifest says what made them. {remedy}"
             )
         old = self.before[mode]
         problem = manifest.differences(old["settings"], settings)

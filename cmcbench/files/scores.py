@@ -54,7 +54,7 @@ Table = dict[tuple[str, str], ScoreRow]  # (stem, mode) -> ScoreRow
 def read(path: Path) -> Table:
     """The rows of a scores.csv; {} where there is none. Raises ValueError for one that is not ours, and OSError."""
     rows = csv_tables.read_own(path, ("name", "mode", "bpp", "ground_truth", "reconstruction"), _row)
-    return {(stem(row.name), row.mode): row for row in rows}
+    return csv_tables.by_key(((stem(row.name), row.mode), row) for row in rows)
 
 
 def _row(cells: dict[str, str]) -> ScoreRow:
@@ -63,7 +63,13 @@ def _row(cells: dict[str, str]) -> ScoreRow:
         raise ValueError("a score is not a finite number")
     bpp = csv_tables.number(cells["bpp"]) if cells["bpp"] else None  # six decimals
     return ScoreRow(
-        cells["name"], cells["mode"], cells["ground_truth"], cells["reconstruction"], scores, _spent(cells), bpp
+        csv_tables.file_name(cells["name"]),
+        cells["mode"],
+        cells["ground_truth"],
+        cells["reconstruction"],
+        scores,
+        _spent(cells),
+        bpp,
     )
 
 

@@ -113,7 +113,7 @@ def run(main: Callable[[list[str]], int]) -> None:
                 f"the disk is full ({_place(error)}). What is finished is kept; make room and run the same command", 1
             )
         elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            code = _end(f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1)
+            code = _end(*_forbidden(error))
         elif isinstance(error, (FileExistsError, NotADirectoryError)):
             code = _end(f"a file stands where a folder is needed ({error.filename}). Move it away", 2)
         elif isinstance(error, IsADirectoryError):
@@ -127,6 +127,17 @@ def run(main: Callable[[list[str]], int]) -> None:
 
 def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
+
+
+def _forbidden(error: OSError) -> tuple[str, int]:
+    """What may not be done, and the exit code."""
+    path = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else Path()
+    for folder in reversed(path.parents):
+        if folder.is_dir() and not os.access(folder, os.X_OK):
+            return f"no permission to enter {folder}. Choose another folder or change its rights", 2
+    if error.errno != errno.EROFS and error.filename and path.exists() and not os.access(path, os.R_OK):
+        return f"no permission to read {path}. Change its rights", 2
+    return f"no permission to write ({_place(error)}). Choose another folder or change its rights", 1
 
 
 def _place(error: OSError) -> str:

@@ -265,7 +265,7 @@ def test_another_ground_truth_is_refused(gt, result, whole):
 def test_what_others_made_is_refused(truth, result):
     (result / "jpeg@0.5" / "image").mkdir(parents=True)
     Image.new("RGB", SIZE).save(result / "jpeg@0.5" / "image" / "NSI_pgc_000.png")
-    refused(truth, result, "jpeg", "--bpp", 0.5, words="1 image.s. and no manifest tells")
+    refused(truth, result, "jpeg", "--bpp", 0.5, words="1 image.s. and no manifest says")
     shutil.copy(result / "webp@0.5" / "manifest.json", result / "jpeg@0.5")
     refused(truth, result, "jpeg", "--bpp", 0.5, words="holds results of webp, not of jpeg")
     (result / "jpeg@0.5" / "manifest.json").write_text(

@@ -260,7 +260,7 @@ def test_unpacking_again_decodes_no_stream_twice(folder, monkeypatch):
     assert unpack.main([str(folder)]) == 0 and not calls
     with open("Unpacked/f/Ref/image/NSI_pgc_000.png", "ab") as file:
         file.write(b"x")
-    assert unpack.main([str(folder)]) == 0 and len(calls) == 1
+    assert unpack.main([str(folder), "--overwrite"]) == 0 and len(calls) == 1
     assert {path: path.read_bytes() for path in Path("Unpacked").rglob("*") if path.is_file()} == before
 
 
@@ -287,7 +287,7 @@ def test_no_name_of_a_file_leads_out_of_the_folder(folder):
 def test_a_file_too_large_is_not_read(folder, monkeypatch, capsys):
     monkeypatch.setattr(unpack, "LARGEST_FILE", 20)
     assert unpack.main([str(folder)]) == 1
-    assert "full/SCI_game_000.cmc: has more than 20 bytes" in capsys.readouterr().err
+    assert "full/SCI_game_000.cmc: cannot be read: it has more than 20 bytes" in capsys.readouterr().err
 
 
 def test_flipped_bits_end_without_a_traceback(ready):
@@ -396,11 +396,14 @@ def test_lengths_are_entered_only_where_there_is_a_row(ready, capsys):
 def test_sizes_that_no_picture_has_are_refused(ready, table):
     Path("Ref/sizes.csv").write_text(table)
     done = ready.decode("--mode", "text", "--input_path", "Text/odd.csv", "--result_name", "t", code=2)
-    assert "Ref/sizes.csv is no table of sizes" in done.stderr
+    assert "Ref/sizes.csv is not a table of sizes" in done.stderr
 
 
-def test_tables_that_an_earlier_run_left_broken_are_written_anew(folder):
+def test_a_broken_table_is_refused_and_replaced_where_asked(folder):
     assert unpack.main([str(folder)]) == 0
     whole = Path("Unpacked/f/Ref/rate.csv").read_bytes()
     Path("Unpacked/f/Ref/rate.csv").write_text("a,b\n1,2\n")
-    assert unpack.main([str(folder)]) == 0 and Path("Unpacked/f/Ref/rate.csv").read_bytes() == whole
+    with pytest.raises(BadInput, match="rate.csv is not a rate file of this program .* or use --overwrite"):
+        unpack.main([str(folder)])
+    assert Path("Unpacked/f/Ref/rate.csv").read_text() == "a,b\n1,2\n"
+    assert unpack.main([str(folder), "--overwrite"]) == 0 and Path("Unpacked/f/Ref/rate.csv").read_bytes() == whole

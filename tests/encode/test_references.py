@@ -512,8 +512,9 @@ def test_overwrite_leaves_the_pictures_that_are_not_chosen(gt, ref):
 
 NO_TABLE = "rate.csv is not a rate file of this program .* Move it away, or use --overwrite"
 BROKEN_TABLES = {
-    "empty": (b"", "6 reference.* not of this run"),  # a table without rows, so that the pictures are nobody's
-    "one word": (b"hello", "6 reference.* not of this run"),
+    "empty": (b"", NO_TABLE),
+    "one word": (b"hello", NO_TABLE),
+    "no rows": (HEADER + b"\n", "6 reference.* not of this run"),  # so that the pictures are nobody's
     "other columns": (b"a,b\n1,2\n", NO_TABLE),
     "no UTF-8": (b"\xff\xfe\0", NO_TABLE),
     "no number": (HEADER + b"\nx.png,image,many,1,1,1,avif,0.5,1,1,x,y\n", NO_TABLE),
@@ -539,12 +540,12 @@ def test_rates_come_back(tmp_path):
     rates = {
         rate.key: rate
         for rate in (
-            ReferenceRate('b, "x".png', "image", 320, "0.02", 128, 125, "vvc", "0.02", "7", 2, "0" * 16, "f" * 16),
+            ReferenceRate("b, x.png", "image", 320, "0.02", 128, 125, "vvc", "0.02", "7", 2, "0" * 16, "f" * 16),
             ReferenceRate("日本.jpg", "pixel", 8, "0.001953", 64, 64, "rgb332", "", "", 64, "0" * 16, "1" * 16),
         )
     }
     write_rates(tmp_path / "rate.csv", rates)
-    assert read_rates(tmp_path / "rate.csv") == rates and set(rates) == {("image", 'b, "x"'), ("pixel", "日本")}
+    assert read_rates(tmp_path / "rate.csv") == rates and set(rates) == {("image", "b, x"), ("pixel", "日本")}
     assert read_rates(tmp_path / "missing.csv") == {}
 
 

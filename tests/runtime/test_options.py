@@ -56,6 +56,18 @@ ENDS = {
     "size limit": ("raise OSError(errno.EFBIG, 'File too large')", 1, "the disk is full (File too large)"),
     "no permission": ("raise PermissionError(errno.EACCES, 'no', '/ro/x.csv')", 1, "no permission to write (/ro)"),
     "not permitted": ("raise OSError(errno.EPERM, 'no', '/ro/x')", 1, "no permission to write (/ro)"),
+    "no permission to read": (
+        "os.access = lambda path, what: str(path) != sys.argv[1]\n"
+        "    raise PermissionError(errno.EACCES, 'no', sys.argv[1])",
+        2,
+        "no permission to read ",
+    ),
+    "no permission to enter": (
+        "os.access = lambda path, what: what != os.X_OK\n"
+        "    raise PermissionError(errno.EACCES, 'no', '/home/x/y.csv')",
+        2,
+        "no permission to enter /",
+    ),
     "read-only": ("raise OSError(errno.EROFS, 'Read-only', '/ro/Text/x.csv')", 1, "no permission to write (/ro/Text)"),
     "a file for a folder": ("os.mkdir(sys.argv[1])", 2, "a file stands where a folder is needed ("),
     "a file in a path": ("open(sys.argv[1] + '/x')", 2, "a file stands where a folder is needed ("),
