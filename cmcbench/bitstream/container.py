@@ -52,10 +52,10 @@ def encode(sent: Sent, stem: str, deflated: bool = False) -> bytes:
     body = b""
     if mode.captioned:
         caption = _caption_bytes(sent.caption or "")
-        caption = dictionary.deflate(sent.caption, dictionary.load(fold)) if deflated else caption
+        caption = dictionary.deflate(sent.caption or "", dictionary.load(fold)) if deflated else caption
         body += _number(len(caption)) + caption
     if mode.reference == "pixel":
-        body += sent.grid
+        body += sent.grid or b""
     if mode.reference == "image":
         if sent.codec not in CODECS:
             raise ImageProblem(f"its reference is coded by {ascii(sent.codec)}, which the format has no number for")

@@ -121,13 +121,13 @@ class DecoderInputs:
             )
             alien = sorted(set(choose(prompts, pattern)) - set(self.ground_truth))
             self._tell(alien, f"{what}(s) are for images that are not in the ground truth and are left out")
-        jobs = [self._job(mode, stem, prompts[stem]) for stem in chosen if stem in prompts]
-        jobs = [job for job in jobs if job is not None]
+        planned = [self._job(mode, stem, prompts[stem]) for stem in chosen if stem in prompts]
+        jobs = [job for job in planned if job is not None]
         if not jobs:
             which = f" that match --images {pattern!r}" if pattern else ""
             raise BadInput(
                 f"mode {mode.name} has nothing to decode: no image{which} has all of its inputs. Captions name"
-                f" {len(prompts)} images, the references are {len(self.references.get(mode.reference, {}))}, the ground"
+                f" {len(prompts)} images, the references are {len(self.references.get(mode.reference or '', {}))}, the ground"
                 f" truth has {len(self.ground_truth)}; they are paired by file name.{self._unusable(mode)}"
             )
         self._tell_nominal([job.stem for job in jobs if job.spent.kind == NOMINAL])
@@ -135,7 +135,7 @@ class DecoderInputs:
 
     def _unusable(self, mode: Mode) -> str:
         """Why captions were left out, where that may be why nothing is left."""
-        problems = list(self.captions.problems.values()) if mode.captioned else []
+        problems = list(self.captions.problems.values()) if self.captions and mode.captioned else []
         return f" {len(problems)} row(s) of the captions cannot be used; the first: {problems[0]}." if problems else ""
 
     def _tell(self, stems: list[str], what: str) -> None:
@@ -153,8 +153,10 @@ class DecoderInputs:
 
     def _prompts(self, mode: Mode) -> dict[str, str]:
         """stem -> prompt of every image that the mode could be run on."""
-        if not mode.captioned:
+        if mode.reference and not mode.captioned:
             return dict.fromkeys(self.references[mode.reference], self.image_prompt)
+        if self.captions is None:
+            raise BadInput(f"mode {mode.name} needs captions. Name them with --input_path.")
         self.report.fail_all(self.captions.problems.items())
         return {stem_of(name): text for name, text in self.captions.texts.items()}
 
@@ -182,10 +184,14 @@ class DecoderInputs:
         kind = MEASURED
         if mode.reference:
             rate = self.rates.get((mode.reference, stem))
-            known = rate is not None and rate.sha256 == guide
-            parts[mode.reference] = rate.bits if known else nominal_bits(mode.reference, *size)
-            seconds.append(rate.seconds if known else None)
-            kind = MEASURED if known else NOMINAL
+            if rate is not None and rate.sha256 == guide:
+                parts[mode.reference] = rate.bits
+                seconds.append(rate.seconds)
+            else:
+                parts[mode.reference] = nominal_bits(mode.reference, *size)
+                seconds.append(None)
+                kind = NOMINAL
+        known = [each for each in seconds if each is not None]
         return Cost(
             f"{stem}.png",
             mode.name,
@@ -195,7 +201,7 @@ class DecoderInputs:
             deflate_bits(prompt, stem) if mode.captioned else 0,
             parts["pixel"],
             parts["image"],
-            encode_seconds=None if None in seconds else round(sum(seconds), 6),
+            encode_seconds=round(sum(known), 6) if len(known) == len(seconds) else None,
         )
 
     def _size(self, stem: str, guide: Path | None) -> tuple[int, int]:

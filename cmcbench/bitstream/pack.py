@@ -53,6 +53,7 @@ class Packer:
         return len(data)
 
     def _grid(self, job: DecoderInput) -> bytes:
+        assert job.guide is not None, "a mode with a reference"
         picture, _ = read_rgb(job.guide)
         grid = grid_from(picture)
         if grid is None:
@@ -84,6 +85,7 @@ class Packer:
 
     def _check_stream(self, sent: Sent, job: DecoderInput) -> None:
         found = codecs.decode_stream(sent.codec, sent.stream, sent.size, sent.scale)
+        assert job.guide is not None, "a mode with a reference"
         picture, _ = read_rgb(job.guide)
         if found.tobytes() != picture.tobytes():
             raise ImageProblem(f"{job.stem}: its reference's stream does not decode to {job.guide}")
@@ -158,7 +160,8 @@ def _inputs(options: Any, result: Path | None, made: dict[str, Any]) -> tuple[Pa
     """The captions' file and the references' folder: as told, else those that the manifest names, beside the results'
     folder.
     """
-    encoder = made.get("captions") if isinstance(made.get("captions"), dict) else {}
+    captioned = made.get("captions")
+    encoder = captioned if isinstance(captioned, dict) else {}
     named = {"input_path": ("Text", encoder.get("file")), "ref_dir": (None, made.get("references"))}
     found = {}
     for flag, (folder, name) in named.items():

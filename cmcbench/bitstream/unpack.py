@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -114,7 +115,11 @@ class Unpacker:
                 continue  # taking it will say why
         rates = {key: ReferenceRate(**{**rate.__dict__, "sha256": ""}) for key, rate in self._before.items()}
         texts = captions.read(self.captions_file).texts if self.captions_file.exists() else {}
-        tables = ((texts, now.texts), (rates, now.rates), (read_sizes(self.references), now.sizes))
+        tables: tuple[tuple[dict[Any, Any], dict[Any, Any]], ...] = (
+            (texts, now.texts),
+            (rates, now.rates),
+            (read_sizes(self.references), now.sizes),
+        )
         for file, (old, new) in zip(there, tables):
             if other := [key for key in old if new.get(key) != old[key]]:
                 raise BadInput(

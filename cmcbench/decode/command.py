@@ -13,23 +13,21 @@ from models import create, sources
 from models.base import T2IModel
 from models.secrets import without_secrets, without_secrets_in
 
-from ..bitstream.inputs import GROUND_TRUTH, DecoderInputs
+from ..bitstream.inputs import DecoderInputs
 from ..errors import BadInput
 from ..files import captions, manifest
 from ..files.manifest import own_adapter
 from ..files.names import folder_name, short_name, stem, target_name
 from ..files.store import digest, read_json
-from ..protocol import MODES, SEED, STEPS, Mode
-from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
+from ..protocol import MODES, STEPS, Mode
 from ..runtime.messages import RunLog
 from ..runtime.ranks import Ranks, join
 from . import sweep
 from .decoding import make
+from .flags import CAPTIONS, MODEL, decode_parser
 from .request import DecodeRequest
 from .sweep import SweepPoint
 
-CAPTIONS = "./Text/gpt4v.csv"
-MODEL = "real"
 MODEL_OPTIONS = (  # handed to the adapter as they are
     "guidance",
     "negative_prompt",
@@ -47,7 +45,7 @@ PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their
 
 def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
-    options = _parser().parse_args(argv)
+    options = decode_parser().parse_args(argv)
     points = sweep.points(options.strength, options.bpp, options.ref_dir)
     given = manifest.expanded(options.model_dir) or None
     model = create("t2i", options.model_name or MODEL, given)
@@ -252,78 +250,3 @@ def _facts(system: _System, point: SweepPoint, texts: _Captions | None) -> dict[
         "captions": encoder,
         "references": references,
     }
-
-
-def _parser() -> argparse.ArgumentParser:
-    options = parser("Decode: reconstructions from captions and references.")
-    options.add_argument(
-        "--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has"
-    )
-    options.add_argument("--input_path", default=CAPTIONS, help="captions, a CSV with the columns name and text")
-    options.add_argument("--model_name", default=MODEL, help="decoder")
-    options.add_argument(
-        "--model_dir",
-        default=None,
-        help="checkpoint: a folder, hub name, or NAME@REVISION (None: the model's own; real: SG161222/RealVisXL_V4.0)",
-    )
-    options.add_argument("--ref_dir", default="./Ref/", help="folder with image/ and pixel/")
-    options.add_argument(
-        "--ground_truth",
-        default=None,
-        help=f"read for sizes and names only, never for pixels; none: without one (None: {GROUND_TRUTH})",
-    )
-    options.add_argument(
-        "--strength",
-        type=float,
-        nargs="+",
-        default=[0],
-        help="img2img strength; 0: the mode's own; several: a sweep, RESULT@strength=VALUE each",
-    )
-    options.add_argument(
-        "--bpp",
-        type=bits_per_pixel,
-        nargs="+",
-        default=None,
-        help=(
-            "a sweep over references that script-i2t.py --bpp made beside --ref_dir: RESULT@bpp=VALUE each (None:"
-            " --ref_dir itself)"
-        ),
-    )
-    options.add_argument(
-        "--base",
-        metavar="FOLDER_FILE_OR_HUB_NAME",
-        default=None,
-        help="checkpoint that PASD, DiffBIR or a motion module is put into (None: the model's own choice)",
-    )
-    options.add_argument(
-        "--steps", type=positive, default=None, help=f"inference steps (None: the model's own number, else {STEPS})"
-    )
-    options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
-    options.add_argument("--output_path", default="./Result/", help="folder that results go to")
-    options.add_argument(
-        "--result_name",
-        default=None,
-        help="folder in --output_path (None: MODEL_NAME for gpt4v's captions, else MODEL_NAME+CAPTIONS)",
-    )
-    options.add_argument("--guidance", type=float, default=None, help="guidance scale (None: the checkpoint's own)")
-    options.add_argument(
-        "--negative_prompt", metavar="TEXT", default=None, help="what the pictures should not show (none as published)"
-    )
-    options.add_argument(
-        "--lora", metavar="FOLDER_FILE_OR_HUB_NAME", default=None, help="LoRA weights to load into the model"
-    )
-    options.add_argument(
-        "--long_prompts", action="store_true", help="use prompts beyond CLIP's 77 tokens whole instead of cutting them"
-    )
-    add_choice(options)
-    add_compute(options)
-    options.add_argument(
-        "--offload",
-        choices=("model", "sequential"),
-        default=None,
-        help="keep parts in the CPU's memory; slower, fits small GPUs",
-    )
-    options.add_argument("--vae_tiling", action="store_true", help="decode in tiles, for large pictures on small GPUs")
-    options.add_argument("--compile", action="store_true", help="compile the denoiser: minutes of start, then faster")
-    options.add_argument("--overwrite", action="store_true", help="replace the chosen images")
-    return options

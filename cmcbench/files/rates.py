@@ -81,9 +81,10 @@ def read(path: Path) -> Rates:
 
 def _row(cells: dict[str, str]) -> Cost:
     """A row of its cells. Raises ValueError."""
-    row = Cost(
-        **{name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()}
-    )
+    values: dict[str, Any] = {
+        name: text if name not in READ else READ[name](text) if text else None for name, text in cells.items()
+    }
+    row = Cost(**values)
     file_name(row.name)
     if not row.mode:
         raise ValueError(f"{row.name} has no mode")

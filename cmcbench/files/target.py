@@ -74,7 +74,7 @@ def holds_images(folder: Path) -> bool:
 
 
 def _images(folder: Path) -> dict[str, dict[str, Path]]:
-    modes = {mode: list_images(folder / mode, "reconstructions") for mode in MODES}
-    modes = {mode: images for mode, images in modes.items() if images}
+    listed = {mode: list_images(folder / mode, "reconstructions") for mode in MODES}
+    modes: dict[str, dict[str, Path]] = {mode: images for mode, images in listed.items() if images}
     plain = {} if modes else list_images(folder, "reconstructions")
     return modes or ({PLAIN: plain} if plain else {})

@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 import scored_results as made
+from cmcbench.board.page.copies import copy_bytes, is_bare
 from PIL import Image
 
 from cmcbench.__main__ import main
-from cmcbench.board.page.copies import copy_bytes, is_bare
 from cmcbench.files.images import read_rgb
 
 ORIENTATION, MAKE, GPS = 0x0112, 0x010F, 0x8825

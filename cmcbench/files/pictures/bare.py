@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .bounds import TEXT, Unfit, png_chunks
 from .formats import FORMATS, NEEDED, form_of
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 LEFT_OUT = TEXT | {b"eXIf", b"tIME"}  # those that are left out
-SAVED = {  # Pillow's options for what cannot be copied as it is
+SAVED: dict[str, dict[str, Any]] = {  # Pillow's options for what cannot be copied as it is
     "JPEG": {"quality": 95, "subsampling": "4:4:4"},
     "WEBP": {"lossless": True, "method": 2},
 }

@@ -80,6 +80,7 @@ def _transformed(image: Image.Image, profile: bytes | None, name: str) -> tuple[
     if transform is None:
         return image.convert("RGB"), None
     converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None, "only a transform in place gives None"
     return converted, f"had the colours of {name}, converted to sRGB"
 
 
@@ -90,8 +91,9 @@ def _transform(profile: bytes | None, mode: str, name: str) -> tuple[Any, str]:
 
     from PIL import Image, ImageCms
 
-    source = ImageCms.createProfile("LAB") if profile is None else ImageCms.getOpenProfile(io.BytesIO(profile))
-    space = source.xcolor_space if profile is None else source.profile.xcolor_space
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    source = lab if profile is None else ImageCms.getOpenProfile(io.BytesIO(profile))
+    space = source.profile.xcolor_space
     if space != SPACES[mode]:
         raise ValueError(f"it is for {space.strip()}, and the picture is {mode}")
     transform = ImageCms.buildTransform(
@@ -110,8 +112,9 @@ def _transform(profile: bytes | None, mode: str, name: str) -> tuple[Any, str]:
                 value for red in levels for green in levels for blue in levels for value in (red, green, blue)
             )
             probe = Image.frombytes("RGB", (17 * 17, 17), colours)
-        after = ImageCms.applyTransform(probe, transform).tobytes()
-        if max(abs(here - there) for here, there in zip(probe.convert("RGB").tobytes(), after)) <= SAME:
+        after = ImageCms.applyTransform(probe, transform)
+        assert after is not None, "only a transform in place gives None"
+        if max(abs(here - there) for here, there in zip(probe.convert("RGB").tobytes(), after.tobytes())) <= SAME:
             return None, ""
     if not name:
         said = (source.profile.profile_description or "").strip()

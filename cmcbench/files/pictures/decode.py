@@ -116,7 +116,7 @@ def _of_several(image: Image.Image, form: str, facts: Facts) -> Facts:
     """What holds of a file of several pictures: photos beside the first are left, an animation is refused."""
     import dataclasses
 
-    frames = image.n_frames
+    frames = getattr(image, "n_frames", 1)
     if form == "JPEG":  # MPO: further views, or a gain map
         return dataclasses.replace(facts, pictures=frames)
     raise Unfit(f"is animated ({frames} frames), expected a still picture")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .bounds import Facts, Unfit
 
@@ -56,5 +56,5 @@ def _from_gray(image: Image.Image, form: str, facts: Facts) -> tuple[Image.Image
 
 
 def _within_16_bits(image: Image.Image) -> bool:
-    lowest, highest = image.getextrema()
+    lowest, highest = cast("tuple[float, float]", image.getextrema())  # of one channel
     return 0 <= lowest and highest < 1 << 16

@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from ... import ROOT
 from . import decode
@@ -125,19 +125,19 @@ def _end_all() -> None:
         _end(worker)
 
 
-def _send(stream: BinaryIO, head: dict[str, Any], body: bytes) -> None:
+def _send(stream: IO[bytes], head: dict[str, Any], body: bytes) -> None:
     line = json.dumps(head).encode()
     stream.write(LENGTH.pack(len(line)) + line + LENGTH.pack(len(body)))
     stream.write(body)
     stream.flush()
 
 
-def _receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+def _receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     head = json.loads(_exactly(stream, LENGTH.unpack(_exactly(stream, LENGTH.size))[0]))
     return head, _exactly(stream, LENGTH.unpack(_exactly(stream, LENGTH.size))[0])
 
 
-def _exactly(stream: BinaryIO, count: int) -> bytes:
+def _exactly(stream: IO[bytes], count: int) -> bytes:
     data = stream.read(count)
     if len(data) != count:
         raise EOFError
