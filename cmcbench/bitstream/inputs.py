@@ -124,10 +124,11 @@ class DecoderInputs:
         planned = [self._job(mode, stem, prompts[stem]) for stem in chosen if stem in prompts]
         jobs = [job for job in planned if job is not None]
         if not jobs:
+            references = len(self.references.get(mode.reference or "", {}))
             which = f" that match --images {pattern!r}" if pattern else ""
             raise BadInput(
                 f"mode {mode.name} has nothing to decode: no image{which} has all of its inputs. Captions name"
-                f" {len(prompts)} images, the references are {len(self.references.get(mode.reference or '', {}))}, the ground"
+                f" {len(prompts)} images, the references are {references}, the ground"
                 f" truth has {len(self.ground_truth)}; they are paired by file name.{self._unusable(mode)}"
             )
         self._tell_nominal([job.stem for job in jobs if job.spent.kind == NOMINAL])
