@@ -1,9 +1,9 @@
 """How fast images are captioned: step 1 against the published one-by-one loop and the bare library, same checkpoint and
 images.
 
-    python benchmarks/encode.py --images 16 --rounds 5
+    python benchmarks/encode.py --images 16 --rounds 5 --model llava
 
-The checkpoint is a tiny LLaVA (decoder-only) with random weights that says a sentence of nine tokens: what is measured
+The checkpoint is a tiny one (decoder-only) with random weights that says a sentence of nine tokens: what is measured
 is what the programs add to the model's own work, and what a batch saves. All are loaded and alternate in one process:
 
 bare     the library's processor and generate, one image at a time, as the published script does it
@@ -20,16 +20,44 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 
-def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
+def checkpoint_of(name: str, folder: Path) -> Path:
+    """The tiny checkpoint of a model's architecture: llava in transformers' layout, the others in their authors'."""
+    import tiny_i2t
+    import tiny_owl
+    import tiny_qwen
+
+    makers = {"llava": tiny_i2t.llava, "Qwen": tiny_qwen.qwen, "mplugowl2": tiny_owl.owl2}
+    return makers[name](folder / name)
+
+
+def say(model: Any, image: Image.Image, prompt: str) -> str:
+    """One caption by the library alone: its processor, or what stands for one, and generate."""
+    if model.template:
+        chat = [{"role": "user", "content": [{"type": "image", "image": image}, {"type": "text", "text": prompt}]}]
+        how = {"add_generation_prompt": True, "tokenize": True, "return_dict": True, "return_tensors": "pt"}
+        inputs = model.processor.apply_chat_template(chat, **how)
+    else:
+        import torch
+
+        ids = torch.tensor([model._prompt(prompt)])
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "pixel_values": model._pixels(image)[None]}
+    row = model.model.generate(**inputs, max_new_tokens=256)[0, inputs["input_ids"].shape[1] :].tolist()
+    return model.processor.tokenizer.decode(row, skip_special_tokens=True).strip()
+
+
+def measure(name: str, folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     """Seconds an image of each contender, by round."""
     import bench
-    import tiny_i2t
     import torch
     from PIL import Image
 
@@ -39,7 +67,7 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
     from cmcbench.protocol import i2t_prompt
     from models import create
 
-    checkpoint = tiny_i2t.llava(folder / "llava")
+    checkpoint = checkpoint_of(name, folder)
     bench.write_truth(folder / "GT", 13)
     paths = [path for _ in range(count) for path in sorted((folder / "GT").iterdir())][:count]
     images = {}
@@ -48,28 +76,21 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes(path.read_bytes())
         images[copy.stem] = copy
-    model = create("i2t", "llava")
+    model = create("i2t", name)
     model.load(str(checkpoint), "cpu", torch.float32)
     model.load = lambda *arguments, **options: None  # it is loaded
     prompt, found, files = i2t_prompt(10), {}, []
 
     def bare() -> None:
-        processor = model.processor
         for path in images.values():
             with Image.open(path) as image:
-                parts = [{"type": "image", "image": image.convert("RGB")}, {"type": "text", "text": prompt}]
-            chat = [{"role": "user", "content": parts}]
-            inputs = processor.apply_chat_template(
-                chat, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-            )
-            row = model.model.generate(**inputs, max_new_tokens=256)[0, inputs["input_ids"].shape[1] :]
-            found[path.name] = processor.tokenizer.decode(row, skip_special_tokens=True).strip()
+                found[path.name] = say(model, image.convert("RGB"), prompt)
 
     def ours(number: int, batch: int) -> None:
         file = folder / "Text" / f"round{number}x{batch}.csv"
         order = [path.name for path in images.values()]
         request = EncodeRequest(
-            model, "llava", str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {}
+            model, name, str(checkpoint), images, order, file, 10, 42, "cpu", "auto", batch, False, {}
         )
         assert make(request) == len(images)
         files.append(file)
@@ -81,11 +102,11 @@ def measure(folder: Path, count: int, rounds: int) -> dict[str, list[float]]:
             "ours x1": lambda number=number: ours(number, 1),
             "ours x8": lambda number=number: ours(number, 8),
         }
-        for name, run in work.items():
+        for contender, run in work.items():
             start = time.perf_counter()
             run()
             if number >= 0:
-                times[name].append((time.perf_counter() - start) / len(images))
+                times[contender].append((time.perf_counter() - start) / len(images))
     assert all(captions.read(file).texts == found for file in files), "the contenders disagree"
     return times
 
@@ -94,10 +115,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--images", type=int, default=16)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--model", choices=("llava", "Qwen", "mplugowl2"), default="llava")
     arguments = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        times = measure(Path(scratch), arguments.images, arguments.rounds)
-    print(f"{arguments.images} images, tiny LLaVA, {arguments.rounds} rounds, one thread; the captions are equal")
+        times = measure(arguments.model, Path(scratch), arguments.images, arguments.rounds)
+    what = f"{arguments.images} images, tiny {arguments.model}, {arguments.rounds} rounds, one thread"
+    print(f"{what}; the captions are equal")
     for name, seconds in times.items():
         ratios = [theirs / mine for theirs, mine in zip(times["bare"], seconds)]
         ratio = f"{statistics.median(ratios):.2f} times as fast as bare (min {min(ratios):.2f}, max {max(ratios):.2f})"

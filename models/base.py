@@ -65,6 +65,7 @@ class Model:
     also: tuple[str, ...] = ()  # other checkpoints that the default one needs: hub names
     parameters: float | None = None  # of the default checkpoint, in billions, all parts together
     dtype: str | None = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
+    converts: bool = False  # True: its weights may be pickles, which --convert keeps as safetensors
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
     runs_on: str = "here"  # "server": asked over a network, `--model_dir` is its id there; "program": by `--command`
     key: str | None = None  # environment variable that holds the key of a paid service
@@ -79,8 +80,7 @@ class Model:
 class I2TModel(Model, ABC):
     """An encoder. Subclasses write `load` and `caption`."""
 
-    runs_instead: str | None = None  # the adapter that runs, under its own name, where the user names no checkpoint
-    why_instead: str = ""  # a sentence without its full stop: what does not run here, and why
+    published: Any = None  # how the authors draw tokens, for --sampling published; None: greedy is all there is
     batch_size: int = 1  # images that a call gets where the user does not say
     # Set by the benchmark. A model whose answers come one by one, or are paid for, calls it with an answer's place
     # among the images as soon as it has it: that caption then outlives a killed run. Only from within `caption`, in its
@@ -93,7 +93,8 @@ class I2TModel(Model, ABC):
 
         options: what the command line says, of which a model reads what means something to it: trust_remote_code
         (bool), seed (int), api_base (str or None), concurrency (int), command (str or None), max_tokens and image_max
-        (int or None), no_probe (bool); and prompt (str) and words (int), with which `caption` will be called.
+        (int or None), no_probe (bool), convert (bool), sampling ("greedy" or "published"); and prompt (str) and words
+        (int), with which `caption` will be called.
         Raises ModelError for whatever the user can mend.
         """
 

@@ -101,10 +101,6 @@ def _sentence(text: str) -> str:
 
 def _print_needs(kind: str, model: Model, name: str, model_dir: str | None) -> int:
     print(f"{name} ({KINDS[kind]}): {_description(model)}")
-    instead = getattr(model, "runs_instead", None)
-    if instead and not model_dir:
-        print(f"  {model.why_instead}. {instead} runs instead, under its own name:")
-        name, model = instead, create(kind, instead)
     if isinstance(model, T2IModel):
         print(f"  modes: {_modes(model)}")
     findings = list(_findings(model, model_dir))
@@ -188,9 +184,10 @@ def _cached(checkpoint: str) -> Path | None:
 
 
 def _absent_shards(folder: Path) -> list[str]:
-    """What the tables of sharded checkpoints list and the folder lacks."""
+    """What the tables of sharded checkpoints list and the folder lacks; of pickles only where there is nothing else."""
     absent = set()
-    for table in folder.rglob("*.safetensors.index.json"):
+    safe, pickles = folder.rglob("*.safetensors.index.json"), folder.rglob("*.bin.index.json")
+    for table in list(safe) or ([] if any(folder.rglob("*.safetensors")) else pickles):
         try:
             shards = json.loads(table.read_text(encoding="utf-8"))["weight_map"].values()
             absent |= {str(shard) for shard in shards if not (table.parent / str(shard)).is_file()}

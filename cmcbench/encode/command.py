@@ -17,7 +17,7 @@ from ..files.references import references_at
 from ..files.subset import choose
 from ..protocol import SEED, WORDS
 from ..runtime.cli import add_choice, add_compute, bits_per_pixel, parser, positive
-from ..runtime.messages import RunLog, say
+from ..runtime.messages import RunLog
 from ..runtime.ranks import Ranks, join
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ MODEL_OPTIONS = (  # handed to the adapter as they are
     "max_tokens",
     "image_max",
     "no_probe",
+    "convert",
+    "sampling",
 )
 
 
@@ -90,10 +92,7 @@ def _encoder(options: Namespace) -> _Encoder | None:
     if name.lower() == "none":
         return None
     model = create("i2t", name, options.model_dir)
-    if model.runs_instead and not options.model_dir:
-        say(f"note: {model.why_instead}. {model.runs_instead} runs instead, under its own name.")
-        name = model.runs_instead  # its captions must not pass for the other's
-        model = create("i2t", name)
+    _check_options(model, options)
     model_dir = options.model_dir or model.default_dir
     if model.runs_on == "here":
         model_dir = sources.canonical(model_dir)
@@ -138,6 +137,14 @@ def _make_captions(options: Namespace, chosen: _Chosen, encoder: _Encoder, ranks
     made = make(request)
     count = len(chosen.images)
     return f"{made} captions made, {request.file} has those of this run's {count} images but for what failed."
+
+
+def _check_options(model: I2TModel, options: Namespace) -> None:
+    """Raise BadInput for an option that the model would not heed."""
+    if options.sampling == "published" and model.published is None:
+        raise BadInput(f"--sampling published: {options.model_name} has none; leave it out.")
+    if options.convert and not model.converts:
+        raise BadInput(f"--convert: {options.model_name} reads no pickled weights that could be kept; leave it out.")
 
 
 def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
@@ -196,6 +203,15 @@ def _parser() -> ArgumentParser:
     options.add_argument("--overwrite", action="store_true", help="make the chosen images' outputs again")
     options.add_argument(
         "--result_name", default=None, help="name of the captions' file in --output_path (None: MODEL_NAME)"
+    )
+    options.add_argument(
+        "--sampling",
+        choices=("greedy", "published"),
+        default="greedy",
+        help="published: draw tokens as the model's authors do, with a seed of each image's own",
+    )
+    options.add_argument(
+        "--convert", action="store_true", help="keep pickled weights (*.bin) as safetensors beside them"
     )
     options.add_argument(
         "--api_base", metavar="URL", default=None, help="OpenAI-compatible server, e.g. http://localhost:8000/v1"

@@ -40,7 +40,7 @@ def find(folder: Path, names: Sequence[str] = ("model", "pytorch_model")) -> lis
             if _is_there(single := folder / (stem + suffix)):
                 return [single]
             if shards:
-                return _present(folder, _numbered(shards[0]))
+                return _present(folder, _numbered(min(shards, key=len)))  # 1-of-33 or 01-of-33, not 10-of-33
     looked = " or ".join(f"{stem}{suffix}" for stem in names for suffix in (".safetensors", ".bin"))
     raise ModelError(f"{folder} holds no weights ({looked}, single or in shards): fetch it again.")
 
@@ -178,6 +178,7 @@ def _keep(kept: Path, path: Path, inside: Sequence[str]) -> None:
     unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
     try:
         save_file(tensors, unfinished, {"made_from": _digest(path, inside)})
+        unfinished.chmod(path.stat().st_mode & 0o777)  # safetensors makes files that only their owner reads
         os.replace(unfinished, kept)
     except Exception as error:
         raise ModelError(

@@ -47,7 +47,7 @@ def fill(
 
     wanted = module.state_dict(keep_vars=True)
     filled: set[str] = set()
-    left: list[str] = []
+    left: dict[str, None] = {}  # in the file's order
     with torch.no_grad():
         for name, tensor in tensors:
             if _matches(drop, name):
@@ -56,7 +56,7 @@ def fill(
                 convert(_renamed(name, renames), tensor) if convert else [(_renamed(name, renames), tensor)]
             ):
                 if new not in wanted or new in filled:
-                    left.append(name)
+                    left[name] = None
                     continue
                 if part.shape != wanted[new].shape:
                     sizes = f"{list(part.shape)}, its configuration says {list(wanted[new].shape)}"

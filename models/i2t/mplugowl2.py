@@ -1,6 +1,6 @@
-"""mPLUG-Owl2 by its authors' code, which needs transformers 4.31 and so an environment of its own: --command."""
+"""mPLUG-Owl2 on Llama 2, read from its authors' files in this environment."""
 
-from .command import Model as Family
+from ._owl2 import Model as Family
 
 
 class Model(Family):

@@ -16,7 +16,7 @@ import models
 from cmcbench.__main__ import COMMANDS, main
 from cmcbench.doctor import models as catalogue
 from cmcbench.errors import BadInput
-from models.base import I2TModel, ModelError
+from models.base import ModelError
 
 GB = 1e9
 
@@ -186,12 +186,6 @@ def test_a_broken_file_of_ones_own_is_told_by_what_is_wrong_in_it(machine):
 def test_a_name_of_both_kinds_is_told_for_both(shown, machine):
     code, text = shown("models", "command")
     assert code == 0 and "command (encoder)" in text and "command (decoder)" in text and "--command" in text
-
-
-def test_what_runs_instead_is_looked_at(shown, machine):
-    code, text = shown("models", "qwen")
-    instead = models.create("i2t", models.create("i2t", "qwen").runs_instead)
-    assert code == 1 and isinstance(instead, I2TModel) and instead.default_dir in text
 
 
 def test_the_other_checkpoint_of_a_default_is_looked_for(shown, machine):

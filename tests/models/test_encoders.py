@@ -98,13 +98,6 @@ def test_a_missing_weight_is_refused(checkpoints, tmp_path, name, kind):
     assert "lacks 1 of the model's weights" in refusal(name, folder)
 
 
-def test_qwen_says_what_runs_instead():
-    model = create("i2t", "Qwen")
-    assert model.default_dir == "Qwen/Qwen-VL-Chat" and model.runs_instead in ("qwen2.5-vl",)
-    assert create("i2t", model.runs_instead).default_dir == "Qwen/Qwen2.5-VL-7B-Instruct"
-    assert "Qwen-VL-Chat" in model.why_instead and "\n" not in model.why_instead
-
-
 def test_qwen_loads_another_checkpoint(checkpoints):
     assert load("Qwen", checkpoints["qwen2_5_vl"]).caption(pictures()[:1], PROMPT, 10)[0].text
 

@@ -154,6 +154,7 @@ def test_convert_keeps_safetensors_that_later_runs_read(tmp_path):
     assert same(read(paths, convert=True))
     kept = [path.with_name(path.name + ".safetensors") for path in paths]
     assert all(path.is_file() for path in kept) and not list(tmp_path.glob(".*"))
+    assert [path.stat().st_mode for path in kept] == [path.stat().st_mode for path in paths]
     times = [path.stat().st_mtime_ns for path in kept]
     for path in paths:
         path.unlink()

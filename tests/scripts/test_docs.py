@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shlex
@@ -15,7 +14,6 @@ from bench import ROOT, write_captions, write_truth
 from PIL import Image, ImageChops
 
 from cmcbench import protocol
-from cmcbench.files import captions
 
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
@@ -73,46 +71,6 @@ def distance(one: Image.Image, other: Image.Image) -> float:
 
 # What the pages' programs call of their authors' code, with the same names and arguments, in place of the models
 STAND_INS = {
-    "mPLUG-Owl/mPLUG-Owl2": {
-        "mplug_owl2/__init__.py": "",
-        "mplug_owl2/constants.py": 'IMAGE_TOKEN_INDEX, DEFAULT_IMAGE_TOKEN = -200, "<|image|>"\n',
-        "mplug_owl2/conversation.py": """
-class Conversation:
-    roles, sep2 = ("USER", "ASSISTANT"), "</s>"
-    def __init__(self): self.said = []
-    def copy(self): return Conversation()
-    def append_message(self, role, message): self.said.append((role, message))
-    def get_prompt(self): return "".join(f"{role}: {message or str()}" for role, message in self.said)
-conv_templates = {"mplug_owl2": Conversation()}
-""",
-        "mplug_owl2/mm_utils.py": """
-import torch
-def get_model_name_from_path(path): return path.strip("/").split("/")[-1]
-def process_images(images, processor, model_cfg=None):
-    print("a line that a library prints")
-    return torch.tensor([[image.width, image.height] for image in images], dtype=torch.float32)
-def tokenizer_image_token(prompt, tokenizer, image_token_index, return_tensors):
-    before, after = prompt.split("<|image|>")
-    return torch.tensor([*map(ord, before), image_token_index, *map(ord, after)])
-class KeywordsStoppingCriteria:
-    def __init__(self, keywords, tokenizer, ids): assert keywords == ["</s>"] and ids.shape[0] == 1
-""",
-        "mplug_owl2/model/__init__.py": "",
-        "mplug_owl2/model/builder.py": """
-import torch
-class Model:
-    device = torch.device("cpu")
-    def generate(self, ids, images, do_sample, max_new_tokens, use_cache, stopping_criteria):
-        assert images.dtype == torch.float16 and ids[0, 6] == -200 and not do_sample and len(stopping_criteria) == 1
-        text = f"{int(images[0, 0])} by {int(images[0, 1])}, asked {len(ids[0])}"
-        return torch.cat([ids, torch.tensor([list(map(ord, text))])], dim=1)
-class Tokenizer:
-    def decode(self, ids, skip_special_tokens): return "".join(map(chr, ids))
-def load_pretrained_model(path, base, name, load_8bit, load_4bit, device):
-    print("loading", path)
-    return Tokenizer(), Model(), "processor", 2048
-""",
-    },
     "DiffBIR": {
         "diffbir/__init__.py": "",
         "diffbir/inference/__init__.py": """
@@ -156,20 +114,6 @@ def page_command(name: str) -> list[str]:
     """The page's command that runs a program, without the script's own name."""
     (command,) = [one for one in commands() if name in " ".join(one)]
     return command[1:]
-
-
-def test_the_pages_mplug_owl2_captions_by_the_authors_interface(ready):
-    clone(ready, "mPLUG-Owl/mPLUG-Owl2")
-    package = str(ready.folder / "mPLUG-Owl" / "mPLUG-Owl2")  # which `pip install -e .` puts on the path
-    done = ready.encode(*page_command("owl2.py"), "--device", "cpu", PYTHONPATH=package)
-    record = json.loads((ready.folder / "Text" / "mplugowl2.json").read_text())
-    found = captions.read(ready.folder / "Text" / "mplugowl2.csv").texts
-    prompt = len("USER: ") + 1 + len(record["settings"]["prompt"]) + len("ASSISTANT: ")
-    for path in (ready.folder / "GT").iterdir():
-        with Image.open(path) as image:
-            text = f"{image.width} by {image.height}, asked {prompt}"
-        assert found[path.name] == text and record["images"][path.name]["usage"] == {"output_tokens": len(text)}
-    assert "loading MAGAer13/mplug-owl2-llama2-7b" in done.stderr and "a line that a library prints" in done.stderr
 
 
 def test_the_pages_diffbir_restores_by_the_authors_interface(ready):

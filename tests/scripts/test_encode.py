@@ -258,10 +258,16 @@ def test_a_batch_is_asked_again_one_by_one_only_when_it_failed(faked, small_trut
     assert fake.Encoder.calls == 2
 
 
-def test_the_published_default_tells_what_runs_instead(bench, small_truth):
+def test_the_published_default_is_the_published_encoder(bench, small_truth):
     """Without arguments. There is no network here, so that it ends where the weights would be fetched."""
     bench.inside = True
     done = bench.encode(code=2)
-    assert "Qwen-VL-Chat" in done.stderr and "qwen2.5-vl runs instead, under its own name" in done.stderr
-    assert "error: --model_dir 'Qwen/Qwen2.5-VL-7B-Instruct' is no folder here" in done.stderr
+    assert "error: --model_dir 'Qwen/Qwen-VL-Chat' is no folder here" in done.stderr
     assert not list((bench.folder / "Text").glob("*.csv"))
+
+
+@pytest.mark.parametrize("flag", [["--sampling", "published"], ["--convert"]])
+def test_an_option_that_the_model_would_not_heed_is_refused(bench, small_truth, flag):
+    bench.inside = True
+    done = bench.encode("--model_name", "llava", "--model_dir", bench.folder, *flag, code=2)
+    assert f"error: {flag[0]}" in done.stderr and "llava" in done.stderr and "leave it out" in done.stderr

@@ -66,7 +66,7 @@ PROMPT = (
 PROMPT += "and polite answers to the user's questions. USER: <image>\n{} ASSISTANT:"
 
 
-def _tokenizer(folder: Path) -> sentencepiece.SentencePieceProcessor:
+def llama_pieces(folder: Path) -> sentencepiece.SentencePieceProcessor:
     """Llama's kind of tokenizer.model: BPE with bytes for what it does not know, <unk> <s> </s> at 0, 1, 2."""
     words = [word for place in tiny_i2t.GRAMMAR for word in place]
     model = io.BytesIO()
@@ -95,7 +95,7 @@ def both(folder: Path) -> tuple[Path, Path, sentencepiece.SentencePieceProcessor
     authors, tower = folder / "authors", folder / "tower"
     authors.mkdir(parents=True)
     tower.mkdir()
-    pieces = _tokenizer(authors)
+    pieces = llama_pieces(authors)
     tokenizer = hf.LlamaTokenizer.from_pretrained(authors, legacy=True)
     tokenizer.add_tokens(["<image>"], special_tokens=True)
     size = len(pieces)

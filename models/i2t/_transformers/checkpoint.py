@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 SMALL_FILES = ["*.json", "*.jinja", "*.txt", "*.model", "*.py"]  # what a checkpoint is judged by before its weights
 WEIGHTS = ["model*.safetensors"]
 ELSEWHERE = "serve it in its own environment and use an OpenAI-compatible adapter"
-QWEN_VL = (
-    "Qwen-VL-Chat cannot run here: its remote code fails in generate under transformers 5. Its successors run: "
-    f"--model_name qwen2.5-vl (Qwen/Qwen2.5-VL-7B-Instruct) or qwen3-vl. For the published model itself, {ELSEWHERE}."
-)
 
 
 def fetch(model_dir: str, patterns: list[str]) -> Path:
@@ -78,7 +74,9 @@ def check_layout(config: dict[str, Any], name: str, trust_remote_code: bool) -> 
     kind = str(config.get("model_type"))
     remote = config.get("auto_map") or {}
     if kind == "qwen" and "visual" in config:
-        raise ModelError(QWEN_VL)
+        raise ModelError(f"{name} is Qwen-VL in its authors' layout: add --model_name Qwen.")
+    if kind.startswith("mplug_owl2"):
+        raise ModelError(f"{name} is mPLUG-Owl2 in its authors' layout: add --model_name mplugowl2.")
     if kind == "florence2" and "dim_embed" in (config.get("vision_config") or {}):
         reason = (
             "is Florence-2 in its authors' layout: use the converted one, florence-community/Florence-2-large (or"

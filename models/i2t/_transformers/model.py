@@ -6,7 +6,6 @@ have nothing to do with the image is refused at load: random weights, a foreign 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import sources
@@ -36,8 +35,6 @@ class Model(I2TModel):
         name, trust = model_dir or self.default_dir, bool(options.get("trust_remote_code", False))
         if not name:
             raise ModelError("--model_dir is missing: the folder or hub name of the checkpoint.")
-        if name.lower() == "qwen/qwen-vl-chat" and not Path(name).is_dir():
-            raise ModelError(checkpoint.QWEN_VL)  # known before anything is downloaded
         folder = checkpoint.fetch(name, checkpoint.SMALL_FILES)
         self.revision = sources.commit_of(folder)
         config, name = checkpoint.read_config(folder), checkpoint.pinned(name, folder)
@@ -126,7 +123,7 @@ class Model(I2TModel):
                 for image in images
             ]
         except Exception as error:
-            lack = "" if self.template else ", which has no chat template for images,"
+            lack = "" if self.template is not None else ", which has no chat template for images,"
             raise ModelError(f"{name}{lack} fails on a test image: {first_line(error)}") from error
         first, second = (run.logits[0].float() for run in runs)
         if torch.isnan(first).any() or torch.isnan(second).any():

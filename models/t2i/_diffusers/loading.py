@@ -25,7 +25,8 @@ def load_pipeline(
 ) -> Any:
     """The pipeline with its weights in `dtype`, on the CPU. Raises ModelError for missing or damaged files.
 
-    parts: components to take in place of the checkpoint's, whose files are then not read; None for none at all.
+    revision: the commit on the hub. parts: components to take in place of the checkpoint's, whose files are then not
+    read; None for none at all.
     """
     import torch
 
