@@ -66,6 +66,12 @@ class ModeSummary:
     cost: dict[str, float]
     groups: dict[str, dict[str, Means]]
 
+    def all_means(self) -> Iterator[Means]:
+        """Of all images, and of each kind of them."""
+        yield self.metrics
+        for kinds in self.groups.values():
+            yield from kinds.values()
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -160,7 +166,7 @@ def parse(document: dict[str, Any]) -> Summary:
         if each["set"].maybe(_Part.flag, False)
     }
     metrics = _metrics(top["metrics"], sets)
-    unknown = {name for mode in modes.values() for name in mode.metrics} - metrics.keys()
+    unknown = {name for mode in modes.values() for means in mode.all_means() for name in means} - metrics.keys()
     overall = {formula: top["overall"][formula].maybe(_Part.number) for formula in ("t2i", "i2t")}
     if unknown:
         raise Unusable(f"has scores of {shown(sorted(unknown)[0])}, which its metrics do not describe")
