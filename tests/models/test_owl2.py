@@ -83,8 +83,7 @@ def test_special_tokens_in_a_request_are_text(owl):
 
 def test_prompt_and_answer_stay_within_2048_tokens(owl):
     prompt = len(owl._prompt("a" * 1800))
-    assert owl._budget(10, len(owl._prompt(PROMPT))) == 1056
-    assert owl._budget(10, prompt) == 2048 - prompt
+    assert owl._room(prompt) == 2048 - prompt
     with pytest.raises(ModelError, match="only 2048 positions"):
         owl.caption(eight()[:1], "a" * 2100, 10)
 
@@ -97,12 +96,12 @@ def test_a_picture_too_long_to_be_squared_fails_alone(owl):
 
 def test_published_sampling_depends_on_seed_and_picture_alone(folder, owl):
     drawn = load(folder, sampling="published")
-    assert (drawn.identity, owl.identity) == ({"sampling": "published"}, {"sampling": "greedy"})
+    assert (drawn.identity["sampling"], owl.identity["sampling"]) == ("published", "greedy")
     captions = drawn.caption(eight(), PROMPT, 10)
     assert captions == [drawn.caption([image], PROMPT, 10)[0] for image in eight()]
     assert captions == load(folder, sampling="published").caption(eight(), PROMPT, 10)
     assert captions != load(folder, sampling="published", seed=43).caption(eight(), PROMPT, 10)
-    assert drawn._budget(10, 100) == 512
+    assert (drawn._room(100), drawn._room(1900)) == (512, 148)
 
 
 def test_checkpoint_without_tables_of_places_says_the_same(owl, tmp_path):
