@@ -115,7 +115,9 @@ class T2IModel(Model, ABC):
     max_batch: int | None = None  # the largest batch the model can take, None: no limit
     steps: int | None = None  # inference steps where the user names none, None: the protocol's
     image_prompt: str | None = None  # the prompt of image mode, None: the benchmark's fixed one
-    base: str | None = None  # the checkpoint that this one is put into where the user names none, None: it needs none
+    # The checkpoint that this one is put into, None: it needs none. The benchmark sets it to the one that the user names,
+    # before `inspect`
+    base: str | None = None
 
     def inspect(self, model_dir: str | None) -> None:
         """Read the checkpoint's configuration (not its weights) and set what depends on it: `modes`,

@@ -68,6 +68,7 @@ VERSIONS = {
 
 class Model(Family):
     default_dir = REPOSITORY
+    base = SD21
     also = (SD21,)
     parameters = 1.7
     steps = 50

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+import tiny_ldm
 import tiny_restoration as tiny
 import torch
 
@@ -62,7 +63,7 @@ def test_other_versions_are_refused_by_name(folder, base, tmp_path):
 
 
 def test_a_control_that_is_none(folder, base):
-    torch.save(tiny.filled(tiny.ldm_unet(tiny.CHANNELS, tiny.TEXT), 1), folder / "v2.pth")
+    torch.save(tiny_ldm.filled(tiny_ldm.ldm_unet(tiny.CHANNELS, tiny.TEXT), 1), folder / "v2.pth")
     assert "is no DiffBIR: it holds no ControlNet that takes 8 channels" in refusal(folder, base)
 
 
@@ -98,7 +99,7 @@ def test_a_first_stage_that_is_missing_or_another(folder, base, monkeypatch):
     assert "v2.pth needs BSRNet.pth, which is not beside it: fetch https://" in refusal(folder, base)
     torch.save({"a.weight": torch.zeros(2, 2)}, folder / "BSRNet.pth")
     assert "neither BSRNet nor SwinIR" in refusal(folder, base)
-    torch.save(tiny.filled({**tiny.bsrnet(8, 2, 4), "extra": (3,)}, 2), folder / "BSRNet.pth")
+    torch.save(tiny_ldm.filled({**tiny_ldm.bsrnet(8, 2, 4), "extra": (3,)}, 2), folder / "BSRNet.pth")
     assert "beyond this model's, 1 (extra)" in refusal(folder, base)
 
 
@@ -106,11 +107,11 @@ def test_a_base_of_another_width_or_kind(folder, base, checkpoint, tmp_path):
     assert "--base" in refusal(folder, checkpoint("sdxl"))
     assert "text embeddings 32 wide, and this DiffBIR was trained on 64" in refusal(folder, checkpoint("sd15"))
     assert "--base: there is no folder" in refusal(folder, tmp_path / "nowhere")
-    weights = tiny.filled(tiny.ldm_text(48, 2, 99), 1)
+    weights = tiny_ldm.filled(tiny_ldm.ldm_text(48, 2, 99), 1)
     other = tmp_path / "other.ckpt"
     torch.save({f"cond_stage_model.model.{name}": value for name, value in weights.items()}, other)
     assert "text embeddings 48 wide" in refusal(folder, other)
-    torch.save(tiny.filled(tiny.bsrnet(8, 1, 4), 1), other)
+    torch.save(tiny_ldm.filled(tiny_ldm.bsrnet(8, 1, 4), 1), other)
     assert "it is no Stable Diffusion 2" in refusal(folder, other)
 
 

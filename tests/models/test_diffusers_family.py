@@ -42,9 +42,9 @@ def copy(checkpoint, tmp_path):
     return shutil.copytree(checkpoint("sdxl"), tmp_path / "copy")
 
 
-def load(model, folder, modes=None, dtype=torch.float32):
+def load(model, folder, modes=None, dtype=torch.float32, **options):
     model.inspect(str(folder))
-    model.load(str(folder), "cpu", dtype, frozenset(modes or model.modes))
+    model.load(str(folder), "cpu", dtype, frozenset(modes or model.modes), **options)
     return model
 
 

@@ -25,12 +25,6 @@ class Model(Family):
 
     base: str
 
-    def load(
-        self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any
-    ) -> None:
-        self.base = options.get("base") or self.base
-        super().load(model_dir, device, dtype, modes, **options)
-
     def inspect(self, model_dir: str | None) -> None:
         source = sources.parse(model_dir or self.default_dir or "")
         for file, kinds in (("config.json", ("MotionAdapter",)), (INDEX, PIPELINES)):

@@ -29,6 +29,10 @@ class Folder:
         """
         source = sources.parse(name)
         self.name, self.revision, self.local = source.name, source.revision, not source.on_hub
+        if self.local and not Path(self.name).is_dir():
+            raise ModelError(
+                f"there is no folder '{name}'. --model_dir takes a folder or a hub name, ORGANISATION/MODEL."
+            )
         problem = None
         for root in roots:
             self._root = root
