@@ -18,7 +18,7 @@ from ..bitstream.bits import bpp
 from ..codecs import FAMILY, SCALES, Codec, Coded, Search, create, decoded, timed
 from ..codecs.ffmpeg import peak
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import list_images, read_rgb
+from ..files.images import list_images, picture_bytes, read_rgb
 from ..files.store import digest, only_writer
 from ..files.subset import choose
 from ..runtime.cli import add_choice, parser, positive
@@ -54,8 +54,11 @@ def main(argv: list[str]) -> int:
     images = {stem: everything[stem] for stem in choose(everything, options.images, options.subset)}
     if not images:
         found = f"of the {len(everything)} images in {folder} none is chosen"
-        raise BadInput(f"--ground_truth: {found}. Try: --ground_truth samples/GT")
+        raise BadInput(
+            f"--ground_truth: {found}.{'' if everything else everything.hint} Try: --ground_truth samples/GT"
+        )
     report = RunLog()
+    everything.tell(report, options.images)
     able = []
     for codec in codecs:
         problem = codec.problem()
@@ -88,9 +91,9 @@ def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], d
     truth = {}
     for stem, path in images.items():
         try:
-            truth[stem] = digest(path.read_bytes())
-        except OSError as error:
-            report.fail(stem, f"{path.name}: cannot be read ({error.strerror})")
+            truth[stem] = digest(picture_bytes(path))
+        except ImageProblem as error:
+            report.fail(stem, str(error))
     return truth, {stem: images[stem] for stem in truth}
 
 

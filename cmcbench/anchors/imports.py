@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import BadInput, ImageProblem
 from ..files import csv_tables
 from ..files.csv_tables import file_name, number, whole
-from ..files.images import image_size, list_images, read_rgb
+from ..files.images import image_size, list_images, picture_bytes, read_rgb
 from ..files.names import plain_name, stem, target_name
 from ..files.store import digest, only_writer
 from ..files.subset import choose
@@ -48,7 +48,9 @@ def main(argv: list[str]) -> int:
     truth = list_images(Path(options.ground_truth), "--ground_truth")
     found = list_images(Path(options.folder), "FOLDER")
     if not found:
-        raise BadInput(f"{options.folder} holds no images to import.")
+        raise BadInput(f"{options.folder} holds no images to import.{found.hint}")
+    truth.tell(report, options.images)
+    found.tell(report, options.images)
     unit, costs, problems = read_costs(Path(options.bits))
     report.fail_all(problems.items())
     chosen = choose(truth, options.images, options.subset)
@@ -113,13 +115,13 @@ def _inputs(
     for image in known:
         try:
             inputs[image] = {
-                "ground_truth": digest(truth[image].read_bytes()),
-                "reconstruction": digest(found[image].read_bytes()),
+                "ground_truth": digest(picture_bytes(truth[image])),
+                "reconstruction": digest(picture_bytes(found[image])),
                 unit: costs[image].value,
                 **{name: getattr(costs[image], name) for name in COSTS},
             }
-        except OSError as error:
-            report.fail(image, f"{error.filename}: cannot be read ({error.strerror})")
+        except ImageProblem as error:
+            report.fail(image, str(error))
     return inputs
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import BadInput, ImageProblem
 from ..files.captions import Captions
-from ..files.images import image_size, list_images
+from ..files.images import Listing, image_size, list_images, picture_bytes
 from ..files.names import stem as stem_of
 from ..files.rates import MEASURED, NOMINAL, Cost
 from ..files.references import RATES, read_rates, read_sizes
@@ -28,7 +28,7 @@ MOST_FOLDERS = 1000  # that are looked into for images
 GROUND_TRUTH = "./GT/"  # where the user names none
 
 
-def ground_truth_images(named: str | None) -> dict[str, Path]:
+def ground_truth_images(named: str | None) -> Listing:
     """stem -> path of the ground truth's images, {} where there is none: sizes are then known otherwise.
 
     named: what --ground_truth says, None where the user did not give it; "none" means that there is none. Raises
@@ -95,6 +95,8 @@ class DecoderInputs:
         self.folder, self.captions, self.report, self.seconds = references, captions, report, seconds
         self.references = {kind: list_images(references / kind, "--ref_dir") for kind in REFERENCES}
         self.ground_truth = ground_truth_images(ground_truth)
+        if note := self.ground_truth.note:
+            report.once(note, note)
         self.rates = read_rates(references / RATES)
         self.sizes = read_sizes(references)
 
@@ -158,7 +160,7 @@ class DecoderInputs:
             if mode.reference and guide is None:
                 raise ImageProblem(f"{stem}: has no reference in {self.folder / mode.reference}")
             size = self._size(stem, guide)
-            seen = digest(guide.read_bytes()) if guide else None
+            seen = digest(picture_bytes(guide)) if guide else None
         except (ImageProblem, OSError) as error:
             why = f"{stem}: {guide} cannot be read ({error.strerror})" if isinstance(error, OSError) else error
             self.report.fail(f"{mode.name}/{stem}", f"{why} (mode {mode.name})")

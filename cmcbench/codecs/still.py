@@ -11,6 +11,8 @@ from ..errors import RunFailed
 from .base import Codec
 from .payload import avif_file, coded_picture, vp8_frame, webp_file, without_segments
 
+MOST_SCANS = 64  # of a JPEG stream; libjpeg writes 10, and each of a stranger's takes as long as a picture
+
 
 class PillowCodec(Codec):
     """A codec of Pillow. `options` are Pillow's own for `save`; `payload` and `file` take off and put back a
@@ -87,6 +89,11 @@ class Jpeg(PillowCodec):
 
     def payload(self, file: bytes, size: tuple[int, int]) -> bytes:
         return without_segments(file, frozenset({0xE0}))
+
+    def file(self, stream: bytes, size: tuple[int, int]) -> bytes:
+        if (scans := stream.count(b"\xff\xda")) > MOST_SCANS:
+            raise RunFailed(f"a jpeg stream has {scans} scans, at most {MOST_SCANS} are decoded")
+        return stream
 
 
 class Webp(PillowCodec):

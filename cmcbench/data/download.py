@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import BadInput, RunFailed
 from ..published.dataset import CAPTIONS_BASE, FILES, LICENCE, PARTS, REPOSITORY
 from ..runtime.cli import parser
-from ..runtime.messages import RunLog
+from ..runtime.messages import RunLog, without_secrets
 from .items import CaptionItem, HubItem, Item
 
 MARGIN = 100_000_000  # bytes that stay free
@@ -65,9 +65,8 @@ def _look(options: argparse.Namespace, root: Path, report: RunLog) -> list[Item]
         except RunFailed as error:
             reachable = reachable and not isinstance(error, Unreachable)
             report.fail(published.file, str(error))
-    print(
-        f"{endpoint()}/datasets/{REPOSITORY} at revision {revision} ({LICENCE}), captions from {options.captions_base}"
-    )
+    places = f"{endpoint()}/datasets/{REPOSITORY} at revision {revision} ({LICENCE})"
+    print(without_secrets(f"{places}, captions from {options.captions_base}"))
     return items
 
 

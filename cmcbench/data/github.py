@@ -37,7 +37,7 @@ def _patiently(url: str) -> bytes:
         except urllib.error.HTTPError as error:
             reason = f"answers with status {error.code}"
             passes = error.code in (408, 429) or error.code >= 500
-        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:  # no address at all
             reason = f"cannot be read ({getattr(error, 'reason', None) or error or type(error).__name__})"
             passes = isinstance(error, (TimeoutError, http.client.HTTPException, ConnectionResetError))
         if not passes or wait is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from ..errors import RunFailed
+from ..errors import BadInput, RunFailed
 from ..published.dataset import REPOSITORY
 from ..runtime.messages import progress, say
 
@@ -49,8 +49,11 @@ def endpoint() -> str:
 
 
 def is_offline() -> bool:
-    """Whether HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub."""
-    from huggingface_hub import constants
+    """Whether HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) forbids to ask the hub. Raises BadInput for no address."""
+    try:
+        from huggingface_hub import constants
+    except ValueError as error:  # it takes the address apart when it is imported
+        raise BadInput(f"HF_ENDPOINT is not an address ({error}). Correct or unset it.") from None
 
     return constants.HF_HUB_OFFLINE
 
@@ -72,8 +75,9 @@ def fetch(remote: Remote, part: Path) -> None:
     Raises RunFailed. What has come stays for the next run, unless its hash is wrong.
     """
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers, disable_progress_bars
+    from huggingface_hub.utils import build_hf_headers, disable_progress_bars, logging
 
+    logging.set_verbosity_error()  # its warnings name the whole address, password included
     disable_progress_bars()  # ours count what an earlier run brought, and are seldom in logs
     part.parent.mkdir(parents=True, exist_ok=True)
     if part.exists() and part.stat().st_size > remote.size:
@@ -171,12 +175,22 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
                     " HF_ENDPOINT; a proxy: HTTPS_PROXY."
                 ) from None
             say(f"note: {file}: {endpoint()} broke off ({reason}); asked again in {wait} s.")
+        except (ValueError, UnicodeError) as error:
+            raise Unreachable(_no_address(file, error)) from None
         except OSError as error:
             if error.errno is not None:  # of this machine, e.g. a full disk
                 raise
             raise RunFailed(f"{file}: {_first_line(error)} {AGAIN}") from None
+        except Exception as error:
+            if type(error).__name__ not in ("InvalidURL", "LocalProtocolError"):  # of httpx, see above
+                raise
+            raise Unreachable(_no_address(file, error)) from None
         time.sleep(wait)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _no_address(file: str, error: Exception) -> str:
+    return f"{file}: HF_ENDPOINT is not an address: {endpoint()} ({_first_line(error)}). Correct or unset it."
 
 
 def _refusal(error: Exception, status: int, revision: str) -> str:

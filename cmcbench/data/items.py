@@ -14,12 +14,11 @@ from ..errors import BadInput, RunFailed
 from ..files.images import list_images
 from ..files.names import plain_name
 from ..files.store import only_writer, read_json, sweep, write_bytes, write_json
-from ..published.dataset import Published, is_whole
+from ..published.dataset import HIDDEN, Published, is_whole
 from ..runtime.messages import RunLog, say
 from . import github, hub
-from .unzip import Members, compare, total_size, unpack
+from .unzip import Members, compare, sweep_of, total_size, unpack
 
-HIDDEN = ".download"  # folder below a file's own: on the same disk, out of the way of whatever lists images
 REPLACE = "With --overwrite it is replaced."
 
 
@@ -74,7 +73,9 @@ class CaptionItem(Item):
         if self.differs and not self.overwrite:
             self._left_alone(report, [self.file])
             return
-        write_bytes(self.target, github.fetch(self.published, self.base))
+        data = github.fetch(self.published, self.base)
+        sweep_of(self.folder, (self.file,))
+        write_bytes(self.target, data)
 
 
 class HubItem(Item):
@@ -140,9 +141,12 @@ class HubItem(Item):
 
     def finish(self, keep_zips: bool, report: RunLog) -> None:
         self._left_alone(report, self.kept)
+        if self.settled and not keep_zips:
+            self._remove_leftover()
         if self.settled or self.kept:
             return
         with only_writer(self.hidden / ".lock", str(self.folder)):
+            sweep(self.hidden)
             self._forget_others()
             if not self.published.zipped:
                 hub.fetch(self.remote, self.part_file)
@@ -153,14 +157,25 @@ class HubItem(Item):
                 os.replace(self.part_file, self.whole)
             self._unpack(keep_zips, report)
 
+    def _remove_leftover(self) -> None:
+        """Remove a zip that was unpacked by a run that was killed before it could do so itself."""
+        if self.whole.is_file() and (read_json(self.record_file) or {}).get("keep_zip") is False:
+            with only_writer(self.hidden / ".lock", str(self.folder)):
+                say(f"note: {self.whole}: is unpacked, and was left by a run that was killed; removed.")
+                self.whole.unlink(missing_ok=True)
+
     def _unpack(self, keep_zips: bool, report: RunLog) -> None:
-        for stem in ("NSI_", "SCI_", "AIGI_"):
-            sweep(self.folder, stem)
         done = unpack(self.whole, self.folder, self.overwrite)
         if done.skipped:
             say(f"note: {self.file}: what is no picture was left out ({len(done.skipped)}, first: {done.skipped[0]}).")
         self._left_alone(report, done.kept)
-        record = {"file": self.file, "commit": self.remote.commit, "mark": self.mark, "members": done.members}
+        record = {
+            "file": self.file,
+            "commit": self.remote.commit,
+            "mark": self.mark,
+            "keep_zip": keep_zips,
+            "members": done.members,
+        }
         write_json(self.record_file, record)
         before = len(done.members) - done.written
         also = f", {before:,} were there before" if before else ""

@@ -7,41 +7,21 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
-from ..errors import RunFailed
 from ..files.images import ENDINGS
 from ..files.names import plain_name
-from ..files.store import write_bytes
+from ..files.store import TEMPORARY, write_bytes
+from ..files.zips import ENCRYPTED, opened
 from ..runtime.messages import progress
 
-MOST_ENTRIES = 20_000
-LARGEST_DIRECTORY = 16 << 20  # bytes; zipfile reads it whole into memory
 LARGEST_IMAGE = 128 << 20  # bytes; a picture of 4096x4096 has 48 MiB before compression
 LARGEST_RATIO = 20  # of all pictures to the zip; PNG files are compressed, so that the published zips are near 1
-ENCRYPTED = 0x1 | 0x40 | 0x2000  # bits of the general purpose flag, APPNOTE.TXT 4.4.4
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    ValueError,
-    struct.error,
-    OverflowError,
-    RuntimeError,
-)
-END, LOCATOR, END64 = (
-    struct.Struct("<4s4H2LH"),
-    struct.Struct("<4sLQL"),
-    struct.Struct("<4sQ2H2L4Q"),
-)  # 4.3.16, 4.3.15, 4.3.14
 
 Members = dict[str, tuple[int, int]]  # file name -> size in bytes, CRC-32
 
@@ -66,28 +46,21 @@ def unpack(archive: Path, folder: Path, overwrite: bool) -> Unpacked:
     Raises RunFailed for a zip that is damaged, and before anything is written for one that is not built as an honest
     one.
     """
-    try:
-        check_directory(archive)
-        with zipfile.ZipFile(archive) as file:
-            entries, skipped = _entries(file.infolist(), archive.stat().st_size)
-            done = Unpacked({name: (entry.file_size, entry.CRC) for name, entry in entries.items()}, skipped=skipped)
-            with progress(len(entries), 0, str(folder)) as bar:
-                for name, entry in entries.items():
-                    _write(file, entry, folder / name, overwrite, done)
-                    bar.update()
-    except BROKEN as error:
-        raise RunFailed(f"{archive.name} cannot be unpacked: {error}") from None
+    with opened(archive) as file:
+        entries, skipped = _entries(file.infolist(), archive.stat().st_size)
+        done = Unpacked({name: (entry.file_size, entry.CRC) for name, entry in entries.items()}, skipped=skipped)
+        with progress(len(entries), 0, str(folder)) as bar:
+            for name, entry in entries.items():
+                _write(file, entry, folder / name, overwrite, done)
+                bar.update()
+    sweep_of(folder, entries)
     return done
 
 
 def total_size(archive: Path) -> int:
     """Bytes of all pictures of a zip. Raises RunFailed as unpack does."""
-    try:
-        check_directory(archive)
-        with zipfile.ZipFile(archive) as file:
-            return sum(entry.file_size for entry in _entries(file.infolist(), archive.stat().st_size)[0].values())
-    except BROKEN as error:
-        raise RunFailed(f"{archive.name} cannot be unpacked: {error}") from None
+    with opened(archive) as file:
+        return sum(entry.file_size for entry in _entries(file.infolist(), archive.stat().st_size)[0].values())
 
 
 def compare(folder: Path, members: Mapping[str, tuple[int, int]]) -> tuple[list[str], list[str]]:
@@ -102,6 +75,13 @@ def compare(folder: Path, members: Mapping[str, tuple[int, int]]) -> tuple[list[
                 changed.append(name)
             bar.update()
     return missing, changed
+
+
+def sweep_of(folder: Path, names: Collection[str]) -> None:
+    """Remove the unfinished files of these names; others in the folder may be another program's, which goes on."""
+    for leftover in folder.glob(f"{TEMPORARY}*"):
+        if leftover.name.removeprefix(TEMPORARY).rpartition("-")[0] in names:
+            leftover.unlink(missing_ok=True)
 
 
 def _write(file: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, overwrite: bool, done: Unpacked) -> None:
@@ -125,34 +105,6 @@ def _same(path: Path, size: int, checksum: int) -> bool | None:
         while block := file.read(1 << 20):
             found = zlib.crc32(block, found)
     return found == checksum
-
-
-def check_directory(archive: Path) -> None:
-    """Refuse a zip whose directory would fill the memory, before zipfile reads it. Raises ValueError."""
-    with open(archive, "rb") as file:
-        entries, size = _directory(file)
-    if entries > MOST_ENTRIES or size > LARGEST_DIRECTORY:
-        raise ValueError(
-            f"its directory tells of {entries:,} entries in {size:,} bytes, at most {MOST_ENTRIES:,} are expected"
-        )
-
-
-def _directory(file: BinaryIO) -> tuple[int, int]:
-    """(entries, bytes) of the central directory, as the end of the zip tells."""
-    length = file.seek(0, os.SEEK_END)
-    start = max(0, length - END.size - LOCATOR.size - 0xFFFF)
-    file.seek(start)
-    tail = file.read()
-    place = tail.rfind(b"PK\5\6")
-    if place < 0 or place + END.size > len(tail):
-        raise ValueError("it does not end as a zip file ends; is it one?")
-    _, _, _, _, entries, size, _, _ = END.unpack_from(tail, place)
-    if place >= LOCATOR.size and tail[place - LOCATOR.size :][:4] == b"PK\6\7":
-        # zipfile looks for this record right before its locator
-        file.seek(max(0, start + place - LOCATOR.size - END64.size))
-        *_, here, entries64, size64, _ = END64.unpack(file.read(END64.size))
-        entries, size = max(here, entries64), size64
-    return entries, size
 
 
 def _entries(infos: list[zipfile.ZipInfo], packed: int) -> tuple[dict[str, zipfile.ZipInfo], list[str]]:

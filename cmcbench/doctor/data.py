@@ -5,22 +5,20 @@ run.
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.unzip import BROKEN, check_directory
-from ..errors import BadInput, ImageProblem
+from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions
 from ..files.images import image_size, is_whole_png, list_images
 from ..files.names import stem
 from ..files.references import RATES, read_rates
+from ..files.zips import opened
 from ..protocol import MODES, REFERENCES, SOURCES
-from ..published.dataset import COUNTS, FILES, IMAGES, by_source, is_whole
+from ..published.dataset import COUNTS, FILES, HIDDEN, IMAGES, by_source, is_whole
 from .finding import MISSING, NOTE, OK, Finding, download, some, step
 
 AREA = "data"
-HIDDEN = ".download"  # where cmcbench/download_item.py keeps what is unfinished
 LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # how files of torch before 1.6 begin, a pickled number
 WEIGHTS = tuple(each for each in FILES if each.part == "weights")
 PLAUSIBLE = (0.4, 3.0)  # of the published size: half precision to a checkpoint that also holds its optimiser
@@ -49,7 +47,9 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
         return set(), [Finding(AREA, "GT", MISSING, str(error), "", {"images": 0})]
     if not images:
         text = f"no images (the benchmark's: {_published('gt')}); samples/GT holds a few to try with"
-        return set(), [Finding(AREA, "GT", MISSING, text, remedy, {"images": 0})]
+        return set(), [Finding(AREA, "GT", MISSING, text + images.hint, remedy, {"images": 0})]
+    passed_over = [reason.removeprefix(f"{folder}: ") for reason in images.problems.values()]
+    more = [Finding(AREA, "GT", NOTE, f"{len(passed_over):,} left out: {some(passed_over)}")] if passed_over else []
     names = [path.name for path in images.values()]
     counts = by_source(names)
     sources = {"_".join(key).rstrip("_"): number for key, number in counts.items()}
@@ -58,12 +58,12 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
     if damaged:
         text = f"{len(damaged):,} of {len(images):,} images are damaged: {some(damaged)}"
         facts["damaged"] = damaged
-        return set(images), [Finding(AREA, "GT", MISSING, text, download("gt", root, "--overwrite"), facts)]
+        return set(images), [Finding(AREA, "GT", MISSING, text, download("gt", root, "--overwrite"), facts), *more]
     shown = f"{len(images):,} images ({_by_type(counts)})"
     if facts["whole"]:
-        return set(images), [Finding(AREA, "GT", OK, f"{shown}, by name the benchmark's", "", facts)]
+        return set(images), [Finding(AREA, "GT", OK, f"{shown}, by name the benchmark's", "", facts), *more]
     text = f"{shown}, not the benchmark's {IMAGES:,}: {_lacking(counts)}"
-    return set(images), [Finding(AREA, "GT", NOTE, text, remedy, facts)]
+    return set(images), [Finding(AREA, "GT", NOTE, text, remedy, facts), *more]
 
 
 def _by_type(counts: dict[tuple[str, str], int]) -> str:
@@ -164,19 +164,18 @@ def _weights(root: Path, file: Path, megabytes: float) -> Finding:
 def _no_checkpoint(file: Path) -> str:
     """Why a file cannot be a PyTorch checkpoint, "" where it may be one."""
     try:
-        with open(file, "rb") as opened:
-            head = opened.read(len(LEGACY))
+        with open(file, "rb") as start:
+            head = start.read(len(LEGACY))
         if head == LEGACY:
             return ""
         if not head.startswith(b"PK"):
             return "is no PyTorch file"
-        check_directory(file)
-        with zipfile.ZipFile(file) as archive:
+        with opened(file) as archive:
             there = any(name.partition("/")[2] == "data.pkl" for name in archive.namelist())
         return "" if there else "is a zip file, but no PyTorch file"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    except BROKEN:
+    except RunFailed:
         return "is damaged or not whole"
 
 

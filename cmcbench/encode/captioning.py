@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from models.base import Caption, ModelError
 
 from ..errors import ImageProblem, RunFailed
-from ..files.images import read_rgb
+from ..files.images import picture_bytes, read_rgb
 from ..files.manifest import snapshot
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
@@ -18,6 +18,9 @@ from ..runtime.devices import resolve_device, resolve_dtype
 from ..runtime.messages import progress
 from .ledger import CaptionLedger
 from .request import EncodeRequest
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 def make(request: EncodeRequest) -> int:
@@ -79,14 +82,16 @@ def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
 def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[str, Path]) -> int:
     """Caption a few images. Returns how many got a caption."""
     model, report = request.model, request.report
-    pictures: dict[str, Any] = {}
+    pictures: dict[str, Image.Image] = {}
+    digests: dict[str, str] = {}
     for name, path in images.items():
         try:
-            pictures[name], note = read_rgb(path)
+            data = picture_bytes(path)
+            pictures[name], note = read_rgb(data, name)
+            digests[name] = digest(data)
             report.converted(name, note)
         except ImageProblem as error:
             report.fail(name, str(error))
-    digests = {name: digest(images[name].read_bytes()) for name in pictures}
 
     def keep(name: str, answer: Caption | ModelError, seconds: float | None = None) -> bool:
         """Whether there is a caption to keep."""
@@ -95,7 +100,7 @@ def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[s
             ledger.keep(name, text, answer, digests[name], seconds)
         return bool(text)
 
-    def caption(batch: list[tuple[str, Any]]) -> list[Caption | ModelError]:
+    def caption(batch: list[tuple[str, Image.Image]]) -> list[Caption | ModelError]:
         model.on_answer = lambda place, answer: keep(batch[place][0], answer)
         return model.caption([picture for _, picture in batch], ledger.settings["prompt"], request.words)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from models import create
 
 from ..errors import BadInput
-from ..files.images import list_images
+from ..files.images import Listing, list_images
 from ..files.manifest import own_adapter
 from ..files.names import folder_name, short_name
 from ..files.references import references_at
@@ -31,7 +31,7 @@ def main(argv: list[str]) -> int:
     everything = list_images(folder, "--ground_truth")
     chosen = choose(everything, options.images, options.subset)
     if not chosen:
-        raise BadInput(_nothing(folder, len(everything), options.images))
+        raise BadInput(_nothing(everything, options.images))
     images = {stem: everything[stem] for stem in chosen}
 
     places = _places(Path(options.ref_dir), options.bpp)
@@ -43,6 +43,8 @@ def main(argv: list[str]) -> int:
         options.model_name = model.runs_instead  # its captions must not pass for the other's
         model = create("i2t", options.model_name)
     ranks = join()
+    if ranks.first:
+        everything.tell(report, options.images)
     done = []
     if options.references and ranks.first:
         from .references import make as make_references
@@ -99,12 +101,13 @@ def _places(folder: Path, budgets: list[float]) -> dict[Path, float]:
     return places
 
 
-def _nothing(folder: Path, found: int, pattern: str) -> str:
+def _nothing(found: Listing, pattern: str | None) -> str:
+    folder = found.folder
     if found:
-        return f"--images {pattern!r} matches none of the {found} images in {folder}."
+        return f"--images {pattern!r} matches none of the {len(found)} images in {folder}."
     what = "holds no images" if folder.is_dir() else "does not exist"
     return (
-        f"--ground_truth: {folder} {what}. Fetch the benchmark's with: python -m cmcbench download gt, "
+        f"--ground_truth: {folder} {what}.{found.hint} Fetch the benchmark's with: python -m cmcbench download gt, "
         "or try: --ground_truth samples/GT"
     )
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.base import Caption
 
-from ..errors import BadInput
+from ..errors import BadInput, ImageProblem
 from ..files import captions, manifest
+from ..files.images import picture_bytes
 from ..files.store import digest, read_json, write_json
 from ..protocol import i2t_prompt
 from ..runtime.messages import without_secrets, without_secrets_in
@@ -179,8 +180,8 @@ class CaptionLedger:
         """Whether the picture is another one than the caption was made from; the new one gets a caption of its own."""
         before = self.made_of.get(name, {}).get("sha256")
         try:
-            return name in self.texts and before is not None and before != digest(path.read_bytes())
-        except OSError:
+            return name in self.texts and before is not None and before != digest(picture_bytes(path))
+        except ImageProblem:
             return False
 
     def _save(self) -> None:

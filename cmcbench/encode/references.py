@@ -17,7 +17,7 @@ from ..bitstream.bits import BLOCK, bpp, grid_bits
 from ..bitstream.grid import enlarged, grid_of
 from ..codecs import FAMILY, Avif, Codec, Coded, Vvc, create, decoded, ffmpeg_program, scaled_down, timed, to_budget
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import is_whole_png, read_rgb
+from ..files.images import is_whole_png, picture_bytes, read_rgb
 from ..files.references import RATES, STREAMS, ReferenceRate, read_rates, stream_file, write_rates
 from ..files.store import digest, only_writer, png_bytes, refuse_links, sweep, write_bytes
 from ..protocol import REFERENCES
@@ -139,8 +139,8 @@ class _ReferenceRun:
         if not is_whole_png(self.path(kind, stem)):
             return True  # a damaged picture of ours is made again
         try:
-            now = digest(self.ground_truth[stem].read_bytes()), digest(self.path(kind, stem).read_bytes())
-        except OSError:
+            now = digest(picture_bytes(self.ground_truth[stem])), digest(picture_bytes(self.path(kind, stem)))
+        except ImageProblem:
             return False
         return now == (rate.ground_truth, rate.sha256)
 
@@ -167,43 +167,45 @@ class _ReferenceRun:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _make(self, kind: str, stem: str) -> _Made:
-        image, note = read_rgb(self.ground_truth[stem])
+        source = self.ground_truth[stem]
+        data = picture_bytes(source)
+        image, note = read_rgb(data, source.name)
         if kind == "pixel":
             begun = time.perf_counter()
             reference = pixel_reference(image)
-            rate = self._rate(
-                kind, stem, image, reference, grid_bits(*image.size), "", BLOCK, time.perf_counter() - begun
-            )
+            seconds, bits = time.perf_counter() - begun, grid_bits(*image.size)
+            rate = self._rate(kind, source.name, digest(data), reference, bits, "", BLOCK, seconds)
             return _Made(rate, png_bytes(reference), None, note)
         if is_whole_png(self.path(kind, stem)):
             return self._made_before(stem, image)
         coded = to_budget(self.codec, image, self.budget * image.width * image.height)
         reference = decoded(self.codec, coded, image.size)
-        rate = self._rate(kind, stem, image, reference, coded.bits, str(coded.level), coded.scale, coded.seconds)
+        level, bits = str(coded.level), coded.bits
+        rate = self._rate(kind, source.name, digest(data), reference, bits, level, coded.scale, coded.seconds)
         return _Made(rate, png_bytes(reference), coded.stream, note)
 
     def _rate(
         self,
         kind: str,
-        stem: str,
-        image: Image.Image,
+        name: str,
+        seen: str,
         reference: Image.Image,
         bits: int,
         level: str,
         scale: int,
         seconds: float,
     ) -> ReferenceRate:
-        source = self.ground_truth[stem]
+        """The row of a reference. name, seen: of the ground truth's file, its digest. reference: of the same size."""
         return ReferenceRate(
-            source.name,
+            name,
             kind,
             bits,
-            f"{bpp(bits, *image.size):.6f}",
-            *image.size,
+            f"{bpp(bits, *reference.size):.6f}",
+            *reference.size,
             *self.settings[kind],
             level,
             scale,
-            digest(source.read_bytes()),
+            seen,
             digest(png_bytes(reference)),
             round(seconds, 4),
         )

@@ -1,82 +1,147 @@
-"""Folders of images: listing, names, a stable choice, and reading a picture as RGB."""
+"""Folders of images: which files are pictures, what is passed over and why; and, handed on, reading one picture."""
 
 from __future__ import annotations
 
-import warnings
+import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..errors import BadInput, ImageProblem
-from .names import plain_name, stem
+from ..errors import BadInput
+from .names import name_problem, stem
+from .pictures import ENDINGS, bare_copy, form_of, image_size, picture_bytes, read_rgb
+from .pictures.formats import NEEDED, UNREAD
+from .subset import choose
 
-if TYPE_CHECKING:
-    from PIL import Image
+__all__ = ["ENDINGS", "Listing", "bare_copy", "image_size", "is_whole_png", "list_images", "picture_bytes", "read_rgb"]
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SHOWN = 3  # names in a note
+LOOKED_AT = 200  # entries of a sub-folder, and sub-folders, in the search for pictures
+NO_ENDING = re.compile(r"(\.[^.]*[^A-Za-z.][^.]*)?")  # none, or one that is part of the name: scene.v2, frame.0001
 
 
-def list_images(folder: Path, what: str) -> dict[str, Path]:
-    """The images of a folder as stem -> path, sorted by name; {} for a folder that does not exist.
+class Listing(dict[str, Path]):
+    """stem -> path of a folder's pictures, sorted by name.
 
-    Pictures are paired by stem, so that x.jpg in one folder meets x.png in another.
-    what: the folder's role, for messages. Raises BadInput when two files share a stem or a name is not a plain one.
+    problems: file name -> why a file that seems to be a picture cannot be used. others: the names of files that are
+    no pictures. folders: the names of its sub-folders, which are not read.
     """
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__()
+        self.folder, self.what = folder, what
+        self.problems: dict[str, str] = {}
+        self.others: list[str] = []
+        self.folders: list[str] = []
+
+    @property
+    def note(self) -> str | None:
+        """What was passed over besides the problems, as a sentence; None where nothing was."""
+        parts = []
+        if self.others:
+            parts.append(f"{len(self.others)} file(s) that are no pictures ({_some(self.others)})")
+        if nested := self.nested():
+            parts.append(f"sub-folder(s) that hold pictures ({_some(nested)})")
+        return f"note: {self.what}: {self.folder}: passed over {' and '.join(parts)}." if parts else None
+
+    @property
+    def hint(self) -> str:
+        """Why a folder without pictures has none, as a sentence after a space; "" where it is empty or missing."""
+        if nested := self.nested():
+            return f" Its sub-folder(s) do: {_some(nested)}. Name one of them, e.g. {self.folder / nested[0]}."
+        if self.problems:
+            return f" {next(iter(self.problems.values()))}."
+        return f" It holds {len(self.others)} other file(s), first: {_some(self.others[:1])}." if self.others else ""
+
+    def nested(self) -> list[str]:
+        """The sub-folders that hold pictures themselves."""
+        return [name for name in self.folders[:LOOKED_AT] if _holds_pictures(self.folder / name)]
+
+    def tell(self, report: _Report, pattern: str | None = None) -> None:
+        """Report what is not among the pictures: the problems, of names that match `pattern`, and the note."""
+        report.fail_all((name, self.problems[name]) for name in choose(self.problems, pattern))
+        if note := self.note:
+            report.once(note, note)
+
+
+class _Report(Protocol):
+    def fail_all(self, problems: Iterable[tuple[str, str]]) -> None: ...
+
+    def once(self, kind: str, message: str) -> None: ...
+
+
+def list_images(folder: Path, what: str) -> Listing:
+    """The pictures of a folder; none for a folder that does not exist.
+
+    Pictures are paired by stem, so that x.jpg in one folder meets x.png in another. Taken are regular files with an
+    ending of a picture that Pillow reads, and files without an ending that begin as such a picture; not what begins
+    with a dot. what: the folder's role, for messages. Raises BadInput when two files share a stem.
+    """
+    images = Listing(folder, what)
     if not folder.is_dir():
         if folder.exists():
             raise BadInput(f"{what}: {folder} is a file, not a folder of images.")
-        return {}
-    images: dict[str, Path] = {}
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        if path.suffix.lower() not in ENDINGS or path.name.startswith(".") or path.is_dir():
-            continue
-        if not plain_name(path.name):
-            raise BadInput(
-                f"{what}: {folder} holds a file whose name cannot be used in a CSV: {path.name!r}. Rename it."
-            )
-        if (name := stem(path.name)) in images:
-            raise BadInput(
-                f"{what}: {images[name]} and {path.name} differ only in their ending; images are paired by name. "
-                "Remove one of them."
-            )
-        images[name] = path
+        return images
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            _enter(images, entry)
     return images
 
 
-def read_rgb(path: Path) -> tuple[Image.Image, str | None]:
-    """A picture as 8-bit RGB, and a note where it had to be converted (None for a plain RGB picture).
-
-    Alpha is dropped as the published scripts drop it; 16 bits are scaled to 8 (Pillow's own conversion would clip
-    them).
-    Raises ImageProblem for a file that is missing, empty, truncated, animated, over Pillow's size limit or no picture.
-    """
-    from PIL import Image
-
-    with _open(path) as image:
-        sixteen_bits = ";16" in str(getattr(image, "tile", ""))  # of RGB, Pillow gives only the upper 8
-        try:
-            frames = getattr(image, "n_frames", 1)
-            if frames == 1:
-                image.load()
-        except Exception as error:  # what Pillow's decoders raise on damaged data is not in its documentation
-            raise ImageProblem(f"{path.name}: is damaged or truncated ({error})") from None
-        if frames > 1:
-            raise ImageProblem(f"{path.name}: is animated ({frames} frames), expected a still picture")
-        if image.mode == "RGB":
-            return image.copy(), "had 16 bits a channel, scaled to 8" if sixteen_bits else None
-        if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-            return image.convert("RGBA").convert("RGB"), f"had an alpha channel (mode {image.mode}), dropped"
-        if image.mode.startswith("I;16") or (image.mode == "I" and _within_16_bits(image)):
-            gray = image.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
-            return Image.merge("RGB", (gray, gray, gray)), "had 16 bits of gray, scaled to 8 bits and RGB"
-        if image.mode in ("L", "1", "P", "CMYK", "YCbCr", "LAB", "HSV"):
-            return image.convert("RGB"), f"was in mode {image.mode}, converted to RGB"
-    raise ImageProblem(f"{path.name}: has pixels of mode {image.mode}, expected 8-bit RGB")
+def _enter(images: Listing, entry: os.DirEntry[str]) -> None:
+    """Put one entry of the folder where it belongs."""
+    name = entry.name
+    if name.startswith("."):
+        return
+    if entry.is_dir():
+        images.folders.append(name)
+        return
+    path = images.folder / name
+    dangling = entry.is_symlink() and not entry.is_file() and not path.exists()
+    is_picture = path.suffix.lower() in ENDINGS or (NO_ENDING.fullmatch(path.suffix) and _begins_as_picture(entry))
+    unread = next((kind for kind, endings in UNREAD.items() if path.suffix.lower() in endings), None)
+    if not is_picture and unread is None:
+        images.others.append(name)
+    elif problem := name_problem(name):
+        images.problems[name] = f"{images.what}: {ascii(name)}: its name cannot be used: {problem}. Rename it"
+    elif unread:
+        images.problems[name] = f"{images.what}: {name}: is {unread}, which Pillow cannot read. Convert it, e.g. to PNG"
+    elif not entry.is_file() and not dangling:
+        images.problems[name] = f"{images.what}: {name}: is a pipe, socket or device, no regular file"
+    elif (key := stem(name)) in images:
+        raise BadInput(
+            f"{images.what}: {images[key]} and {name} differ only in their ending; images are paired by name. "
+            "Remove one of them."
+        )
+    else:
+        images[key] = path  # a dangling link as well, which fails by name when it is read
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels from the file's header alone. Raises ImageProblem."""
-    with _open(path) as image:
-        return image.size
+def _begins_as_picture(entry: os.DirEntry[str]) -> bool:
+    try:
+        if not entry.is_file():
+            return False
+        with open(entry.path, "rb") as file:
+            return form_of(file.read(NEEDED)) is not None
+    except OSError:
+        return False
+
+
+def _holds_pictures(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                os.path.splitext(entry.name)[1].lower() in ENDINGS and not entry.name.startswith(".")
+                for entry, _ in zip(entries, range(LOOKED_AT))
+            )
+    except OSError:
+        return False
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:SHOWN])
+    return shown + (", ..." if len(names) > SHOWN else "")
 
 
 def is_whole_png(path: Path) -> bool:
@@ -84,44 +149,11 @@ def is_whole_png(path: Path) -> bool:
     thousands.
     """
     try:
+        if not path.is_file():  # opening a pipe would wait
+            return False
         with open(path, "rb") as file:
             head = file.read(8)
             file.seek(-12, 2)
             return head == b"\x89PNG\r\n\x1a\n" and file.read() == b"\0\0\0\0IEND\xaeB`\x82"
     except OSError:
         return False
-
-
-def _open(path: Path) -> Image.Image:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns above its limit and refuses above twice the limit. We refuse at once, and not by way of the
-            # warning: the filters are the process's, and another thread that reads a picture restores them.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
-    except FileNotFoundError:
-        raise ImageProblem(f"{path.name}: is not in {path.parent}") from None
-    except Image.DecompressionBombError:
-        raise _too_large(path) from None
-    except UnidentifiedImageError:
-        found = "an empty file" if path.stat().st_size == 0 else "no picture that Pillow can read"
-        raise ImageProblem(f"{path.name}: is {found}") from None
-    except Exception as error:  # as in read_rgb
-        raise ImageProblem(f"{path.name}: cannot be read ({error})") from None
-    if Image.MAX_IMAGE_PIXELS and image.width * image.height > Image.MAX_IMAGE_PIXELS:
-        image.close()
-        raise _too_large(path)
-    return image
-
-
-def _too_large(path: Path) -> ImageProblem:
-    from PIL import Image
-
-    return ImageProblem(f"{path.name}: has more than {Image.MAX_IMAGE_PIXELS} pixels")
-
-
-def _within_16_bits(image: Image.Image) -> bool:
-    lowest, highest = image.getextrema()
-    return 0 <= lowest and highest < 1 << 16

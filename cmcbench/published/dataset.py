@@ -18,6 +18,8 @@ REPOSITORY = "lcysyzxdxc/CMC-Bench"  # a data set on the Hugging Face hub
 LICENCE = "CC-BY-4.0"
 CAPTIONS_BASE = "https://raw.githubusercontent.com/Q-Future/CMC-Bench/main/Text"
 
+HIDDEN = ".download"  # folder below a file's own, for what is unfinished: on the same disk, out of the listings' way
+
 COUNTS = {  # source -> images of it in the published ground truth
     **dict.fromkeys(SOURCES["NSI"], 200),
     **dict.fromkeys(SOURCES["SCI"], 100),

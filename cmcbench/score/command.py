@@ -45,8 +45,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
     if not truth:
         raise BadInput(
-            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images. Name its folder with"
-            " --gt_path, or fetch the benchmark's with: python -m cmcbench download gt"
+            f"there is no ground truth: {options.gt_path or GROUND_TRUTH} holds no images.{truth.hint} Name its"
+            " folder with --gt_path, or fetch the benchmark's with: python -m cmcbench download gt"
         )
     chosen = choose(truth, options.images, options.subset)
     for target in targets:
@@ -59,6 +59,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     weights = Path(options.model_weight)
     metrics = resolve(options.metrics, weights, options.fr_order, options.precision, options.clip_model, absent)
     ranks = join()
+    if ranks.first:
+        truth.tell(report, options.images)
     for name, reason in absent.items():
         if ranks.first:
             report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")

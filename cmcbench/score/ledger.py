@@ -11,7 +11,7 @@ from typing import Any
 from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
 from ..files import scores
-from ..files.images import image_size
+from ..files.images import image_size, picture_bytes
 from ..files.scores import ScoreRow
 from ..files.store import digest, read_json, sweep, write_json
 from ..files.target import Target
@@ -218,8 +218,8 @@ def digests(images: dict[str, Path]) -> dict[str, str]:
 
     def one(path: Path) -> str:
         try:
-            return digest(path.read_bytes())
-        except OSError:
+            return digest(picture_bytes(path))
+        except ImageProblem:
             return ""  # reading it as a picture will say why
 
     with ThreadPoolExecutor(4) as pool:

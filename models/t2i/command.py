@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PICTURE_CHANGING = ("guidance", "negative_prompt", "lora")  # options that the program is not told
 LARGEST = 1 << 26  # px of an output: 8192x8192
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "PPM")  # not such as make Pillow run another program
 MODES = ("RGB", "RGBA", "L", "P", "1")  # others, e.g. 16 bits, Pillow would clip without a word
 
 
@@ -65,7 +66,7 @@ class Model(T2IModel):
                     "output": str(output),
                 }
             )
-            return _read(output)
+            return read_output(output)
         except ModelError as error:
             return error
         finally:
@@ -74,21 +75,23 @@ class Model(T2IModel):
                     path.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Image.Image:
+def read_output(path: Path) -> Image.Image:
     """The picture that the program wrote, as RGB. Raises ModelError for what is none."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     if path.is_symlink() or not path.is_file():
         raise ModelError('the program of --command answered without writing a picture to "output"')
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # LARGEST is stricter
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > LARGEST or image.mode not in MODES:
                     found = f"{image.width}x{image.height} px, {image.mode}"
                     raise ModelError(
                         f"the program of --command wrote {found}; expected 8-bit RGB of at most {LARGEST} px"
                     )
-                return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                # Pillow turns a TIFF itself
+                upright = image if image.format == "TIFF" else ImageOps.exif_transpose(image)
+                return upright.convert("RGB")
+    except (OSError, ValueError, SyntaxError, MemoryError, Image.DecompressionBombError) as error:
         raise ModelError(f"the program of --command wrote no readable picture ({error})") from error

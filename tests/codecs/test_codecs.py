@@ -441,6 +441,17 @@ def test_a_stored_stream_decodes_by_codec_size_and_scale_alone(scale, size):
     assert decode_stream("jpeg", coded.stream, size, scale).tobytes() == decoded(CODECS["jpeg"], coded, size).tobytes()
 
 
+def test_a_jpeg_stream_of_very_many_scans_is_not_decoded():
+    from cmcbench.codecs import create
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), (9, 99, 199)).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rindex(b"\xff\xda")
+    with pytest.raises(RunFailed, match="scans, at most 64 are decoded"):
+        create("jpeg").decode(data[:-2] + data[last:-2] * 3000 + data[-2:], (64, 64))
+
+
 def test_codecs_by_name():
     assert list(FAMILY) == "vvc hevc avc av1 jpeg webp jpeg2000 jpegxl avif".split()
     assert [extension(name) for name in FAMILY] == "vvc hevc h264 obu jpg vp8 j2k jxl obu".split()

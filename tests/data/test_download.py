@@ -325,6 +325,58 @@ u.write_bytes = once
     assert user.path("GT/.download/ground-truth.zip").read_bytes() == hub.files["ground-truth.zip"]
 
 
+def test_a_zip_that_a_killed_run_left_is_removed_by_the_next(user, hub):
+    kill = """
+import cmcbench.data.items as i
+write = i.write_json
+def then_end(path, record):
+    write(path, record); (path.parent / ".tmp-x").write_bytes(b""); raise KeyboardInterrupt
+i.write_json = then_end
+"""
+    user.run("gt", before=kill, code=130)
+    zip_file = user.path("GT/.download/ground-truth.zip")
+    assert zip_file.is_file()
+    done = user.run("gt")
+    assert "is unpacked, and was left by a run that was killed; removed" in done.stderr and not zip_file.exists()
+    assert len(hub.gets("ground-truth.zip")) == 1
+
+
+def test_a_zip_that_is_to_be_kept_is_kept(user, hub):
+    user.run("gt", "--keep_zips")
+    user.run("gt")
+    assert user.path("GT/.download/ground-truth.zip").is_file()
+
+
+def test_unfinished_files_are_swept(user, hub):
+    user.run("gt", "captions")
+    for place in ("GT/.download/.tmp-ground-truth.zip.json-x", "Text/.tmp-gpt4v.csv-x", f"GT/.tmp-{NAMES[0]}-x"):
+        user.path(place).write_bytes(b"half")
+    user.path("Text/gpt4v.csv").unlink()
+    user.path(f"GT/{NAMES[0]}").unlink()
+    user.run("gt", "captions")
+    assert not list((user.folder / "data").rglob(".tmp-*"))
+
+
+def test_no_password_of_an_address_is_shown(user, hub):
+    base = hub.endpoint.replace("://", "://somebody:Pa55w0rd@") + "/Text"
+    for environment, arguments in (
+        ({"HF_ENDPOINT": "http://somebody:Pa55w0rd@127.0.0.1:9"}, ("weights",)),
+        ({"HF_ENDPOINT": "http://somebody:Pa55w0rd@[bad"}, ("weights",)),
+        ({"HF_ENDPOINT": "https//somebody:Pa55w0rd@mirror"}, ("weights",)),
+        ({}, ("captions", "--captions_base", base)),
+        ({}, ("captions", "--captions_base", "http://somebody:Pa55w0rd@[bad")),
+        ({}, ("captions", "--captions_base", "https:/somebody:Pa55w0rd@host")),
+    ):
+        command = user.command(*arguments)
+        command["env"].update(environment)
+        if "--captions_base" in arguments:
+            del command["args"][-2:]  # the fixture's own
+        done = subprocess.run(**command, capture_output=True, timeout=120)
+        said = done.stdout + done.stderr
+        assert done.returncode in (1, 2) and "Traceback" not in said, said
+        assert "Pa55w0rd" not in said and ("[hidden]" in said or "HF_ENDPOINT is not an address" in said), said
+
+
 def test_an_image_that_went_away_comes_back(user, hub):
     user.run("gt")
     user.path(f"GT/{NAMES[1]}").unlink()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import random
 import stat
 import struct
 import zipfile
@@ -10,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from cmcbench.data.unzip import END, Unpacked, total_size, unpack
+from cmcbench.data.unzip import Unpacked, total_size, unpack
 from cmcbench.errors import RunFailed
+from cmcbench.files.zips import END
 
 
 def make(path: Path, entries: list[tuple[str, bytes]], method: int = zipfile.ZIP_DEFLATED, **attributes: int) -> Path:
@@ -212,3 +215,60 @@ def test_a_zip_made_by_a_stream_is_read(tmp_path):
     (tmp_path / "a.zip").write_bytes(stream.content)
     go(tmp_path / "a.zip", tmp_path / "GT")
     assert (tmp_path / "GT" / "a.png").read_bytes() == b"abc" * 10
+
+
+@pytest.mark.parametrize("place, value", [(12, 5_000_000), (16, 5_000_000), (12, 0xFFFFFFF0), (16, 0)])
+def test_offsets_that_contradict_each_other_are_one_line(tmp_path, place, value):
+    data = bytearray(make(tmp_path / "a.zip", [("a.png", b"a"), ("b.png", b"b")]).read_bytes())
+    struct.pack_into("<L", data, len(data) - END.size + place, value)
+    (tmp_path / "a.zip").write_bytes(data)
+    for read in (total_size, lambda archive: go(archive, tmp_path / "GT")):
+        try:
+            read(tmp_path / "a.zip")
+        except RunFailed as failure:
+            assert str(failure).startswith("a.zip cannot be unpacked: ")
+    assert set(names(tmp_path / "GT")) <= {"a.png", "b.png"}
+
+
+def test_an_entry_that_lies_before_the_file_is_one_line(tmp_path):
+    data = bytearray(make(tmp_path / "a.zip", [("a.png", b"a")]).read_bytes())
+    struct.pack_into("<L", data, data.index(b"PK\1\2") + 42, 0)  # where the entry lies
+    struct.pack_into("<L", data, len(data) - END.size + 16, 1 << 20)  # and where the directory
+    (tmp_path / "a.zip").write_bytes(data)
+    with pytest.raises(RunFailed, match="a.zip cannot be unpacked"):
+        go(tmp_path / "a.zip", tmp_path / "GT")
+
+
+def test_damaged_zips_of_every_kind_end_in_a_line_and_write_nothing_else(tmp_path):
+    chance, ends, turns = random.Random(4), set(), int(os.environ.get("CMCBENCH_FUZZ", 400))
+    whole = [
+        make(tmp_path / "s.zip", [("GT/a.png", bytes(range(200))), ("b.png", b"b" * 50)], method).read_bytes()
+        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    ]
+    folder, archive = tmp_path / "GT", tmp_path / "x.zip"
+    for turn in range(turns):
+        data = bytearray(whole[turn % 2])
+        for _ in range(chance.choice((1, 1, 2, 6))):
+            data[chance.randrange(len(data))] = chance.choice((0, 255, 128, chance.randrange(256)))
+        if chance.random() < 0.2:
+            begin = chance.randrange(len(data))
+            del data[begin : begin + chance.choice((1, 8, 100))]
+        archive.write_bytes(data)
+        try:
+            total_size(archive)
+            go(archive, folder, overwrite=True)
+            ends.add("read")
+        except RunFailed as failure:
+            assert str(failure).startswith("x.zip cannot be unpacked: ")
+            ends.add("refused")
+        assert {path.name for path in tmp_path.iterdir()} <= {"GT", "s.zip", "x.zip"}
+    assert ends == {"read", "refused"} and not list(folder.glob(".tmp-*"))
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_of_others(tmp_path):
+    folder = tmp_path / "GT"
+    folder.mkdir()
+    for name in (".tmp-a.png-x1y2", ".tmp-b-c.png-8zu", ".tmp-other.png-abc", "old.png"):
+        (folder / name).write_bytes(b"")
+    go(make(tmp_path / "a.zip", [("a.png", b"a"), ("b-c.png", b"b")]), folder)
+    assert names(folder) == [".tmp-other.png-abc", "a.png", "b-c.png", "old.png"]

@@ -316,3 +316,18 @@ def test_no_program_outlives_the_run(bench, program, number, code):
     assert process.wait(20) == code and time.monotonic() - began < 10
     assert gone()
     assert number == signal.SIGKILL or not list(bench.folder.glob("cmcbench-*"))
+
+
+def test_what_a_program_writes_is_read_upright_and_starts_no_other_program(tmp_path, monkeypatch):
+    from picture_files import with_exif
+
+    from models.base import ModelError
+    from models.t2i.command import read_output
+
+    Image.new("RGB", (4, 2)).save(tmp_path / "a.png", "JPEG", exif=with_exif(6))
+    assert read_output(tmp_path / "a.png").size == (2, 4)
+    Image.new("RGB", (4, 2)).save(tmp_path / "b.png", "TIFF", tiffinfo={274: 6})
+    assert read_output(tmp_path / "b.png").size == (2, 4)
+    (tmp_path / "c.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with pytest.raises(ModelError, match="wrote no readable picture"):
+        read_output(tmp_path / "c.png")

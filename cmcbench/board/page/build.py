@@ -74,6 +74,7 @@ def build(request: PageRequest) -> Outcome:
             f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
         )
     truth = list_images(request.truth, "--ground_truth")
+    truth.tell(request.report)
     references = {
         f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in reversed(REFERENCES)
     }

@@ -85,10 +85,13 @@ def _pictures(folder: Path) -> dict[str, dict[str, Path]]:
 
 def _listed(folder: Path) -> dict[str, Path]:
     try:
-        return list_images(folder, "pictures")
+        images = list_images(folder, "pictures")
     except BadInput as error:
         say(f"note: pictures are left out of the report. {error}")
         return {}
+    for problem in images.problems.values():
+        say(f"note: a picture is left out of the report. {problem}.")
+    return images
 
 
 def _captions(manifest: Mapping[str, Any], folder: Path, notes: list[str]) -> tuple[dict[str, str], dict[str, Any]]:

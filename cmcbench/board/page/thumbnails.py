@@ -11,36 +11,34 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ImageProblem
-from ...files.images import read_rgb
+from ...files.images import bare_copy, picture_bytes, read_rgb
+from ...files.names import stem
 from ...files.store import digest, write_bytes
-from ...files.untrusted import Unusable, read_bytes
 from ...runtime.messages import RunLog, progress
-from .copies import SHOWN, copy_bytes
 
 SIDE = 256  # pixels of a thumbnail's long side
-LARGEST_PICTURE = 1 << 30  # bytes of a file
+SHOWN = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}  # what browsers show; the rest becomes PNG
 COPIES, LINKS, THUMBS = "copies", "links", "thumbs"
 SAVED = 500  # pictures after which the record is written: what a killed run loses at the most
-RECIPE = f"webp 80, {SIDE}, upright"  # changes when thumbnails are made in another way
+RECIPE = f"webp 80, {SIDE}, sRGB"  # changes when thumbnails are made in another way
 
 
 @dataclass(frozen=True)
 class Picture:
     """source: the file. place: its folder below the report's pictures, parts that are plain names: ("targets", "real",
-    "full"). stem: the image's name, which its pictures share.
+    "full").
     """
 
     source: Path
     place: tuple[str, ...]
-    stem: str
 
     @property
     def thumb(self) -> str:
-        return "/".join(("pictures", "thumbs", *self.place, f"{self.stem}.webp"))
+        return "/".join(("pictures", "thumbs", *self.place, f"{stem(self.source.name)}.webp"))
 
     @property
     def copy(self) -> str:
-        name = self.source.name if self.source.suffix.lower() in SHOWN else f"{self.stem}.png"
+        name = self.source.name if self.source.suffix.lower() in SHOWN else f"{stem(self.source.name)}.png"
         return "/".join(("pictures", "full", *self.place, name))
 
 
@@ -148,20 +146,17 @@ class Album:
         return Made(picture.thumb, full, record[3], record[4], record[5])
 
     def _make(self, picture: Picture) -> Made:
-        try:
-            data = read_bytes(picture.source, LARGEST_PICTURE)
-        except Unusable as error:
-            raise ImageProblem(f"{picture.source.name}: {error}") from None
+        data = picture_bytes(picture.source)
         found = picture.source.stat()
         seen, before = digest(data), self.known.get(picture.thumb)
         if before is not None and before[0] == RECIPE and before[3] == seen:  # only its time is another
             kept = self._whole(picture, [RECIPE, found.st_size, found.st_mtime_ns, *before[3:]])
             if kept:
                 return kept
-        image, _ = read_rgb(picture.source)
+        image, note = read_rgb(data, picture.source.name)
         width, height = image.size
         if self._copies(picture):
-            write_bytes(self.output / picture.copy, copy_bytes(data, image, Path(picture.copy).suffix))
+            write_bytes(self.output / picture.copy, bare_copy(data, picture.copy, image, note))
         image.thumbnail((SIDE, SIDE))
         buffer = io.BytesIO()
         image.save(buffer, format="WEBP", quality=80, method=2)

@@ -52,6 +52,9 @@ def check_reconstructions(opened: Opened, folder: Path, faults: Faults) -> None:
             " Result/NAME."
         )
     found = {(mode, image): path for mode, images in there.items() for image, path in images.items()}
+    for mode, images in there.items():
+        for reason in images.problems.values():
+            faults.add("pictures that are not listed", f"{mode}: {reason}")
     for key in sorted(found.keys() - opened.checksums.keys()):
         faults.add("pictures that are not listed", f"{found[key]}: is not in reconstructions.sha256")
     for (mode, stem), seen in _hashes(found, "reconstructions").items():
@@ -67,7 +70,9 @@ def check_ground_truth(opened: Opened, folder: Path, faults: Faults) -> None:
     """Compare the receiver's ground truth with the one that was scored against. Raises BadInput where there is none."""
     truth = list_images(folder, "--ground_truth")
     if not truth:
-        raise BadInput(f"--ground_truth {folder}: holds no images. Name the folder of the benchmark's ground truth.")
+        raise BadInput(
+            f"--ground_truth {folder}: holds no images.{truth.hint} Name the folder of the benchmark's ground truth."
+        )
     scored = {row.stem: row for row in opened.rows}
     for stem in sorted(truth.keys() - scored.keys()):
         faults.add("images without scores", f"{truth[stem].name}: is in the ground truth and has no scores")
