@@ -56,7 +56,7 @@ class Gallery:
         return {place: files for place, files in found.items() if files}
 
     def pictures(self) -> list[Picture]:
-        return [Picture(path, place, stem) for place, files in self.folders().items() for stem, path in files.items()]
+        return [Picture(path, place) for place, files in self.folders().items() for path in files.values()]
 
 
 def images_data(gallery: Gallery, made: Mapping[Picture, Made]) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def target_data(gallery: Gallery, target: PageTarget, made: Mapping[Picture, Mad
 
 def _made(made: Mapping[Picture, Made], files: Mapping[str, Path], place: tuple[str, ...], stem: str) -> Made | None:
     """What was made of an image's picture, None where there is none or it cannot be read."""
-    return made.get(Picture(files[stem], place, stem)) if stem in files else None
+    return made.get(Picture(files[stem], place)) if stem in files else None
 
 
 def _digest(picture: Made | None) -> str:

@@ -26,12 +26,11 @@ RECIPE = f"webp 80, {SIDE}, sRGB"  # changes when thumbnails are made in another
 @dataclass(frozen=True)
 class Picture:
     """source: the file. place: its folder below the report's pictures, parts that are plain names: ("targets", "real",
-    "full"). stem: the image's name, which its pictures share.
+    "full").
     """
 
     source: Path
     place: tuple[str, ...]
-    stem: str
 
     @property
     def thumb(self) -> str:

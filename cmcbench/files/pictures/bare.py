@@ -45,8 +45,15 @@ def _bare(data: bytes, form: str) -> bytes | None:
     if form == "JPEG":
         return _bare_jpeg(data)
     if form == "WEBP":
-        return None if data[12:16] == b"VP8X" else data  # the extended format, which alone holds metadata
-    return data if form == "BMP" else None
+        simple = data[12:16] != b"VP8X"  # the extended format, which alone holds metadata
+        return data if simple and _ends(data, 4, 8) else None
+    return data if form == "BMP" and _ends(data, 2, 0) else None
+
+
+def _ends(data: bytes, place: int, before: int) -> bool:
+    """Whether a file ends where the length at `place` says, so that nothing is behind the picture."""
+    length = int.from_bytes(data[place : place + 4], "little") + before
+    return len(data) in (length, length + length % 2)
 
 
 def _bare_png(data: bytes) -> bytes | None:
@@ -71,10 +78,13 @@ def _bare_jpeg(data: bytes) -> bytes | None:
     while place + 4 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
         code = data[place + 1]
         following = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if not (0xE0 <= code <= 0xEF or code == 0xFE) or code in (0xE0, 0xEE):
+        plain = code == 0xEE or (code == 0xE0 and following == place + 18)  # a longer JFIF segment holds a thumbnail
+        if not (0xE0 <= code <= 0xEF or code == 0xFE) or plain:
             kept.append(data[place:following])
         place = following
     if end != len(data) or place >= end or data[place : place + 2] != b"\xff\xda":
+        return None
+    if b"\xff\xd8" in data[place:]:  # a second picture behind the first, with metadata of its own
         return None
     bare = b"".join([*kept, data[place:]])
     return data if len(bare) == len(data) else bare
