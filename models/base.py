@@ -115,8 +115,8 @@ class T2IModel(Model, ABC):
     max_batch: int | None = None  # the largest batch the model can take, None: no limit
     steps: int | None = None  # inference steps where the user names none, None: the protocol's
     image_prompt: str | None = None  # the prompt of image mode, None: the benchmark's fixed one
-    # The checkpoint that this one is put into, None: it needs none. The benchmark sets it to the one that the user names,
-    # before `inspect`
+    # The checkpoint that this one is put into, None: it needs none. The benchmark sets it before `inspect` where
+    # the user names one
     base: str | None = None
 
     def inspect(self, model_dir: str | None) -> None:
