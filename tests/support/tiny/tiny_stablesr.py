@@ -16,7 +16,7 @@ from unittest import mock
 import diffusers
 import torch
 import transformers
-from tiny_t2i import LETTERS
+from tiny_t2i_blocks import LETTERS
 
 MODEL, FUSED = "stablesr_000117.ckpt", "vqgan_cfw_00011.ckpt"
 WIDTHS, GROUPS, TEXT, LAYERS = (8, 8, 16, 16), 4, 32, 2  # of UNet and autoencoder; LAYERS of text that count

@@ -102,7 +102,7 @@ def both(folder: Path) -> tuple[Path, Path, sentencepiece.SentencePieceProcessor
     sizes = {**tiny_i2t.TEXT, "vocab_size": size + 1, "rms_norm_eps": 1e-5}
     config = hf.LlavaConfig(
         vision_config={"model_type": "clip_vision_model", "projection_dim": 32, **tiny_i2t.VISION},
-        text_config={"model_type": "llama", **sizes, **tiny_i2t._ids(tokenizer)},
+        text_config={"model_type": "llama", **sizes, **tiny_i2t.special_ids(tokenizer)},
         image_token_index=size,
         image_seq_length=16,
     )
@@ -118,7 +118,7 @@ def both(folder: Path) -> tuple[Path, Path, sentencepiece.SentencePieceProcessor
             "{{ '<image>\n' if part['type'] == 'image' else part['text'] }}{% endfor %}",
         ),
     )
-    tiny_i2t._save(folder / "converted", lambda: hf.LlavaForConditionalGeneration(config), processor)
+    tiny_i2t.save_model(folder / "converted", lambda: hf.LlavaForConditionalGeneration(config), processor)
 
     renamed = {}
     for key, tensor in load_file(folder / "converted" / "model.safetensors").items():
