@@ -12,8 +12,8 @@ import tiny_i2t
 import tiny_owl
 import torch
 from bench import SAMPLES
+from captioning import edit, pictures
 from PIL import Image
-from test_transformers_family import edit, pictures
 
 from models import ModelError, create
 

@@ -26,7 +26,7 @@ from PIL import Image
 from models import ModelError, create
 from models.i2t._native.sampling import Draws, Sampling
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests" / "golden"
 PROMPT = "Generate an informative paragraph in 10 words based on the image.Considering Light and Color"
 

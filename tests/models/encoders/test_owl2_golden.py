@@ -22,7 +22,7 @@ from PIL import Image
 
 from models import create
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "owl_authors.npz"
+GOLDEN = Path(__file__).parents[2] / "golden" / "owl_authors.npz"
 ASKED = "Generate an informative paragraph in {} words based on the image."
 HINTS = ["Considering Light and Color", ", Clarity", ", Dense Caption", ", and Region Semantic"]
 PROMPTS = [ASKED.format(words) + "".join(HINTS[: words // 10]) for words in (10, 20, 30, 40)]

@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 import torch
+from diffusion_options import load
 from safetensors.torch import load_file, save_file
-from test_diffusers_options import load, lora  # noqa: F401
 
 from models.base import ModelError
 
@@ -18,7 +18,7 @@ STEPS = [("full", 0.5), ("text", None)]
 
 
 @pytest.fixture
-def weights(lora):  # noqa: F811
+def weights(lora):
     return load_file(lora("sd15") / "pytorch_lora_weights.safetensors")
 
 
@@ -41,7 +41,7 @@ def test_tensors_that_would_have_no_effect_are_counted(checkpoint, weights, tmp_
 
 
 @pytest.fixture
-def cached(lora, tmp_path, monkeypatch):  # noqa: F811
+def cached(lora, tmp_path, monkeypatch):
     """The hub's cache with that LoRA as some/lora, and no network."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     repository = tmp_path / "models--some--lora"

@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 from bench import write_truth
-from test_command import READY, SAY, gone, load, picture, program, ready  # noqa: F401
+from programs import SAY, gone, picture, ready
 
 from models import _command, _program_output
 from models.base import Caption, ModelError
 
 
-def test_a_program_that_does_not_flush_is_heard(program, load):  # noqa: F811
+def test_a_program_that_does_not_flush_is_heard(program, load):
     work = 'print(json.dumps({"id": number, "text": "a barn"}))'
     model = load("i2t", program(work, 'print(json.dumps({"ready": True}))'))
     assert model.caption([picture()], "", 1)[0].text == "a barn"
 
 
-def test_what_is_awaited_is_said_once(program, load, monkeypatch, capfd):  # noqa: F811
+def test_what_is_awaited_is_said_once(program, load, monkeypatch, capfd):
     monkeypatch.setattr(_command, "PATIENCE", 0.1)
     model = load("i2t", program("time.sleep(1.2); " + SAY))
     model.caption([picture()] * 2, "", 1)
@@ -30,14 +30,14 @@ def test_what_is_awaited_is_said_once(program, load, monkeypatch, capfd):  # noq
 
 
 @pytest.mark.parametrize("wrong", ["7", '"1"', "None", "1.0"])
-def test_a_wrong_id_is_named(program, load, capfd, wrong):  # noqa: F811
+def test_a_wrong_id_is_named(program, load, capfd, wrong):
     model = load("i2t", program(f"answer(id={wrong}, text='other'); {SAY}"))
     assert model.caption([picture()], "", 1)[0].text == "5x4"
     shown = json.dumps(eval(wrong))
     assert f'answered with "id": {shown}, expected: 1' in capfd.readouterr().err
 
 
-def test_an_answer_that_is_too_long_fails_alone(program, load, capfd):  # noqa: F811
+def test_an_answer_that_is_too_long_fails_alone(program, load, capfd):
     work = f"if number == 1:\n    answer(id=1, text='x' * (3 << 20))\nelse:\n    {SAY}"
     first, second = load("i2t", program(work)).caption([picture()] * 2, "", 1)
     assert "line of over 1048576 bytes" in str(first) and second.text == "5x4"
@@ -49,7 +49,7 @@ def test_an_answer_that_is_too_long_fails_alone(program, load, capfd):  # noqa: 
     ["while True: print('x' * 1000)", "while True: sys.stdout.write('x' * 100000)", "while True: answer(id=99)"],
     ids=["lines", "one line", "answers"],
 )
-def test_output_without_end_is_ended(program, load, monkeypatch, capfd, flood):  # noqa: F811
+def test_output_without_end_is_ended(program, load, monkeypatch, capfd, flood):
     monkeypatch.setattr(_program_output, "MOST_NOISE", 1 << 20)
     monkeypatch.setattr(_program_output, "SHOWN", 10)
     model = load("i2t", program(flood))
@@ -58,7 +58,7 @@ def test_output_without_end_is_ended(program, load, monkeypatch, capfd, flood): 
     assert gone()
 
 
-def test_thoughts_and_refusals_of_a_program(program, load):  # noqa: F811
+def test_thoughts_and_refusals_of_a_program(program, load):
     texts = ["<think>hm</think>a barn", "I don't see an image.", "<think>hm", "data:image/png;base64," + "A" * 300]
     model = load("i2t", program(f"answer(id=number, text={texts!r}[number - 1])"))
     answers = model.caption([picture()] * 4, "", 1)
@@ -66,7 +66,7 @@ def test_thoughts_and_refusals_of_a_program(program, load):  # noqa: F811
     assert all(isinstance(answer, ModelError) for answer in answers[1:]) and "AAAA" not in str(answers[3])
 
 
-def test_a_closed_terminal_takes_the_program_along(bench, program):  # noqa: F811
+def test_a_closed_terminal_takes_the_program_along(bench, program):
     ready(bench)
     slow = "open('busy', 'w')\ntime.sleep(60)\n" + SAY
     arguments = ["--model_name", "command", "--command", program(slow), "--device", "cpu"]
@@ -77,7 +77,7 @@ def test_a_closed_terminal_takes_the_program_along(bench, program):  # noqa: F81
     assert process.wait(20) == 130 and gone() and not list(bench.folder.glob("cmcbench-*"))
 
 
-def test_a_key_in_the_command_is_kept_nowhere(bench, program):  # noqa: F811
+def test_a_key_in_the_command_is_kept_nowhere(bench, program):
     write_truth(bench.folder / "GT", 2)
     bench.inside = True
     command = program(SAY)
@@ -90,7 +90,7 @@ def test_a_key_in_the_command_is_kept_nowhere(bench, program):  # noqa: F811
     assert secret not in bench.encode(*flags, f"{command} --size 3 --api-key {secret}", code=2).stderr
 
 
-def test_the_program_is_found_by_name(load, tmp_path, monkeypatch):  # noqa: F811
+def test_the_program_is_found_by_name(load, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ModelError, match="No such file") as failure:
         load("i2t", f"no-such-program --token secret123 {Path(sys.executable).name}")

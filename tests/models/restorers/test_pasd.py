@@ -14,7 +14,7 @@ import models
 from models.base import Job, ModelError
 from models.t2i import pasd
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "pasd.npy"
+GOLDEN = Path(__file__).parents[2] / "golden" / "pasd.npy"
 SIZE = (640, 480)
 UNET, CONTROL = (f"{part}/diffusion_pytorch_model.safetensors" for part in ("unet", "controlnet"))
 

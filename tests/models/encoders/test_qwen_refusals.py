@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import tiny_qwen
 import torch
-from test_transformers_family import edit
+from captioning import edit
 
 from models import ModelError, create
 from models.i2t._qwen.tokenizer import Tokenizer

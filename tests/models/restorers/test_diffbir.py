@@ -14,7 +14,7 @@ from models.base import Job
 from models.t2i import diffbir
 from models.t2i._restoration.stage_one import BSRNet
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "diffbir.npz"
+GOLDEN = Path(__file__).parents[2] / "golden" / "diffbir.npz"
 SIZE = (460, 320)
 
 pytestmark = pytest.mark.usefixtures("one_thread")

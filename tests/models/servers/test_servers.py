@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from chat_server import caption, load, rows, script
 from fake_server import Reply, fails, says
-from test_openai import caption, load, plain_environment, rows, script, serve, truth  # noqa: F401
 
 import models
 from models.base import Caption, ModelError
@@ -29,14 +29,14 @@ SENT = {"temperature": 0, "seed": 7, "max_tokens": 1056}
     ids=["loc", "list", "property", "loc in the text", "text", "among others"],
 )
 @pytest.mark.parametrize("status", [400, 422])
-def test_the_one_parameter_that_is_named_is_dropped(serve, capsys, body, status):  # noqa: F811
+def test_the_one_parameter_that_is_named_is_dropped(serve, capsys, body, status):
     server = serve(lambda image, attempt, sent: Reply(body, status) if "seed" in sent else says("fine"))
     assert caption(load(server))[0].text == "fine"
     assert len(server.bodies) == 2 and {"temperature", "max_tokens"} <= server.bodies[1].keys()
     assert "takes no 'seed'" in capsys.readouterr().err
 
 
-def test_parameters_are_dropped_one_after_the_other(serve):  # noqa: F811
+def test_parameters_are_dropped_one_after_the_other(serve):
     def answer(image, attempt, sent):
         bad = next((name for name in ("temperature", "seed", "max_tokens") if name in sent), None)
         return fails(400, f"Unsupported parameter: {bad}") if bad else says("fine")
@@ -46,7 +46,7 @@ def test_parameters_are_dropped_one_after_the_other(serve):  # noqa: F811
     assert "max_completion_tokens" in server.bodies[-1]
 
 
-def test_an_echo_of_the_request_drops_nothing(serve):  # noqa: F811
+def test_an_echo_of_the_request_drops_nothing(serve):
     server = serve(lambda image, attempt, sent: fails(400, f"cannot do {sorted(sent)}"))
     (answer,) = caption(load(server))
     assert "cannot do" in str(answer) and len(server.asked) == 1
@@ -73,7 +73,7 @@ def test_the_room_for_an_answer_is_read(message, room):
     assert complaint.room(message, 1056) == room
 
 
-def test_a_context_error_asks_for_what_fits(serve):  # noqa: F811
+def test_a_context_error_asks_for_what_fits(serve):
     told = (
         "This model's maximum context length is 2048 tokens. However, you requested {} tokens (1444 in the messages)."
     )
@@ -86,12 +86,12 @@ def test_a_context_error_asks_for_what_fits(serve):  # noqa: F811
     "body", [b"plain words", {"detail": "plain words"}, ["plain words"], {"errors": ["plain words"]},
              [{"error": {"message": "plain words"}}], {"error": {"msg": "plain words"}}, {"x": {"y": "plain words"}}]
 )  # fmt: skip
-def test_the_servers_words_are_never_lost(serve, body):  # noqa: F811
+def test_the_servers_words_are_never_lost(serve, body):
     server = serve(lambda image, attempt, sent: Reply(body, 400))
     assert "plain words" in str(caption(load(server))[0])
 
 
-def test_a_large_image_is_sent_smaller_on_request(serve):  # noqa: F811
+def test_a_large_image_is_sent_smaller_on_request(serve):
     server = serve(lambda image, attempt, sent: Reply(b"<h1>Request Entity Too Large</h1>", 413))
     assert "--image_max" in str(caption(load(server))[0])
     server.answer = lambda image, attempt, sent: says(f"{image} px")
@@ -105,7 +105,7 @@ def test_a_large_image_is_sent_smaller_on_request(serve):  # noqa: F811
 # Thoughts
 
 
-def test_a_model_that_only_thinks_is_stopped_after_ten(serve):  # noqa: F811
+def test_a_model_that_only_thinks_is_stopped_after_ten(serve):
     server = serve(lambda image, attempt, sent: says("<think>hm", "length"))
     model = load(server, concurrency=1)
     answers = caption(model, 15)
@@ -114,7 +114,7 @@ def test_a_model_that_only_thinks_is_stopped_after_ten(serve):  # noqa: F811
     assert "--max_tokens 16896" in model.stopped and "--max_tokens" in str(answers[0])
 
 
-def test_a_larger_budget_helps_and_is_kept(serve):  # noqa: F811
+def test_a_larger_budget_helps_and_is_kept(serve):
     server = serve(
         lambda i, a, sent: says("<think>hm", "length") if sent["max_tokens"] < 2000 else says("<think>hm</think>A barn")
     )
@@ -122,7 +122,7 @@ def test_a_larger_budget_helps_and_is_kept(serve):  # noqa: F811
     assert [body["max_tokens"] for body in server.bodies] == [1056, 4224, 4224, 4224]
 
 
-def test_the_users_budget_is_not_raised(serve):  # noqa: F811
+def test_the_users_budget_is_not_raised(serve):
     server = serve(lambda image, attempt, sent: says(None, "length"))
     assert "budget of 300 tokens" in str(caption(load(server, max_tokens=300))[0]) and len(server.asked) == 1
 
@@ -133,20 +133,20 @@ def test_the_users_budget_is_not_raised(serve):  # noqa: F811
 @pytest.mark.parametrize(
     "answer", ["A red barn.", "I don't see an image.", "Please provide the image you would like me to describe."]
 )
-def test_a_blind_server_is_refused(serve, answer):  # noqa: F811
+def test_a_blind_server_is_refused(serve, answer):
     server = serve(lambda image, attempt, sent: says(answer))
     with pytest.raises(ModelError, match="does not see images.*--no_probe"):
         load(server, no_probe=False)
     load(server, no_probe=True)
 
 
-def test_a_server_that_sees_is_asked_twice(serve):  # noqa: F811
+def test_a_server_that_sees_is_asked_twice(serve):
     server = serve(lambda image, attempt, sent: says(f"seen {image}"))
     load(server, no_probe=False)
     assert len(server.asked) == 2
 
 
-def test_a_wrong_key_is_told_at_load(serve):  # noqa: F811
+def test_a_wrong_key_is_told_at_load(serve):
     server = serve(lambda image, attempt, sent: fails(401, "bad key"))
     with pytest.raises(ModelError, match="OPENAI_API_KEY"):
         load(server, no_probe=False)
@@ -156,13 +156,13 @@ def test_a_wrong_key_is_told_at_load(serve):  # noqa: F811
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "/chat/completions", "/v1/models"])
-def test_the_api_is_found(serve, path):  # noqa: F811
+def test_the_api_is_found(serve, path):
     server = serve(lambda image, attempt, sent: says("fine"))
     server.base = server.base.removesuffix("/v1") + path
     assert caption(load(server))[0].text == "fine"
 
 
-def test_the_api_may_be_at_the_root_or_below(serve):  # noqa: F811
+def test_the_api_may_be_at_the_root_or_below(serve):
     server = serve(lambda image, attempt, sent: says("fine"))
     root = server.base.removesuffix("/v1")
     for served, given in (("/chat/completions", ""), ("/api/v1/chat/completions", "/api")):
@@ -170,7 +170,7 @@ def test_the_api_may_be_at_the_root_or_below(serve):  # noqa: F811
         assert [one.text for one in caption(load(server), 4)] == ["fine"] * 4
 
 
-def test_azures_address_is_sent_whole(serve, monkeypatch):  # noqa: F811
+def test_azures_address_is_sent_whole(serve, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "0123456789abcdef")
     server = serve(lambda image, attempt, sent: says("fine"))
     server.path = "/openai/deployments/gpt/chat/completions"
@@ -195,7 +195,7 @@ def test_a_malformed_address_is_shown_without_its_password(base, by, monkeypatch
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "http://127.0.0.1:1", "nonsense://x", "http://[::1"])
-def test_servers_of_this_machine_need_no_proxy(serve, monkeypatch, proxy):  # noqa: F811
+def test_servers_of_this_machine_need_no_proxy(serve, monkeypatch, proxy):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, proxy)
     server = serve(lambda image, attempt, sent: says("fine"))
@@ -229,7 +229,7 @@ def test_hosts_of_this_machine():
 # Echoes
 
 
-def test_an_echo_of_the_image_reaches_nobody(serve):  # noqa: F811
+def test_an_echo_of_the_image_reaches_nobody(serve):
     def answer(image, attempt, sent):
         url = sent["messages"][0]["content"][0]["image_url"]["url"]
         echo = url + "A" * 500
@@ -241,7 +241,7 @@ def test_an_echo_of_the_image_reaches_nobody(serve):  # noqa: F811
     assert not any("base64" in str(answer) or "AAAA" in str(answer) for answer in answers)
 
 
-def test_a_short_key_is_a_word_of_captions(serve, monkeypatch):  # noqa: F811
+def test_a_short_key_is_a_word_of_captions(serve, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     server = serve(lambda image, attempt, sent: says("A test card"))
     assert isinstance(caption(load(server))[0], Caption)
@@ -250,7 +250,7 @@ def test_a_short_key_is_a_word_of_captions(serve, monkeypatch):  # noqa: F811
 # Through the script
 
 
-def test_a_server_that_moved(bench, truth, serve):  # noqa: F811
+def test_a_server_that_moved(bench, truth, serve):
     first, second = (serve(lambda image, attempt, sent: says(f"picture {image}")) for _ in range(2))
     bench.encode(*script(first, "--subset", 2))
     second.base = second.base.replace("127.0.0.1", "localhost")

@@ -1,4 +1,4 @@
-"""Encoders by their names: the published rows and today's, Florence-2's tasks, LLaVA in its authors' layout."""
+"""LLaVA in its authors' layout: equal to the converted one, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,145 +10,12 @@ import pytest
 import tiny_i2t
 import tiny_llava
 import torch
+from captioning import edit, pictures
+from named_encoders import PROMPT, load, refusal
 from PIL import ImageOps
-from safetensors.torch import load_file, save_file
-from test_transformers_family import edit, pictures
 from transformers import CLIPConfig, CLIPModel
 
-from models import ModelError, create, names
-from models.base import Caption
-from models.i2t._transformers import model as family
-
-PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
-# name on the command line, checkpoint, --dtype auto on a GPU, the tiny checkpoint of its architecture
-ENCODERS = [
-    ("blip", "Salesforce/blip-image-captioning-large", None, "blip"),
-    ("blip2", "Salesforce/blip2-opt-2.7b", None, "blip_2"),
-    ("florence2", "florence-community/Florence-2-large", None, "florence2"),
-    ("gemma3", "google/gemma-3-4b-it", "bf16", "gemma3"),
-    ("InstructBLIP", "Salesforce/instructblip-vicuna-7b", None, "instructblip"),
-    ("internvl3", "OpenGVLab/InternVL3-8B-hf", "bf16", "internvl"),
-    ("LLaVA", "llava-hf/llava-1.5-7b-hf", None, "llava"),
-    ("llava-onevision", "llava-hf/llava-onevision-qwen2-7b-ov-hf", None, "llava_onevision"),
-    ("qwen2.5-vl", "Qwen/Qwen2.5-VL-7B-Instruct", "bf16", "qwen2_5_vl"),
-    ("Qwen3-VL", "Qwen/Qwen3-VL-8B-Instruct", "bf16", "qwen3_vl"),
-    ("smolvlm", "HuggingFaceTB/SmolVLM-Instruct", "bf16", "idefics3"),
-    ("sharegpt4v", "Lin-Chen/ShareGPT4V-7B", None, "authors"),
-]
-
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    base = tmp_path_factory.mktemp("encoders")
-    built = {kind: getattr(tiny_i2t, kind)(base / kind) for *_, kind in ENCODERS if kind != "authors"}
-    built["authors"], built["converted"], _ = tiny_llava.both(base / "llava_layouts")
-    return built
-
-
-def load(name: str, folder: Path) -> family.Model:
-    model = create("i2t", name, str(folder))
-    model.load(str(folder), "cpu", torch.float32)
-    return model
-
-
-def refusal(name: str, folder: Path) -> str:
-    with pytest.raises(ModelError) as caught:
-        load(name, folder)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-# By name
-
-
-@pytest.mark.parametrize("name, checkpoint, dtype, kind", ENCODERS)
-def test_every_encoder_by_its_name(checkpoints, name, checkpoint, dtype, kind):
-    model = create("i2t", name)
-    assert name.lower().replace(".", "-") in names("i2t")
-    assert (model.default_dir, model.dtype) == (checkpoint, dtype) and 0.1 < model.parameters < 10
-    images, model = pictures(), load(name, checkpoints[kind])
-    captions = model.caption(images, PROMPT, 10)
-    assert len({caption.text for caption in captions}) > 1
-    assert captions == [model.caption([image], PROMPT, 10)[0] for image in images]
-    for caption in captions:
-        assert caption.text.isprintable() and not {"generate", "paragraph", "<image>"} & set(
-            caption.text.lower().split()
-        )
-        assert kind == "blip" or (caption.finish_reason == "stop" and caption.text.endswith("."))
-
-
-@pytest.mark.parametrize("name, dtype, kind", [(name, dtype or "fp16", kind) for name, _, dtype, kind in ENCODERS])
-def test_every_encoder_in_the_precision_of_a_gpu(checkpoints, name, dtype, kind):
-    precision = {"bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
-    model = create("i2t", name)
-    model.load(str(checkpoints[kind]), "cpu", precision)
-    kept = {tensor.dtype for tensor in model.model.parameters()} - {precision}
-    assert kept <= ({torch.float32} if kind in ("blip_2", "instructblip") else set())  # their Q-Former stays in float32
-    assert all(caption.text.isprintable() and caption.text for caption in model.caption(pictures(), PROMPT, 10))
-
-
-@pytest.mark.parametrize("name, kind", [(name, kind) for name, *_, kind in ENCODERS if kind != "authors"])
-def test_a_missing_weight_is_refused(checkpoints, tmp_path, name, kind):
-    folder = Path(shutil.copytree(checkpoints[kind], tmp_path / kind))
-    weights = load_file(folder / "model.safetensors")
-    weights.pop(next(key for key in weights if key.endswith(("norm.weight", "norm1.weight"))))
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert "lacks 1 of the model's weights" in refusal(name, folder)
-
-
-def test_qwen_loads_another_checkpoint(checkpoints):
-    assert load("Qwen", checkpoints["qwen2_5_vl"]).caption(pictures()[:1], PROMPT, 10)[0].text
-
-
-def test_a_refusal_is_no_caption(checkpoints, monkeypatch):
-    model, texts = (
-        load("llava", checkpoints["llava"]),
-        ["A boat.", "I'm sorry, but I can't assist with that." + " No." * 40],
-    )
-    monkeypatch.setattr(model, "_read", lambda row: Caption(texts.pop(0)))
-    caption, error = model.caption(pictures()[:2], PROMPT, 10)
-    assert caption == Caption("A boat.") and isinstance(error, ModelError)
-    assert str(error) == "refused: I'm sorry, but I can't assist with that." + (" No." * 40)[:40]
-
-
-# Florence-2
-
-
-@pytest.mark.parametrize(
-    "words, task",
-    [
-        (1, "What does the image describe?"),
-        (10, "What does the image describe?"),
-        (11, "Describe in detail what is shown in the image."),
-        (20, "Describe in detail what is shown in the image."),
-        (21, "Describe with a paragraph what is shown in the image."),
-        (300, "Describe with a paragraph what is shown in the image."),
-    ],
-)
-def test_florence_gets_a_task_by_the_word_count(checkpoints, monkeypatch, words, task):
-    model, asked = load("florence2", checkpoints["florence2"]), []
-    generate = model.model.generate
-    monkeypatch.setattr(model.model, "generate", lambda **inputs: (asked.append(inputs), generate(**inputs))[1])
-    (caption,) = model.caption(pictures()[:1], PROMPT, words)
-    text = model.processor.tokenizer.decode(asked[0]["input_ids"][0])
-    assert text == "<image>" * 5 + f"<s>{task}</s>"
-    assert asked[0]["max_new_tokens"] == (1056 if words < 300 else 2048)  # of 2048 positions
-    assert caption.usage == {"output_tokens": 10}  # the forced <s>, seven words, the full stop, </s>
-
-
-@pytest.mark.parametrize("name", ["never-heard-of", "llava"])
-def test_florence_under_another_name_is_sent_to_its_adapter(checkpoints, name):
-    assert "--model_name florence2" in refusal(name, checkpoints["florence2"])
-
-
-def test_florence_in_its_authors_layout(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "florence2", "vision_config": {"dim_embed": [8]}}')
-    assert "florence-community/Florence-2-large" in refusal("florence2", tmp_path)
-
-
-# LLaVA's layout
 
 
 @pytest.fixture

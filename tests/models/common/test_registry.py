@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
 from bench import ROOT
+from fresh_interpreter import watched
 
 import models
 from models.base import I2TModel, ModelError, T2IModel
 
 KINDS = ("i2t", "t2i")
-HEAVY = ("torch", "transformers", "diffusers", "accelerate", "pyiqa", "timm", "onnxruntime", "cv2", "pandas", "PIL")
 ADAPTER = """
 from models.base import I2TModel
 
@@ -25,30 +23,6 @@ class Model(I2TModel):
     def load(self, *_, **__): ...
     def caption(self, *_): ...
 """
-# Runs code in a fresh interpreter; tells which of the heavy packages it imported, and its processor time: the clock's
-# depends on who else works on this machine
-WATCH = """
-import contextlib, io, json, runpy, sys, time
-sys.path.insert(0, {root!r})
-shown, said, code = io.StringIO(), io.StringIO(), None
-with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(said):
-    try:
-        {body}
-    except SystemExit as end:
-        code = end.code
-heavy = sorted(set(sys.modules) & set({heavy!r}))
-seen = dict(shown=shown.getvalue(), said=said.getvalue(), code=code, heavy=heavy, seconds=time.process_time())
-print(json.dumps(seen))
-"""
-
-
-def watched(body: str, folder: Path) -> dict:
-    code = WATCH.format(root=str(ROOT), body=body, heavy=HEAVY)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # which would cost time
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=folder, env=plain, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def script(name: str, folder: Path, *arguments: str) -> dict:

@@ -1,91 +1,23 @@
-"""The transformers family on tiny checkpoints of the real architectures: what it says, and what it refuses."""
+"""The transformers family on tiny checkpoints of the real architectures: what it says, and names of checkpoints."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import tiny_i2t
 import torch
-from PIL import Image
-from safetensors.torch import load_file, save_file
+from captioning import KINDS, PROMPT, edit, edit_weights, load, pictures, refusal
 
 from models import ModelError, create
 from models.i2t._budget import Budget
 from models.i2t._transformers import model as family
 
-KINDS = [
-    "llava",
-    "llava_next",
-    "llava_onevision",
-    "qwen2_5_vl",
-    "qwen3_vl",
-    "internvl",
-    "gemma3",
-    "idefics3",
-    "smolvlm",
-]
-KINDS += ["instructblip", "blip_2", "blip"]
-PROMPT = "Generate an informative paragraph in 10 words based on the image. Considering Light and Color"
-
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="session")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    base = tmp_path_factory.mktemp("i2t")
-    return {kind: getattr(tiny_i2t, kind)(base / kind) for kind in KINDS}
-
-
-@pytest.fixture(scope="session")
-def captioners(checkpoints: dict[str, Path]) -> dict[str, family.Model]:
-    return {kind: load(folder) for kind, folder in checkpoints.items()}
-
-
-@pytest.fixture
-def spoilt(checkpoints: dict[str, Path], tmp_path: Path) -> Callable[..., Path]:
-    """A copy of a checkpoint to spoil: spoilt("llava")."""
-    return lambda kind="llava": Path(shutil.copytree(checkpoints[kind], tmp_path / kind))
-
-
-def load(folder: Any, **options: Any) -> family.Model:
-    model = family.Model()
-    model.load(str(folder), "cpu", torch.float32, seed=42, **options)
-    return model
-
-
-def refusal(folder: Any, **options: Any) -> str:
-    """The one line that a checkpoint is refused with."""
-    with pytest.raises(ModelError) as caught:
-        load(folder, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def pictures() -> list[Image.Image]:
-    """Smooth colours in different sizes and aspects."""
-    sizes = [(64, 64), (200, 90), (50, 170), (300, 300), (97, 131)]
-    colours = np.random.default_rng(1).integers(0, 255, (len(sizes), 3, 3, 3), dtype=np.uint8)
-    return [Image.fromarray(c).resize(size, Image.Resampling.BICUBIC) for c, size in zip(colours, sizes)]
-
-
-def edit(path: Path, drop: tuple[str, ...] = (), **changes: Any) -> None:
-    content = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps({key: value for key, value in content.items() if key not in drop}))
-
-
-def edit_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any]) -> None:
-    weights = load_file(folder / "model.safetensors")
-    change(weights)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
 
 
 # What it says
@@ -165,99 +97,6 @@ def test_text_only_template_is_not_used(captioners, spoilt):
     folder, images = spoilt("instructblip"), pictures()[:2]
     edit(folder / "tokenizer_config.json", chat_template="{% for m in messages %}{{ m['content'] }}{% endfor %}")
     assert load(folder).caption(images, PROMPT, 10) == captioners["instructblip"].caption(images, PROMPT, 10)
-
-
-# What it refuses
-
-
-def without(part: str) -> Callable[[dict[str, torch.Tensor]], Any]:
-    return lambda weights: weights.pop(next(key for key in weights if part in key))
-
-
-def filled(part: str, value: float) -> Callable[[dict[str, torch.Tensor]], Any]:
-    return lambda weights: [tensor.fill_(value) for key, tensor in weights.items() if part in key]
-
-
-@pytest.mark.parametrize(
-    "change, words",
-    [
-        (filled("multi_modal_projector", 0), "is blind"),
-        (filled("lm_head", float("nan")), "computes NaN in torch.float32"),
-        (without("o_proj"), "lacks 1 of the model's weights"),
-        (lambda weights: weights.update({"language_model.lm_head.weight": torch.zeros(3, 64)}), "does not load on cpu"),
-    ],
-)
-def test_spoilt_weights(spoilt, change, words):
-    folder = spoilt()
-    edit_weights(folder, change)
-    assert words in refusal(folder)
-
-
-def test_weights_cut_short(spoilt):
-    folder = spoilt()
-    whole = (folder / "model.safetensors").read_bytes()
-    (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    assert "does not load on cpu" in refusal(folder)
-
-
-def test_pickled_weights(spoilt):
-    folder = spoilt()
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    assert "holds no *.safetensors" in refusal(folder)
-
-
-def test_image_tokens_that_the_model_does_not_know(spoilt):
-    folder = spoilt("blip_2")
-    edit(folder / "config.json", image_token_index=7)  # as where the tokenizer was saved without <image>
-    assert "is blind" in refusal(folder)
-
-
-@pytest.mark.parametrize(
-    "file, words",
-    [("chat_template.jinja", "no chat template for images"), ("processor_config.json", "the processor in")],
-)
-def test_missing_files(spoilt, file, words):
-    folder = spoilt()
-    (folder / file).unlink()
-    assert words in refusal(folder)
-
-
-def test_diffusers_folder(tmp_path):
-    (tmp_path / "model_index.json").write_text("{}")
-    assert "script-t2i.py" in refusal(tmp_path)
-
-
-@pytest.mark.parametrize("content, words", [(None, "no config.json"), ("{", "JSON object"), ("[1]", "JSON object")])
-def test_bad_config(tmp_path, content, words):
-    if content is not None:
-        (tmp_path / "config.json").write_text(content)
-    assert words in refusal(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "config, words",
-    [
-        ({"model_type": "llava", "architectures": ["LlavaLlamaForCausalLM"]}, "llava-hf/llava-1.5-7b-hf"),
-        ({"model_type": "llava_llama"}, "llava-hf/llava-1.5-7b-hf"),
-        ({"model_type": "llava", "mm_vision_tower": "openai/clip"}, "llava-hf/llava-1.5-7b-hf"),
-        ({"model_type": "share4v", "mm_vision_tower": "x"}, "not of 1.5's design (mm_projector_type=None)"),
-        ({"model_type": "qwen", "visual": {}, "auto_map": {"AutoModelForCausalLM": "x.Y"}}, "add --model_name Qwen"),
-        ({"model_type": "florence2", "vision_config": {"dim_embed": [8]}}, "--model_name florence2"),
-        ({"model_type": "mplug_owl2"}, "add --model_name mplugowl2"),
-        ({"model_type": "llama"}, "no image-to-text class"),
-        ({"model_type": "new", "auto_map": {"AutoModel": "x.Y"}}, "its remote code has AutoModel"),
-        ({"model_type": "new", "auto_map": {"AutoModelForImageTextToText": "x.Y"}}, "--trust_remote_code"),
-    ],
-)
-def test_foreign_layouts(tmp_path, config, words):
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert words in refusal(tmp_path)
-
-
-def test_trusted_remote_code_goes_on_to_the_weights(tmp_path):
-    config = {"model_type": "new", "auto_map": {"AutoModelForImageTextToText": "x.Y"}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert "holds no *.safetensors" in refusal(tmp_path, trust_remote_code=True)
 
 
 # Names
