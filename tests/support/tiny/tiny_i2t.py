@@ -1,7 +1,7 @@
 """Tiny captioners of real architectures, saved as the hub saves them: no network, below a second to build.
 
 The weights are random but for a small grammar laid into the language model, so that a tiny model speaks as a real one
-does: a short sentence whose words depend on the image, then its end token. See `tiny_i2t_blocks.teach`.
+does: a short sentence whose words depend on the image, then its end token. See `tiny_i2t_blocks._teach`.
 """
 
 from tiny_i2t_blocks import GRAMMAR, SIDE, TEXT, VISION, WIDTH, new_tokenizer, save_model, special_ids

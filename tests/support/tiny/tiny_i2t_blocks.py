@@ -99,7 +99,7 @@ def new_tokenizer(begin: bool = True, **named: str) -> hf.PreTrainedTokenizerFas
     )
 
 
-def teach(model: Any, tokenizer: hf.PreTrainedTokenizerFast) -> None:
+def _teach(model: Any, tokenizer: hf.PreTrainedTokenizerFast) -> None:
     """Lay the grammar into the decoder of `model`, in place; its embeddings must not be tied to its head.
 
     The first hidden dimensions say which place of the sentence a token has (0: before the sentence). The layers may
@@ -141,7 +141,7 @@ def save_model(folder: Path, build: Callable[[], Any], processor: Any, teach: bo
         torch.manual_seed(0)
         model = build()
         if teach:
-            teach(model, processor.tokenizer)
+            _teach(model, processor.tokenizer)
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return Path(folder)
