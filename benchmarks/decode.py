@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/support/tiny")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 STEPS, STRENGTH = 40, {"full": 0.5, "image": 0.5, "pixel": 0.8, "text": None}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/support/tiny")]
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tiny operators lose to threads that wait for each other
 
 

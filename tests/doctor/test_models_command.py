@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from bench import ROOT
-from test_registry import watched
+from fresh_interpreter import watched
 
 import models
 from cmcbench.__main__ import COMMANDS, main

@@ -1,0 +1,134 @@
+"""DiffBIR from its authors' files: pictures as theirs in each version, in batches and alone, at any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_ldm
+import tiny_restoration as tiny
+import torch
+from bench import write_captions, write_truth
+from PIL import Image
+
+import models
+from models.base import Job
+from models.t2i import diffbir
+from models.t2i._restoration.stage_one import BSRNet
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "diffbir.npz"
+SIZE = (460, 320)
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return str(tiny.sd21(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory, base):
+    """loaded("v2") is that version with its tiny checkpoint, loaded once."""
+    kept = {}
+
+    def load(version):
+        if version not in kept:
+            file = tiny.diffbir(tmp_path_factory.mktemp(version), version)
+            kept[version] = model = models.create("t2i", "diffbir")
+            model.load(str(file), "cpu", torch.float32, frozenset({"full"}), base=base)
+        return kept[version]
+
+    return load
+
+
+def job(seed=8, prompt="a boat on a lake", steps=3, **other):
+    fields = {"name": "a", "guide": tiny.guide(*SIZE), "size": SIZE, "strength": None, **other}
+    return Job(prompt=prompt, seed=seed, steps=steps, **fields)
+
+
+def pixels(picture):
+    return np.asarray(picture).astype(int)
+
+
+@pytest.mark.parametrize("version", ["v2", "v1", "v2.1"])
+def test_a_picture_is_the_authors(loaded, version):
+    """Every 8th pixel of what their code makes of the same checkpoint, guide, caption and noise."""
+    made = loaded(version).generate([job()])[0]
+    assert made.size == SIZE
+    assert np.abs(pixels(made)[::8, ::8] - np.load(GOLDEN)[version]).max() <= 1
+
+
+@pytest.mark.parametrize("version", ["v2"])
+def test_a_batch_equals_its_pictures_alone(loaded, version):
+    model = loaded(version)
+    jobs = [job(seed, f"caption {seed}", 1, guide=tiny.guide(*SIZE).rotate(90 * seed)) for seed in (1, 2)]
+    both = [pixels(picture) for picture in model.generate(jobs)]
+    assert np.abs(both[1] - pixels(model.generate(jobs[1:])[0])).max() <= 1
+    assert np.abs(both[1] - both[0]).mean() > 5
+
+
+def test_each_version_has_its_authors_numbers(loaded):
+    found = {version: loaded(version) for version in ("v2", "v1", "v2.1")}
+    numbers = {version: (model.steps, model.guidance, model.prompt("")) for version, model in found.items()}
+    assert numbers["v2"] == numbers["v1"] == (50, 4.0, "")
+    steps, guidance, prompt = numbers["v2.1"]
+    assert (steps, guidance) == (10, 6.0) and prompt.startswith("Cinematic, High Contrast")
+    assert found["v2.1"].prompt("a boat") == f"a boat, {prompt}" and found["v2"].prompt("a boat") == "a boat"
+    schedules = {version: model._pipe.scheduler for version, model in found.items()}
+    assert schedules["v2.1"].alphas_cumprod[-1] < 1e-6 < schedules["v2"].alphas_cumprod[-1]
+
+
+def test_the_first_stage_enlarges_small_pictures_and_keeps_large_ones(loaded):
+    for version in ("v2", "v1"):
+        clean = loaded(version)._cleaned
+        with torch.inference_mode():
+            assert [clean(torch.rand(1, 3, *size)).shape[2:] for size in ((96, 130), (520, 515))] == [
+                (512, 693),
+                (520, 515),
+            ]
+
+
+def test_bsrnet_in_strips_is_bsrnet_whole():
+    sizes = {name: list(size) for name, size in tiny_ldm.bsrnet(8, 1, 4).items()}
+    network, picture = BSRNet(sizes), torch.rand(1, 3, 150, 20)
+    with torch.inference_mode():
+        strips = network(picture)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("models.t2i._restoration.stage_one.STRIP", 1000)
+            assert torch.allclose(strips, network(picture), atol=1e-6) and strips.shape == (1, 3, 600, 80)
+
+
+def test_with_vae_tiling_the_denoiser_works_in_tiles_too(loaded, monkeypatch):
+    model, seen = loaded("v2"), []
+
+    def denoised(latents, condition, time, text):
+        seen.append(tuple(latents.shape))
+        return torch.zeros_like(latents)
+
+    monkeypatch.setattr(model, "_denoised", denoised)
+    latents = torch.rand(1, 4, 80, 128)
+    rest = (latents, torch.tensor(5), torch.rand(1, 77, 64), torch.rand(1, 77, 64))
+    model._noise(latents, *rest)
+    monkeypatch.setattr(model._pipe.vae, "use_tiling", True)
+    model._noise(latents, *rest)
+    assert seen == [(2, 4, 80, 128)] + [(8, 4, 64, 64)] + [(4, 4, 64, 64)]  # 2 x 3 tiles of 64, at most 4 to a call
+
+
+def test_a_run_of_the_script(bench, tmp_path, base):
+    bench.inside = True
+    file = tiny.diffbir(tmp_path / "weights", "v2")
+    for where in ("GT", "Ref/image"):
+        write_truth(bench.folder / where, 1)
+    (name,) = [path.name for path in (bench.folder / "GT").iterdir()]
+    write_captions(bench.folder / "Text" / "gpt4v.csv", {name: "a caption"})
+    run = ["--model_name", "diffbir", "--model_dir", file, "--base", base, "--device", "cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(diffbir.VERSIONS, "v2.pth", diffbir.Version("BSRNet.pth", steps=1))
+        bench.decode(*run, "--mode", "all")
+    assert sorted(bench.files("Result/diffbir/*/*.png")) == [
+        f"Result/diffbir/{mode}/{name}" for mode in ("full", "image")
+    ]
+    with Image.open(bench.folder / f"Result/diffbir/full/{name}") as picture:
+        with Image.open(bench.folder / f"GT/{name}") as truth:
+            assert picture.size == truth.size
+    assert "--base" in bench.decode("--model_name", "sdxl", "--base", base, "--model_dir", file, code=2).stderr
