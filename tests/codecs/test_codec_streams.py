@@ -9,12 +9,7 @@ from coded_pictures import CODECS, photo
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.codecs import (
-    Coded,
-    create,
-    decode_stream,
-    decoded,
-)
+from cmcbench.codecs import Coded, decode_stream, decoded
 from cmcbench.codecs.payload import coded_picture, nal_units
 from cmcbench.errors import RunFailed
 
@@ -92,6 +87,7 @@ def test_a_stored_stream_decodes_by_codec_size_and_scale_alone(scale, size):
 
 
 def test_a_jpeg_stream_of_very_many_scans_is_not_decoded():
+    from cmcbench.codecs import create
 
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64), (9, 99, 199)).save(buffer, "JPEG", progressive=True)

@@ -10,13 +10,7 @@ from bench import SAMPLES
 from coded_pictures import CODECS, error, noise, photo
 from PIL import Image
 
-from cmcbench.codecs import (
-    FAMILY,
-    create,
-    decode_stream,
-    extension,
-    video,
-)
+from cmcbench.codecs import FAMILY, create, decode_stream, extension, video
 from cmcbench.errors import BadInput
 
 

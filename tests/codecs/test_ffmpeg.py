@@ -7,10 +7,7 @@ import sys
 import pytest
 
 from cmcbench import codecs
-from cmcbench.codecs import (
-    NoRoom,
-    ffmpeg,
-)
+from cmcbench.codecs import NoRoom, ffmpeg
 from cmcbench.errors import RunFailed
 
 

@@ -9,15 +9,7 @@ from coded_pictures import CODECS, error, noise, photo
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.codecs import (
-    Codec,
-    Coded,
-    NoRoom,
-    Search,
-    decoded,
-    scaled,
-    to_budget,
-)
+from cmcbench.codecs import Codec, Coded, NoRoom, Search, decoded, scaled, to_budget
 from cmcbench.errors import RunFailed
 
 
