@@ -1,84 +1,21 @@
-"""python -m cmcbench codec: budgets, streams that decode to what is scored, resuming, and what is refused."""
+"""python -m cmcbench codec: budgets, streams that decode to what is scored, and bad input."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import ROOT, SAMPLES
+from bench import ROOT
+from made_targets import SIZE, STEMS, check, files, run
 from PIL import Image
 
 from cmcbench import codecs
-from cmcbench.anchors import codec as targets
 from cmcbench.codecs import ffmpeg
 from cmcbench.codecs.still import PillowCodec
-from cmcbench.codecs.video import FfmpegCodec
 from cmcbench.errors import BadInput, RunFailed
-from cmcbench.files import rates
-from cmcbench.files.store import digest, only_writer
-
-STEMS = ("NSI_pgc_000", "NSI_ugc_000", "SCI_game_000")
-SIZE = (131, 97)  # odd on both sides
-
-
-@pytest.fixture(scope="session")
-def truth(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("codec") / "GT"
-    folder.mkdir()
-    for stem in STEMS:
-        with Image.open(SAMPLES / f"{stem}.png") as image:
-            image.convert("RGB").crop((40, 40, 40 + SIZE[0], 40 + SIZE[1])).save(folder / f"{stem}.png")
-    return folder
-
-
-def run(truth: Path, result: Path, *arguments: object) -> int:
-    return targets.main([*map(str, arguments), "--ground_truth", str(truth), "--output_path", str(result)])
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """Everything below but locks and what the scorer or a killed run leaves; seconds and memory in rates.csv are left
-    out.
-    """
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.endswith(".lock"))
-    content = {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-    return {
-        name: re.sub(rb",\d+\.\d+,\d+\.\d+,\d*", b"", text) if name.endswith("rates.csv") else text
-        for name, text in content.items()
-    }
-
-
-def check(folder: Path, codec: str, rate: float) -> dict[str, rates.Cost]:
-    """Every row tells of a stream that is there, within the budget, and decodes from its file to the picture that is
-    scored.
-    """
-    found = {stem: row for (stem, _), row in rates.read(folder / "rates.csv").items()}
-    for stem, row in found.items():
-        stream = (folder / "stream" / f"{stem}.{codecs.extension(codec)}").read_bytes()
-        png = folder / "image" / f"{stem}.png"
-        assert (row.name, row.mode, row.kind, row.sha256) == (
-            f"{stem}.png",
-            "image",
-            "measured",
-            digest(png.read_bytes()),
-        )
-        assert row.bits == row.image_bits == 8 * len(stream) <= rate * SIZE[0] * SIZE[1]
-        assert row.encode_seconds > 0 and row.decode_seconds > 0
-        assert (row.caption_bits, row.pixel_bits) == (None, None)
-        # ffmpeg's own memory, not this process's with all that the tests have loaded; Pillow has none of its own
-        runs_ffmpeg = isinstance(codecs.create(codec), FfmpegCodec)
-        assert (0 < row.peak_memory < 200 << 20) if runs_ffmpeg and sys.platform == "linux" else row.peak_memory is None
-        with Image.open(png) as picture:
-            assert picture.size == SIZE
-            assert codecs.decode_stream(codec, stream, SIZE, row.scale).tobytes() == picture.tobytes()
-    return found
 
 
 @pytest.mark.parametrize("codec", codecs.FAMILY)
@@ -155,136 +92,6 @@ def test_or_it_is_coded_at_the_codec_s_floor_with_the_bits_that_it_takes(truth, 
         f"jpeg@0.01: 3 image(s) are above 0.01 bpp, at the codec's floor (mean {mean:.4f} bpp)"
         in capsys.readouterr().err
     )
-
-
-# Going on
-
-
-@pytest.fixture(scope="module")
-def whole(truth, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("whole")
-    assert run(truth, folder, "webp", "--bpp", 0.5) == 0
-    return folder
-
-
-@pytest.fixture
-def result(whole, tmp_path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "Result"))
-
-
-@pytest.fixture
-def gt(truth, tmp_path) -> Path:
-    return Path(shutil.copytree(truth, tmp_path / "GT"))
-
-
-def without_row(folder: Path) -> None:
-    found = rates.read(folder / "rates.csv")
-    found.pop(("NSI_ugc_000", "image"))
-    rates.write(folder / "rates.csv", found)
-
-
-DAMAGE = {
-    "no picture": lambda folder: (folder / "image" / "NSI_ugc_000.png").unlink(),
-    "half a picture": lambda folder: (folder / "image" / "NSI_ugc_000.png").write_bytes(b"\x89PNG"),
-    "another picture": lambda folder: Image.new("RGB", SIZE).save(folder / "image" / "NSI_ugc_000.png"),
-    "no stream": lambda folder: (folder / "stream" / "NSI_ugc_000.vp8").unlink(),
-    "half a stream": lambda folder: (folder / "stream" / "NSI_ugc_000.vp8").write_bytes(b"x"),
-    "no row": without_row,
-    "no table": lambda folder: (folder / "rates.csv").unlink(),
-    "unfinished files": lambda folder: (folder / "image" / ".tmp-x").write_bytes(b"x"),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_what_is_missing_or_damaged_is_made_again(truth, whole, result, damage):
-    damage(result / "webp@0.5")
-    assert run(truth, result, "webp", "--bpp", 0.5) == 0
-    assert files(result) == files(whole)
-
-
-def test_a_second_run_makes_nothing_and_a_choice_can_be_widened(truth, whole, tmp_path, monkeypatch):
-    run(truth, tmp_path, "webp", "--bpp", 0.5, "--images", "SCI_*")
-    run(truth, tmp_path, "webp", "--bpp", 0.5)
-    assert files(tmp_path) == files(whole)
-    monkeypatch.setattr(codecs.Webp, "compress", None)
-    assert run(truth, tmp_path, "webp", "--bpp", 0.5) == 0
-
-
-@pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
-def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, code):
-    arguments = ["hevc", "--bpp", "0.3", "0.6", "--ground_truth", str(truth), "--output_path", "Result", "--jobs", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cmcbench", "codec", *arguments],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        for _ in range(6000):
-            if list(tmp_path.glob("Result/*/image/*.png")):
-                break
-            time.sleep(0.01)
-        process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
-    assert process.returncode == code and "Traceback" not in said
-    assert 0 < len(list(tmp_path.glob("Result/*/image/*.png"))) < 6
-    for folder in ("Result", "Whole"):
-        assert run(truth, tmp_path / folder, "hevc", "--bpp", 0.3, 0.6) == 0
-    assert files(tmp_path / "Result") == files(tmp_path / "Whole")
-
-
-def refused(truth: Path, result: Path, *arguments: object, words: str) -> None:
-    before = files(result)
-    with pytest.raises(BadInput, match=words):
-        run(truth, result, *arguments)
-    assert files(result) == before
-
-
-def test_another_setup_is_refused(truth, result, monkeypatch):
-    refused(truth, result, "webp", "--bpp", 0.5, "--floor", "report", words="floor was downscale and is report now")
-    monkeypatch.setattr(codecs.Webp, "setup", "WEBP method=0")
-    refused(truth, result, "webp", "--bpp", 0.5, words="setup was WEBP method=6 and is WEBP method=0 now.*--overwrite")
-    refused(
-        truth, result, "webp", "--bpp", 0.5, "--overwrite", "--images", "SCI*", words="holds 2 image.s. made otherwise"
-    )
-    assert run(truth, result, "webp", "--bpp", 0.5, "--overwrite") == 0
-
-
-def test_another_ground_truth_is_refused(gt, result, whole):
-    Image.new("RGB", SIZE, "red").save(gt / "NSI_pgc_000.png")
-    refused(gt, result, "webp", "--bpp", 0.5, words="1 came from another file .first: NSI_pgc_000")
-    assert run(gt, result, "webp", "--bpp", 0.5, "--overwrite", "--images", "NSI_pgc*") == 0
-    now, before = files(result / "webp@0.5"), files(whole / "webp@0.5")
-    changed = {"image/NSI_pgc_000.png", "stream/NSI_pgc_000.vp8", "rates.csv", "manifest.json"}
-    assert {name for name in now if now[name] != before[name]} == changed
-
-
-def test_what_others_made_is_refused(truth, result):
-    (result / "jpeg@0.5" / "image").mkdir(parents=True)
-    Image.new("RGB", SIZE).save(result / "jpeg@0.5" / "image" / "NSI_pgc_000.png")
-    refused(truth, result, "jpeg", "--bpp", 0.5, words="1 image.s. and no manifest says")
-    shutil.copy(result / "webp@0.5" / "manifest.json", result / "jpeg@0.5")
-    refused(truth, result, "jpeg", "--bpp", 0.5, words="holds results of webp, not of jpeg")
-    (result / "jpeg@0.5" / "manifest.json").write_text(
-        '{"modes": {"image": {"settings": {"model": "real"}, "inputs": {}}}}'
-    )
-    refused(truth, result, "jpeg", "--bpp", 0.5, words="holds results of real, not of jpeg")
-    (result / "jpeg@0.5" / "manifest.json").write_text("{")
-    refused(truth, result, "jpeg", "--bpp", 0.5, words="not readable JSON")
-
-
-def test_two_runs_at_once_are_refused(truth, result):
-    with (
-        only_writer(result / "webp@0.5" / ".target.lock", "x"),
-        pytest.raises(RunFailed, match="another run is writing"),
-    ):
-        run(truth, result, "webp", "--bpp", 0.5)
-
-
-# Bad input
 
 
 def test_odd_pictures_are_coded_and_bad_ones_are_named_and_the_rest_goes_on(gt, tmp_path, capsys):

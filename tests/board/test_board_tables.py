@@ -1,80 +1,21 @@
-"""The board's tables from scored targets: published rows, places and their intervals, views, the grid, LaTeX, the
-command.
-"""
+"""The board's tables from scored targets: published rows, places and their intervals, views, and the grid."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 
 import numpy as np
 import pytest
 import scored
+from board_tables import NAMES, cells_of, made_by, row, table
 from scipy import stats
 
 from cmcbench.__main__ import main
-from cmcbench.board.leaderboard import paper_tables
 from cmcbench.board.leaderboard.build import collect, update
-from cmcbench.board.markup import csv_text, half_width, latex_text, markdown_text, place
 from cmcbench.errors import BadInput
 from cmcbench.protocol import overall_t2i
 from cmcbench.published import tables
 from cmcbench.statistics import resample_counts
-
-NAMES = scored.images(5)
-SPENT = {
-    "bits": 5000,
-    "kind": "nominal",
-    "caption_bits": 1000,
-    "deflate_bits": 400,
-    "image_bits": 4000,
-    "encode_seconds": 0.25,
-    "peak_memory": 3 << 30,
-}
-
-
-def made_by(decoder, encoder, **more) -> dict:
-    return {"t2i": decoder, "captions": {"file": f"{encoder}.csv", "baseline": False}, "baseline": False, **more}
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("Result")
-    scored.write(
-        folder / "real", scored.noisy(1), NAMES, spent=SPENT, manifest=made_by("real", "gpt4v"), i2t_table=True
-    )
-    scored.write(folder / "real+qwen", scored.noisy(2, 0.01), NAMES, manifest=made_by("real", "qwen"), i2t_table=True)
-    scored.write(
-        folder / "diffbir", scored.noisy(3, 0.5), NAMES, modes=("full", "image"), manifest=made_by("diffbir", "gpt4v")
-    )
-    scored.write(
-        folder / "sdxl+qwen",
-        scored.noisy(4, 0.3),
-        NAMES[1:],
-        truth=NAMES,
-        manifest=made_by("sdxl", "qwen", baseline=True),
-    )
-    scored.write(folder / "single", scored.noisy(5, 0.3), NAMES, modes=["text"], manifest=made_by("single", "gpt4v"))
-    scored.write(
-        folder / "half",
-        scored.noisy(6),
-        NAMES,
-        metrics=["topiq_fr@bf16", "topiq_nr@bf16"],
-        manifest=made_by("half", "gpt4v"),
-    )
-    update(folder)
-    return folder
-
-
-def table(results, name="leaderboard.csv") -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO((results / name).read_text())))
-
-
-def row(rows, target, mode, content="") -> dict[str, str]:
-    (found,) = [each for each in rows if (each["target"], each["mode"], each["content"]) == (target, mode, content)]
-    return found
 
 
 def test_published_rows_stand_beside_the_users(results):
@@ -99,12 +40,6 @@ def test_published_rows_stand_beside_the_users(results):
         and notes["single"] == "single mode"
         and notes["real"] == ""
     )
-
-
-def cells_of(text: str, heading: str) -> list[list[str]]:
-    """The cells of the table below a heading, each row with an empty first one and an empty last one."""
-    block = text[text.index(f"## {heading}") :].split("\n\n")[1]
-    return [[cell.strip() for cell in line.split("|")] for line in block.splitlines()[2:]]
 
 
 def test_published_rows_are_only_where_topiq_is(tmp_path):
@@ -263,231 +198,6 @@ def test_the_grid_needs_two_pairs_and_leaves_other_settings_out(results, tmp_pat
     (tmp_path / "sdxl" / "summary.json").unlink()
     update(tmp_path)
     assert not (tmp_path / "leaderboard-grid.csv").exists()  # no file of yesterday
-
-
-def test_other_weights_are_marked_and_never_ranked_together(tmp_path):
-    scored.write(tmp_path / "a", scored.noisy(1, 1), NAMES, manifest=made_by("a", "gpt4v"))
-    scored.write(tmp_path / "b", scored.noisy(2), NAMES, identity="weights 2", manifest=made_by("b", "gpt4v"))
-    scored.write(tmp_path / "c", scored.noisy(3), NAMES, digest="other", manifest=made_by("c", "gpt4v"))
-    text = update(tmp_path)
-    assert {
-        each["overall_rank"] for each in table(tmp_path) if each["mode"] == "overall" and each["status"] == "whole"
-    } == {"1"}
-    assert "Only rows of the same set can be compared. a: ground truth" in text and "NR weights 2" in text
-    sets = {cells[2]: cells[14] for cells in cells_of(text, "Decoders (T2I)") if cells[1] != "published"}
-    assert len(set(sets.values())) == 3
-    rows = table(tmp_path, "leaderboard-grid.csv")
-    assert len(rows) == 3 and all(sum(bool(each[name]) for name in "abc") == 1 for each in rows)
-    assert (
-        len(
-            {
-                (each["ground_truth"], each["identities"])
-                for each in table(tmp_path)
-                if each["mode"] == "full" and each["status"] == "whole"
-            }
-        )
-        == 3
-    )
-    assert "set a" in (tmp_path / "leaderboard.tex").read_text()
-
-
-def test_a_measure_of_the_whole_set_has_a_place_and_no_interval(tmp_path):
-    for name, value in (("a", 30.0), ("b", 20.0)):
-        file = scored.write(tmp_path / name, scored.noisy(1), NAMES) / "summary.json"
-        found = json.loads(file.read_text())
-        for mode in found["modes"].values():
-            mode["metrics"]["fid"] = {"mean": value, "n": 20, "set": True}
-        found["metrics"]["fid"] = {"kind": "FR", "lower_is_better": True, "identity": "fid"}
-        found["over_modes"]["fid"] = value
-        file.write_text(json.dumps(found))
-    update(tmp_path)
-    found = row(table(tmp_path), "b", "full")
-    assert (found["fid"], found["fid_low"], found["fid_rank"], found["fid_rank_best"]) == ("20.000000", "", "1", "")
-    assert "| 20.0000 (1)" in (tmp_path / "leaderboard.md").read_text()
-
-
-def test_without_its_score_table_a_target_has_places_but_no_intervals_of_them(tmp_path, capsys):
-    for name, seed in (("a", 1), ("b", 2)):
-        scored.write(tmp_path / name, scored.noisy(seed), NAMES)
-    (tmp_path / "a" / "scores.csv").unlink()
-    update(tmp_path)
-    assert capsys.readouterr().err.count("the places of what a is compared with have no intervals") == 1
-    found = row(table(tmp_path), "b", "full")
-    assert found["topiq_fr_rank"] and found["topiq_fr_low"] and not found["topiq_fr_rank_best"]
-
-
-def test_scores_that_the_summary_was_not_made_of_are_said(tmp_path, capsys):
-    for name, seed in (("a", 1), ("b", 2)):
-        scored.write(tmp_path / name, scored.noisy(seed), NAMES)
-    file = tmp_path / "a" / "scores.csv"
-    file.write_text(re.sub(r"\n(.*?),(.*?),(.*?),full,[\d.]+", r"\n\1,\2,\3,full,9.5", file.read_text()))
-    update(tmp_path)
-    assert "is not what its summary.json was made of" in capsys.readouterr().err
-    assert (
-        not row(table(tmp_path), "b", "full")["topiq_fr_rank_best"]
-        and row(table(tmp_path), "b", "text")["topiq_fr_rank_best"]
-    )
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda found: found["modes"]["full"]["metrics"]["topiq_fr"].update(low=float("inf")),
-        lambda found: found["modes"]["full"]["metrics"]["topiq_fr"].update(mean=10**400),
-        lambda found: found["overall"].update(t2i="nan"),
-        lambda found: found.update(overall_interval={"t2i": [1, "x"], "i2t": None}),
-        lambda found: found.update(over_modes_interval=3),
-        lambda found: found["modes"]["full"].update(rate={"ratio": float("nan")}),
-        lambda found: found["modes"]["full"].update(cost=[1]),
-        lambda found: found["ground_truth"].update(images=float("inf")),
-        lambda found: found["metrics"]["topiq_fr"].pop("identity"),
-        lambda found: found["metrics"]["topiq_fr"].update(lower_is_better=True),
-        lambda found: found["metrics"].pop("topiq_fr"),
-        lambda found: found.update(padding="x" * 2_000_000),
-        lambda found: found.update(target="x" * 300),
-        lambda found: found["metrics"].update({f"m{number}": found["metrics"]["topiq_fr"] for number in range(100)}),
-    ],
-)
-def test_summaries_of_strangers(tmp_path, change, capsys, monkeypatch):
-    """One that is none is left out aloud, and the others are as without it."""
-    monkeypatch.setattr("cmcbench.board.scored.LARGEST_SUMMARY", 1_000_000)
-    scored.write(tmp_path / "a", scored.noisy(1), NAMES)
-    update(tmp_path)
-    before = (tmp_path / "leaderboard.csv").read_text()
-    file = scored.write(tmp_path / "b", scored.noisy(1), NAMES) / "summary.json"
-    found = json.loads(file.read_text())
-    change(found)
-    file.write_text(json.dumps(found))
-    update(tmp_path)
-    told = capsys.readouterr().err
-    assert "b/summary.json" in told and "left out of the leaderboard" in told
-    assert (tmp_path / "leaderboard.csv").read_text() == before
-
-
-def test_modes_and_kinds_that_are_none_are_not_shown(tmp_path):
-    file = scored.write(tmp_path / "a", scored.noisy(1), NAMES) / "summary.json"
-    found = json.loads(file.read_text())
-    found["modes"]["overall"] = found["modes"]["secret"] = found["modes"]["full"]
-    for mode in found["modes"].values():
-        mode["types"]["<b>"] = mode["types"]["NSI"]
-    file.write_text(json.dumps(found))
-    update(tmp_path)
-    assert [each["mode"] for each in table(tmp_path) if each["status"] != "published"] == [*scored.MODES, "overall"]
-    assert {each["content"] for each in table(tmp_path, "leaderboard-types.csv")} == {"AIGI", "NSI", "SCI"}
-
-
-TORTURE = r"\input{/etc/passwd} $x^2_1$ & 100% #1 ~{[*]} <b>|`\\ ''" + "é\u202e\n\x1b[31m漢🙂"
-
-
-def test_latex_holds_names_as_text(tmp_path):
-    scored.write(tmp_path / "x", scored.noisy(1), NAMES, manifest=made_by(TORTURE, TORTURE))
-    file = tmp_path / "x" / "summary.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "target": TORTURE}))
-    update(tmp_path, i2t=True)
-    text = (tmp_path / "leaderboard.tex").read_text()
-    assert_latex(text)
-    name = latex_text(TORTURE)
-    assert latex_text("Ŧœŧ ŉſ Ł") == "U+0166œU+0167 U+0149U+017F Ł"  # the others have no character in T1
-    assert text.count(name) == 4  # target and decoder, in both tables
-    assert r"\input" not in text and "\x1b" not in text and "\u202e" not in text and "U+6F22" in text and "é" in text
-    for file in ("leaderboard.md", "leaderboard-modes.md"):
-        written = (tmp_path / file).read_text()
-        assert "<b>" not in written and "\x1b" not in written and "\u202e" not in written
-    csv_rows = table(tmp_path)
-    assert csv_rows[0]["target"] == TORTURE.replace("\u202e\n\x1b", r"\u202e\n\x1b")  # seen, and without effect
-
-
-def assert_latex(text: str) -> None:
-    """Braces, dollars and environments are balanced, every row has as many cells as its table, every command is
-    known.
-    """
-    lines = [line for line in text.splitlines() if not line.startswith("%")]
-    plain = re.sub(r"\\[{}$&#%_\\]", "", "\n".join(lines).replace(r"\\", ""))
-    assert plain.count("$") % 2 == 0
-    depth = 0
-    for character in plain:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        assert depth >= 0
-    assert depth == 0 and "#" not in plain and "%" not in plain
-    environments = re.findall(r"\\(begin|end)\{([\w*]+)\}", text)
-    stack = []
-    for kind, name in environments:
-        if kind == "begin":
-            stack.append(name)
-        else:
-            assert stack.pop() == name
-    assert not stack
-    for columns, body in re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
-        rows = [line for line in body.splitlines() if line.endswith(r" \\")]
-        assert rows and {len(re.sub(r"\\&", "", line).split("&")) for line in rows} == {len(columns)}
-    allowed = {
-        "begin",
-        "end",
-        "centering",
-        "scriptsize",
-        "setlength",
-        "tabcolsep",
-        "caption",
-        "label",
-        "toprule",
-        "midrule",
-        "bottomrule",
-        "textbf",
-        "tiny",
-        "pm",
-        "uparrow",
-        "downarrow",
-        "textbackslash",
-        "textasciitilde",
-        "textasciicircum",
-        "textless",
-        "textgreater",
-        "textbar",
-        "textasciigrave",
-    }
-    assert set(re.findall(r"\\([A-Za-z]+)", "\n".join(lines))) <= allowed
-
-
-def test_latex_of_the_whole_board(results, tmp_path):
-    text = (results / "leaderboard.tex").read_text()
-    assert_latex(text)
-    assert text.count(r"\begin{table*}") == 3 and r"topiq\_fr@bf16 $\uparrow$" in text
-    best = next(line for line in text.splitlines() if " & diffbir & " in line)
-    assert r"\textbf{" in best and r"$\pm$" in best
-    scored.write(tmp_path / "demo", scored.noisy(1), NAMES, metrics=["ms_ssim", "piqe"], lower=["piqe"], spent=SPENT)
-    update(tmp_path)
-    text = (tmp_path / "leaderboard.tex").read_text()
-    assert_latex(text)
-    assert r"piqe $\downarrow$" in text and "$^*$" in text and "nominal rate" in text
-
-
-def test_the_paper_has_no_table_without_an_own_row():
-    assert (
-        paper_tables.paper_rows([], tables.T2I) == []
-        and paper_tables.markdown([]) == ""
-        and paper_tables.latex([]) == ""
-    )
-
-
-@pytest.mark.parametrize(
-    "low, high, text",
-    [
-        (1.0, 1.082, "0.041"),
-        (0, 16.2, "8.1"),
-        (0, 246, "123"),
-        (0.5, 0.5, "0.0000"),
-        (None, 1, ""),
-        (0, 2e-9, "0.000000"),
-    ],
-)
-def test_half_widths(low, high, text):
-    assert half_width(low, high) == text
-
-
-def test_small_pieces():
-    assert place(1, (1, 2)) == "1 (1-2)" and place(3, (3, 3)) == "3" and place(None, None) == ""
-    assert csv_text([["=x", "-1.5", "-x", None, 3]]) == "'=x,-1.5,'-x,,3\n"
-    assert markdown_text("a|b\n<i>") == "a&#124;b &lt;i&gt;"
 
 
 def test_the_command(results, tmp_path, capsys):

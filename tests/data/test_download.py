@@ -1,134 +1,25 @@
-"""python -m cmcbench download against a hub that runs here: resumed, checked, patient, and clear about what went
-wrong.
+"""python -m cmcbench download against a hub that runs here: resumed, checked, patient, and clear about what
+went wrong.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import io
-import os
-import random
 import signal
 import subprocess
-import sys
 import time
-import zipfile
-from pathlib import Path
 
 import pytest
 from bench import ROOT
-from fake_hub import COMMIT, Fault, Hub
+from download_user import CAPTIONS, CHUNK, data, expected
+from fake_hub import COMMIT, Fault
 
 from cmcbench.data import download
 from cmcbench.data import hub as download_hub
-from cmcbench.data.items import HubItem
 from cmcbench.errors import BadInput, RunFailed
 from cmcbench.protocol import SOURCES
 from cmcbench.published.dataset import COUNTS, FILES
-
-CHUNK = 10 * 1024 * 1024  # what huggingface_hub writes at once
-NAMES = ("NSI_pgc_000.png", "NSI_ugc_001.png", "SCI_game_000.png")
-CAPTIONS = {
-    "gpt4v.csv": b",name,text\n0,NSI_pgc_000.png,a street\n",
-    "qwen.csv": b",name,text\n0,NSI_pgc_000.png,a road\n",
-}
-# The published captions' hashes are known and their content is not here: others stand in for them
-STAND_IN = f"""
-import dataclasses, cmcbench.published.dataset as p
-known = { {name: (len(text), hashlib.sha256(text).hexdigest()) for name, text in CAPTIONS.items()} }
-def stand_in(each):
-    size, sha256 = known[each.file]
-    return dataclasses.replace(each, megabytes=size / 1e6, sha256=sha256)
-p.FILES = tuple(each if each.on_hub else stand_in(each) for each in p.FILES)
-"""
-PROGRAM = "import sys; from cmcbench.runtime.cli import run; from cmcbench.__main__ import main; run(main)"
-
-
-def data(size: int, seed: int = 0) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-def pictures(seed: int) -> dict[str, bytes]:
-    return {name: data(5000, seed + index) for index, name in enumerate(NAMES)}
-
-
-@pytest.fixture
-def hub():
-    truth = {f"GT/{name}": content for name, content in pictures(30).items()} | {"GT/notes.txt": b"x"}
-    made = Hub(
-        {
-            "topiq-fr.pth": data(30_000, 1),
-            "topiq-nr.pth": data(40_000, 2),
-            "reference-pix.zip": zipped(pictures(10)),
-            "reference-image.zip": zipped({f"reference/{name}": content for name, content in pictures(20).items()}),
-            "ground-truth.zip": zipped(truth),
-        },
-        dict(CAPTIONS),
-    )
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def user(hub, tmp_path):
-    return User(hub, tmp_path)
-
-
-class User:
-    """Somebody who runs the command in a folder, with the hub that runs here."""
-
-    def __init__(self, hub: Hub, folder: Path) -> None:
-        self.hub, self.folder = hub, folder
-
-    def command(self, *arguments: str, before: str = "") -> dict:
-        flags = ["download", *arguments, "--root", "data", "--captions_base", f"{self.hub.endpoint}/Text"]
-        environment = {
-            "HF_ENDPOINT": self.hub.endpoint,
-            "HF_HUB_OFFLINE": "0",
-            "HF_HOME": str(self.folder / "hf"),
-            "HF_TOKEN": "hf_secret",
-            "PYTHONPATH": str(ROOT),
-            "NO_PROXY": "127.0.0.1",
-        }
-        return {
-            "args": [sys.executable, "-c", STAND_IN + before + "\n" + PROGRAM, *flags],
-            "cwd": self.folder,
-            "env": {**os.environ, **environment},
-            "text": True,
-        }
-
-    def run(self, *arguments: str, code: int = 0, before: str = "", **environment: str) -> subprocess.CompletedProcess:
-        command = self.command(*arguments, before=before)
-        command["env"].update(environment)
-        done = subprocess.run(**command, capture_output=True, timeout=120)
-        assert done.returncode == code, f"exit code {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def path(self, name: str) -> Path:
-        return self.folder / "data" / name
-
-    def files(self) -> dict[str, bytes]:
-        """What is there by name, but for what is hidden."""
-        root = self.folder / "data"
-        found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
-        return {name: path.read_bytes() for name, path in found.items() if "/." not in f"/{name}"}
-
-
-def expected(hub: Hub) -> dict[str, bytes]:
-    weights = {f"Weight/{name}": content for name, content in hub.files.items() if name.endswith(".pth")}
-    seeds = {"Ref/pixel": 10, "Ref/image": 20, "GT": 30}
-    images = {f"{folder}/{name}": content for folder, seed in seeds.items() for name, content in pictures(seed).items()}
-    return weights | images | {f"Text/{name}": content for name, content in hub.texts.items()}
 
 
 def test_everything_comes_to_its_place_and_a_rerun_fetches_nothing(user, hub):
@@ -290,73 +181,6 @@ def test_offline_is_refused_with_a_way_out(user, hub):
     assert "HF_HUB_OFFLINE" in done.stderr and "env -u" in done.stderr and not hub.asked
 
 
-def test_files_that_differ_are_left_alone_until_overwrite(user, hub):
-    for name in ("Weight/topiq-fr.pth", "Text/gpt4v.csv", f"GT/{NAMES[0]}"):
-        user.path(name).parent.mkdir(parents=True, exist_ok=True)
-        user.path(name).write_bytes(b"my own")
-    done = user.run("weights", "captions", "gt", code=1)
-    for name in ("Weight/topiq-fr.pth", "Text/gpt4v.csv", f"GT/{NAMES[0]}"):
-        assert user.path(name).read_bytes() == b"my own"
-        assert f"data/{name}: differs from the published file" in done.stderr
-    assert "--overwrite" in done.stderr and not hub.gets("topiq-fr.pth")
-    assert user.path("GT/.download/ground-truth.zip").is_file()  # for --overwrite
-    again = user.run("gt", code=1)
-    assert "1 of 3 images differ" in again.stdout and len(hub.gets("ground-truth.zip")) == 1
-    user.run("weights", "captions", "gt", "--overwrite")
-    assert user.files() == {name: content for name, content in expected(hub).items() if not name.startswith("Ref")}
-    assert len(hub.gets("ground-truth.zip")) == 1 and not user.path("GT/.download/ground-truth.zip").exists()
-
-
-def test_unpacking_that_was_interrupted_goes_on_without_fetching(user, hub):
-    interrupt = """
-import cmcbench.data.unzip as u
-write, done = u.write_bytes, []
-def once(path, content):
-    if done: raise KeyboardInterrupt
-    done.append(path); write(path, content)
-u.write_bytes = once
-"""
-    user.run("gt", before=interrupt, code=130)
-    assert len(user.files()) == 1
-    done = user.run("gt", "--keep_zips")
-    assert "to unpack" in done.stdout and "2 images of ground-truth.zip written, 1 were there before" in done.stderr
-    assert user.files() == {f"GT/{name}": content for name, content in pictures(30).items()}
-    assert len(hub.gets("ground-truth.zip")) == 1
-    assert user.path("GT/.download/ground-truth.zip").read_bytes() == hub.files["ground-truth.zip"]
-
-
-def test_a_zip_that_a_killed_run_left_is_removed_by_the_next(user, hub):
-    kill = """
-import cmcbench.data.items as i
-write = i.write_json
-def then_end(path, record):
-    write(path, record); (path.parent / ".tmp-x").write_bytes(b""); raise KeyboardInterrupt
-i.write_json = then_end
-"""
-    user.run("gt", before=kill, code=130)
-    zip_file = user.path("GT/.download/ground-truth.zip")
-    assert zip_file.is_file()
-    done = user.run("gt")
-    assert "is unpacked, and was left by a run that was killed; removed" in done.stderr and not zip_file.exists()
-    assert len(hub.gets("ground-truth.zip")) == 1
-
-
-def test_a_zip_that_is_to_be_kept_is_kept(user, hub):
-    user.run("gt", "--keep_zips")
-    user.run("gt")
-    assert user.path("GT/.download/ground-truth.zip").is_file()
-
-
-def test_unfinished_files_are_swept(user, hub):
-    user.run("gt", "captions")
-    for place in ("GT/.download/.tmp-ground-truth.zip.json-x", "Text/.tmp-gpt4v.csv-x", f"GT/.tmp-{NAMES[0]}-x"):
-        user.path(place).write_bytes(b"half")
-    user.path("Text/gpt4v.csv").unlink()
-    user.path(f"GT/{NAMES[0]}").unlink()
-    user.run("gt", "captions")
-    assert not list((user.folder / "data").rglob(".tmp-*"))
-
-
 def test_no_password_of_an_address_is_shown(user, hub):
     base = hub.endpoint.replace("://", "://somebody:Pa55w0rd@") + "/Text"
     for environment, arguments in (
@@ -375,54 +199,6 @@ def test_no_password_of_an_address_is_shown(user, hub):
         said = done.stdout + done.stderr
         assert done.returncode in (1, 2) and "Traceback" not in said, said
         assert "Pa55w0rd" not in said and ("[hidden]" in said or "HF_ENDPOINT is not an address" in said), said
-
-
-def test_an_image_that_went_away_comes_back(user, hub):
-    user.run("gt")
-    user.path(f"GT/{NAMES[1]}").unlink()
-    done = user.run("gt")
-    assert "1 images of ground-truth.zip written, 2 were there" in done.stderr
-    assert user.files() == {f"GT/{name}": content for name, content in pictures(30).items()}
-    assert len(hub.gets("ground-truth.zip")) == 2
-
-
-@pytest.mark.parametrize(
-    "record, state",
-    [
-        ('{"mark": "0123456789abcdef", "members": {"a.png": [1, 3916222277]}}', "is here, 1 images"),  # CRC-32 of b" "
-        ('{"mark": "0123456789abcdef", "members": {"a.png": [2, 3916222277]}}', "1 of 1 images differ"),
-        ('{"mark": "0123456789abcdef", "members": {"a.png": [1, 3916222278]}}', "1 of 1 images differ"),
-        ('{"mark": "another version", "members": {"a.png": [1, 3916222277]}}', "to fetch"),
-        ('{"mark": "0123456789abcdef", "members": {"../GT/a.png": [1, 3916222277]}}', "to fetch"),
-        ('{"mark": "0123456789abcdef", "members": {"a.png": 1}}', "to fetch"),
-        ('{"mark": "0123456789abcdef"}', "to fetch"),
-        ("{", "to fetch"),
-    ],
-)
-def test_a_record_that_is_none_is_not_believed(tmp_path, monkeypatch, record, state):
-    (tmp_path / "GT" / ".download").mkdir(parents=True)
-    (tmp_path / "GT" / "a.png").write_text(" ")
-    (tmp_path / "GT" / ".download" / "ground-truth.zip.json").write_text(record)
-    remote = download_hub.Remote("ground-truth.zip", 100, "0123456789abcdef" * 4, COMMIT)
-    monkeypatch.setattr(download_hub, "look_up", lambda file, revision: remote)
-    (published,) = [each for each in FILES if each.part == "gt"]
-    assert HubItem(published, tmp_path, False, "main").state == state
-
-
-def test_images_that_were_there_before_are_not_fetched_again(user, hub):
-    user.path("GT").mkdir(parents=True)
-    for kind, sources in SOURCES.items():
-        for source in sources:
-            for number in range(COUNTS[source]):
-                user.path(f"GT/{kind}_{source}_{number:03}.png").touch()
-    done = user.run("gt")
-    assert "not compared" in done.stdout and not hub.gets("ground-truth.zip")
-
-
-def test_a_hostile_zip_writes_nothing(user, hub):
-    hub.files["ground-truth.zip"] = zipped({"NSI_pgc_000.png": b"x", "../../NSI_pgc_001.png": b"x"})
-    done = user.run("gt", code=1)
-    assert "would lead out of its folder" in done.stderr and not user.files()
 
 
 def test_faults_that_may_pass_are_waited_for_and_those_of_this_machine_are_not_the_hubs(monkeypatch, capsys):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from cmcbench.errors import BadInput
+from cmcbench.files import names
 from cmcbench.files.images import list_images
 from cmcbench.files.names import folder_name, name_problem, plain_name, stem
 from cmcbench.files.subset import choose
@@ -40,6 +41,85 @@ STEMS = {
 @pytest.mark.parametrize("name, expected", STEMS.items(), ids=lambda text: ascii(text))
 def test_only_a_picture_s_own_ending_is_cut(name, expected):
     assert stem(name) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.png",
+        "NSI_pgc_000.png",
+        "a b.png",
+        "ä.png",
+        "日本.png",
+        "a'b.png",
+        "$(rm).png",
+        "-rf",
+        "a;b",
+        ".hidden",
+        "...",
+        "a..b",
+        "x" * 200,
+        "é" * 100,
+        "%00.png",
+        "contact.png",
+        "a,b.png",
+        "=1+1.png",
+        "~",
+        "&amp;",
+    ],
+)
+def test_plain_names(name):
+    assert names.plain_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "/",
+        "a/b",
+        "../x.png",
+        "..\\x.png",
+        "/etc/passwd",
+        "C:\\x.png",
+        "C:x.png",
+        "\\\\server\\share",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "a\rb",
+        "a\tb",
+        "\x1b[2J",
+        "\x7f",
+        "\x9b31m",
+        "a<b",
+        "a>b",
+        'a"b',
+        "a|b",
+        "a?b",
+        "a*b",
+        "file:x",
+        "x" * 201,
+        "é" * 101,
+        "con",
+        "CON",
+        "nul.png",
+        "com1",
+        "lpt9.png",
+        ".tmp-x",
+        "\u202egnp.exe",
+        "\u2028",
+        "\ud800",
+        "\udce4",
+        "\ufeffa.png",
+        "\u200ba",
+    ],
+    ids=ascii,
+)
+def test_names_that_are_not_plain(name):
+    assert not names.plain_name(name)
 
 
 @pytest.mark.parametrize(
