@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from tiny_ldm import bsrnet, filled, ldm_control, ldm_text, ldm_unet, ldm_vae, swinir
-from tiny_t2i import WIDTH
+from tiny_t2i_blocks import WIDTH, clip_tokenizer
 
 SPREAD = 0.02  # of what is added to every weight, since much of a control begins as zeros
 
@@ -88,9 +88,8 @@ def diffbir(folder: Path, version: str) -> Path:
 
 def sd21(folder: Path, name: str = "sd21.ckpt") -> Path:
     """A Stable Diffusion 2.1 base in one file, as it was published, with the tokenizer beside it. Scale factor 32."""
-    from tiny_t2i import _clip_tokenizer
 
-    tokenizer = _clip_tokenizer()
+    tokenizer = clip_tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     parts = {
         "model.diffusion_model.": ldm_unet(CHANNELS, TEXT),
