@@ -100,7 +100,7 @@ def _rows(data: bytes, summary: Summary) -> Rows:
 
 def _row(cells: dict[str, str], metrics: list[str], summary: Summary) -> ScoredImage:
     if not plain_name(cells["name"]):
-        raise Unusable(f"{shown(cells['name'])} is no file name")
+        raise Unusable(f"{shown(cells['name'])} is not a file name")
     if cells["mode"] not in summary.modes:
         raise Unusable(f"summary.json has no mode {shown(cells['mode'])}")
     scores = {name: untrusted.number(cells[name]) for name in metrics if cells[name]}

@@ -197,7 +197,7 @@ def _metrics(part: _Part, sets: set[str]) -> dict[str, Metric]:
     found = {}
     for name, about in part.parts():
         if not METRIC.fullmatch(name) or name in TAKEN:
-            raise Unusable(f"names a metric {shown(name)}, which is no name of a metric")
+            raise Unusable(f"names a metric {shown(name)}, which is not the name of a metric")
         lower = about["lower_is_better"].flag()
         if lower and name in OVERALL_METRICS:
             raise Unusable(f"says of {name} that lower is better, and higher is")

@@ -94,12 +94,12 @@ def same_files(rows):
 
 SCORES = {
     "a score raised": (first("topiq_fr", "2.99"), "summary.json.modes.full.metrics.topiq_fr.mean: is "),
-    "larger than can be summed": (first("topiq_fr", "1e308"), "row 2: '1e308' is no finite number, or above 1e+15"),
-    "NaN": (first("topiq_fr", "nan"), "scores.csv, row 2: 'nan' is no finite number"),
-    "infinite": (first("topiq_nr", "1e999"), "row 2: '1e999' is no finite number"),
-    "hexadecimal": (first("topiq_nr", "0x10"), "row 2: '0x10' is no finite number"),
-    "digits of another script": (first("topiq_nr", "٣"), "is no finite number"),
-    "a number of a thousand digits": (first("topiq_fr", "1" * 1000), "is no finite number"),
+    "larger than can be summed": (first("topiq_fr", "1e308"), "row 2: '1e308' is not a finite number, or above 1e+15"),
+    "NaN": (first("topiq_fr", "nan"), "scores.csv, row 2: 'nan' is not a finite number"),
+    "infinite": (first("topiq_nr", "1e999"), "row 2: '1e999' is not a finite number"),
+    "hexadecimal": (first("topiq_nr", "0x10"), "row 2: '0x10' is not a finite number"),
+    "digits of another script": (first("topiq_nr", "٣"), "is not a finite number"),
+    "a number of a thousand digits": (first("topiq_fr", "1" * 1000), "is not a finite number"),
     "beyond the scale": (
         first("topiq_nr", "9.5"),
         "AIGI_MJ_007.png, mode full: topiq_nr is 9.5, and from -1 to 6 is plausible",
@@ -130,8 +130,11 @@ SCORES = {
         lambda rows: rows[0].update(name="ODD.png", type="other", source=""),
         "'odd.png' and 'ODD.png' are the same name",
     ),
-    "a name that leads away": (first("name", "../../etc/passwd"), "row 2: '../../etc/passwd' is no plain file name"),
-    "a mode that there is not": (first("mode", "best"), "row 2: 'best' is none of the modes full, image, pixel, text"),
+    "a name that leads away": (first("name", "../../etc/passwd"), "row 2: '../../etc/passwd' is not a plain file name"),
+    "a mode that there is not": (
+        first("mode", "best"),
+        "row 2: 'best' is not one of the modes full, image, pixel, text",
+    ),
     "another type": (first("type", "NSI"), "row 2: type and source are 'NSI' and 'MJ', the name says 'AIGI' and 'MJ'"),
     "the original handed in": (
         lambda rows: rows[0].update(reconstruction=rows[0]["ground_truth"]),
@@ -142,12 +145,12 @@ SCORES = {
         "mode full: the reconstruction is the same file as that of AIGI_MJ_007.png",
     ),
     "another original": (first("ground_truth", "0" * 16), "has another ground truth than in another mode"),
-    "a digest that is none": (first("ground_truth", "no"), "ground_truth 'no' is no digest"),
+    "a digest that is none": (first("ground_truth", "no"), "ground_truth 'no' is not a digest"),
     "fewer bits": (first("bits", "100"), "100 bits are not the sum of caption, pixels and image"),
-    "negative bits": (first("bits", "-100"), "row 2: '-100' is no whole number from 0 on"),
+    "negative bits": (first("bits", "-100"), "row 2: '-100' is not a whole number from 0 on"),
     "a lower bpp": (first("bpp", "0.001"), "mode full: bpp is 0.001, and "),
     "negative bpp": (first("bpp", "-0.001"), "row 2: bpp is below 0"),
-    "bits without bpp": (first("bpp", ""), "of kind, bits and bpp some are told and some are not"),
+    "bits without bpp": (first("bpp", ""), "of kind, bits and bpp some are given and some are not"),
     "fewer bits of the caption": (first("caption_bits", "8"), "caption_bits are 8, and its caption has "),
     "a measured rate that was nominal": (
         first("kind", "measured"),
@@ -291,7 +294,7 @@ SUBMISSION = {
         lambda found: found["deviations"].append("less is more"),
         "a deviation is listed that the files do not show: 'less is more'",
     ),
-    "a name that leads away": (deep("target", to="../x"), "the target '../x' is no plain name"),
+    "a name that leads away": (deep("target", to="../x"), "the target '../x' is not a plain name"),
     "something said to be absent": (
         deep("absent", "rates.csv", to="lost"),
         "absent names ['rates.csv'], and [] are not there",
@@ -403,9 +406,9 @@ def test_other_forgeries(verified, contents):
 @pytest.mark.parametrize(
     "line, expected",
     [
-        ("", "reconstructions.sha256, line 3: '' is no SHA-256"),
+        ("", "reconstructions.sha256, line 3: '' is not a SHA-256"),
         ("0" * 64 + "  full/NSI_pgc_000.png", "comes twice"),
-        ("0" * 64 + "  full/../x.png", "is no SHA-256 of MODE/IMAGE"),
+        ("0" * 64 + "  full/../x.png", "is not a SHA-256 of MODE/IMAGE"),
         ("0" * 64 + "  full/alien.png", "reconstructions.sha256: full/alien.png has no row in scores.csv"),
     ],
 )
@@ -422,7 +425,7 @@ def test_forged_checksums(verified, contents, line, expected):
         each for each in said if "another picture was scored than the one in reconstructions.sha256" in each
     ]
     code, said = verified(resealed(contents | {"reconstructions.sha256": "\n".join(lines[1:]).encode()}))
-    assert code == 1 and [each for each in said if "reconstructions.sha256 does not tell of it" in each]
+    assert code == 1 and [each for each in said if "reconstructions.sha256 does not name it" in each]
 
 
 @pytest.mark.parametrize("name", list(FILES))
@@ -449,16 +452,16 @@ def test_broken_files(verified, contents, name):
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ('{"a": NaN}', "holds NaN, which is no number"),
-        ('{"a": -Infinity}', "holds -Infinity, which is no number"),
-        ('{"a": 1e999}', "'1e999' is no finite number"),
+        ('{"a": NaN}', "holds NaN, which is not a number"),
+        ('{"a": -Infinity}', "holds -Infinity, which is not a number"),
+        ('{"a": 1e999}', "'1e999' is not a finite number"),
         ('{"a": 1%s}' % ("0" * 5000), "holds a number of more than 18 digits"),
         ('{"a": 1, "a": 2}', "holds a key twice"),
         ('{"a": "\\ud800"}', "holds half a character"),
         ('{{"a": {}1{}}}'.format("[" * 100_000, "]" * 100_000), "is nested too deeply"),
         ('{{"a": {}1{}}}'.format("[" * 40, "]" * 40), "is nested too deeply"),
         ("[1]", "holds no JSON object"),
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
     ],
 )
 def test_hostile_json(verified, contents, text, expected):
@@ -473,7 +476,7 @@ def test_hostile_json(verified, contents, text, expected):
         ("name,name\n", "has 2 columns or one twice"),
         (",".join(map(str, range(65))) + "\n", "has 65 columns"),
         ("name,mode\na\n", "line 2 has 1 cells, and there are 2 columns"),
-        ('name,mode\n"a,b\n', "is no readable CSV"),
+        ('name,mode\n"a,b\n', "is not a readable CSV"),
         ("a,b\n" + "".join(f"{number:x},\n" for number in range(1_000_000)), "has more than 200,000 rows"),
         ("", "has 0 columns"),
     ],
@@ -615,7 +618,9 @@ def test_a_pipe_among_the_pictures_is_not_waited_for(verified, contents, made, t
     (results / "full/NSI_pgc_000.png").unlink()
     os.mkfifo(results / "full/NSI_pgc_000.png")
     code, lines = verified(contents, "--results", results)
-    assert code == 1 and [line for line in lines if "NSI_pgc_000.png: is not the picture that was scored" in line]
+    assert code == 1 and [line for line in lines if "NSI_pgc_000.png" in line and "device, no regular file" in line], (
+        lines
+    )
 
 
 def test_flags(made, tmp_path):
@@ -636,7 +641,7 @@ def test_flags(made, tmp_path):
         assert expected in str(error.value)
     with pytest.raises(SystemExit):
         verify.main([file, "--sample", "0"])
-    with pytest.raises(BadInput, match="is no file"):
+    with pytest.raises(BadInput, match="is not a file"):
         verify.main([str(tmp_path)])
 
 
