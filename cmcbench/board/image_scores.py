@@ -12,7 +12,7 @@ from ..protocol import OVERALL_METRICS, content, overall_i2t, overall_t2i
 from ..published.tables import I2T
 
 if TYPE_CHECKING:
-    from .scored import ScoredImage
+    from .summaries import ScoredImage
 
 
 @dataclass

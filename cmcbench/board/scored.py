@@ -15,31 +15,12 @@ from ..files.names import OUTPUTS, matching, plain_name, stem
 from ..files.untrusted import LARGEST_FILE, LARGEST_RATE, LARGEST_SCORE, LARGEST_SUMMARY, Unusable, shown
 from ..runtime.messages import printable, say
 from . import summaries
-from .summaries import Summary
+from .summaries import ScoredImage, Summary
 
 if TYPE_CHECKING:
     from .image_scores import ImageScores
 
 NEEDED = ("name", "mode", "bpp", "kind", "ground_truth", "reconstruction")  # columns of scores.csv
-
-
-@dataclass(frozen=True)
-class ScoredImage:
-    """A row of scores.csv. ground_truth, reconstruction: digests of the two files. bits: of the message; bpp: bits per
-    pixel; kind: of the rate. seconds: of encoding and decoding; peak_memory: bytes. None: not known.
-    """
-
-    name: str
-    mode: str
-    scores: dict[str, float]
-    ground_truth: str
-    reconstruction: str
-    bits: int | None
-    bpp: float | None
-    kind: str
-    encode_seconds: float | None
-    decode_seconds: float | None
-    peak_memory: int | None
 
 
 Rows = dict[tuple[str, str], ScoredImage]  # (stem, mode) -> row
@@ -100,7 +81,7 @@ def _rows(data: bytes, summary: Summary) -> Rows:
 
 def _row(cells: dict[str, str], metrics: list[str], summary: Summary) -> ScoredImage:
     if not plain_name(cells["name"]):
-        raise Unusable(f"{shown(cells['name'])} is no file name")
+        raise Unusable(f"{shown(cells['name'])} is not a file name")
     if cells["mode"] not in summary.modes:
         raise Unusable(f"summary.json has no mode {shown(cells['mode'])}")
     scores = {name: untrusted.number(cells[name]) for name in metrics if cells[name]}

@@ -197,7 +197,7 @@ def _metrics(part: _Part, sets: set[str]) -> dict[str, Metric]:
     found = {}
     for name, about in part.parts():
         if not METRIC.fullmatch(name) or name in TAKEN:
-            raise Unusable(f"names a metric {shown(name)}, which is no name of a metric")
+            raise Unusable(f"names a metric {shown(name)}, which is not the name of a metric")
         lower = about["lower_is_better"].flag()
         if lower and name in OVERALL_METRICS:
             raise Unusable(f"says of {name} that lower is better, and higher is")
@@ -239,3 +239,22 @@ def _means(part: _Part) -> Means:
 def _ends(part: _Part) -> Ends:
     pairs = ((name, each.maybe(_Part.pair)) for name, each in part.maybe(_Part.parts, iter(())))
     return {name: pair for name, pair in pairs if pair is not None}
+
+
+@dataclass(frozen=True)
+class ScoredImage:
+    """A row of scores.csv. ground_truth, reconstruction: digests of the two files. bits: of the message; bpp: bits per
+    pixel; kind: of the rate. seconds: of encoding and decoding; peak_memory: bytes. None: not known.
+    """
+
+    name: str
+    mode: str
+    scores: dict[str, float]
+    ground_truth: str
+    reconstruction: str
+    bits: int | None
+    bpp: float | None
+    kind: str
+    encode_seconds: float | None
+    decode_seconds: float | None
+    peak_memory: int | None

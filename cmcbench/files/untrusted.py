@@ -67,7 +67,7 @@ def json_object(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise Unusable("is nested too deeply") from None
     except ValueError as error:
-        raise Unusable(f"is no JSON ({error})") from None
+        raise Unusable(f"is not valid JSON ({error})") from None
     if not isinstance(value, dict):
         raise Unusable("holds no JSON object")
     _check_depth(value)
@@ -103,7 +103,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> NoReturn:
-    raise Unusable(f"holds {name}, which is no number")
+    raise Unusable(f"holds {name}, which is not a number")
 
 
 def _integer(digits: str) -> int:
@@ -115,14 +115,14 @@ def _integer(digits: str) -> int:
 def number(cell: str) -> float:
     """A decimal number that is finite and no larger than LARGEST. Raises Unusable."""
     if len(cell) > LONGEST_NUMBER or not NUMBER.fullmatch(cell) or not abs(float(cell)) <= LARGEST:
-        raise Unusable(f"{shown(cell)} is no finite number, or above {LARGEST:g}")
+        raise Unusable(f"{shown(cell)} is not a finite number, or above {LARGEST:g}")
     return float(cell)
 
 
 def whole(cell: str) -> int:
     """A whole number from 0 on. Raises Unusable."""
     if not WHOLE.fullmatch(cell):
-        raise Unusable(f"{shown(cell)} is no whole number from 0 on")
+        raise Unusable(f"{shown(cell)} is not a whole number from 0 on")
     return int(cell)
 
 
@@ -144,7 +144,7 @@ def table(data: bytes, bom: bool = False) -> tuple[list[str], list[dict[str, str
                 raise Unusable(f"has more than {MOST_ROWS:,} rows")
             rows.append(dict(zip(columns, cells)))
     except csv.Error as error:
-        raise Unusable(f"is no readable CSV (line {lines.line_num}: {error})") from None
+        raise Unusable(f"is not a readable CSV (line {lines.line_num}: {error})") from None
     return columns, rows
 
 

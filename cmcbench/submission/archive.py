@@ -70,7 +70,7 @@ def _refused(path: Path, problems: list[str]) -> BadInput:
 def _bytes(path: Path) -> bytes:
     try:
         if not path.is_file():  # a pipe or a device could go on for ever
-            raise BadInput(f"{path} is no file. Name the zip file that script-evaluate.py --submit wrote.")
+            raise BadInput(f"{path} is not a file. Name the zip file that script-evaluate.py --submit wrote.")
         with open(path, "rb") as file:
             data = file.read(LARGEST_FILE + 1)
     except OSError as error:
@@ -99,14 +99,14 @@ def _entries(path: Path, data: bytes) -> list[zipfile.ZipInfo]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
-        raise _refused(path, [f"it is no readable zip file ({error})"]) from None
+        raise _refused(path, [f"it is not a readable zip file ({error})"]) from None
     if len(entries) != total:
-        raise _refused(path, [f"its directory has {len(entries)} entries and its last record tells of {total}"])
+        raise _refused(path, [f"its directory has {len(entries)} entries and its last record names {total}"])
     return entries
 
 
 def _directory(entries: list[zipfile.ZipInfo], limits: Mapping[str, int]) -> Iterator[str]:
-    """What is wrong with the entries as the central directory tells of them."""
+    """What is wrong with the entries as the central directory lists them."""
     seen: dict[str, str] = {}
     for entry in entries:
         name = ascii(entry.orig_filename[:80])
@@ -124,11 +124,11 @@ def _problems(entry: zipfile.ZipInfo, limits: Mapping[str, int]) -> Iterator[str
     if stat.S_ISLNK(kind):
         yield "is a link"
     elif entry.filename.endswith("/") or kind not in (0, stat.S_IFREG):  # is_dir() fails at an empty name
-        yield "is no file"
+        yield "is not a file"
     elif entry.filename != entry.orig_filename or not plain_name(entry.filename):
-        yield "is no plain name and could lead out of a folder"
+        yield "is not a plain name and could lead out of a folder"
     elif entry.filename not in limits:
-        yield "is no part of a submission"
+        yield "is not part of a submission"
     elif entry.file_size > limits[entry.filename]:
         yield f"has {entry.file_size:,} bytes, at most {limits[entry.filename]:,} are expected"
     if entry.flag_bits & ENCRYPTED:

@@ -48,7 +48,7 @@ def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
         broken.append("scores.csv is missing or no regular file")
     if broken:
         raise BadInput(
-            f"{folder}: {'; '.join(broken)}. Score anew with: python script-evaluate.py --target {name} --overwrite"
+            f"{folder}: {'; '.join(broken)}. Score again with: python script-evaluate.py --target {name} --overwrite"
         )
     problems = list(rules.missing(summary))
     contents: dict[str, bytes] = {}
@@ -84,7 +84,7 @@ def _faults(contents: dict[str, bytes]) -> list[str]:
     found = open_all(contents, faults)
     if found is not None:
         check(found, faults)
-    remedy = "; if the files of the result were not changed by hand, score anew with --overwrite"
+    remedy = "; if the files of the result were not changed by hand, score again with --overwrite"
     problems = [line + remedy for line in faults.lines()]
     for name in sorted(contents):
         problems += [
@@ -152,7 +152,7 @@ def _rows(data: bytes) -> list[dict[str, str]]:
         if "name" not in columns:
             raise untrusted.Unusable("has no column name")
     except untrusted.Unusable as error:
-        raise BadInput(f"scores.csv {error}. Score anew with --overwrite.") from None
+        raise BadInput(f"scores.csv {error}. Score again with --overwrite.") from None
     return rows
 
 

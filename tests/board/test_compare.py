@@ -237,11 +237,14 @@ def test_refusals(made, flags, message):
         (lambda text: text.replace("name,", "nome,"), "has no column name"),
         (lambda text: text + text.splitlines()[1] + "\n", "is there a second time in mode full"),
         (lambda text: text.replace("truth AIGI_MJ_000.png", "else", 1), "has two ground truths"),
-        (lambda text: text.replace("AIGI_MJ_000.png", "../x.png"), "is no file name"),
-        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "inf"), "line 2: 'inf' is no finite number"),
+        (lambda text: text.replace("AIGI_MJ_000.png", "../x.png"), "is not a file name"),
+        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "inf"), "line 2: 'inf' is not a finite number"),
         (lambda text: text.replace(text.splitlines()[1].split(",")[4], "2e12"), "line 2: holds a score above 1e\\+12"),
-        (lambda text: text.replace(text.splitlines()[1].split(",")[4], "high"), "line 2: 'high' is no finite number"),
-        (lambda text: text + 'x,"', "is no readable CSV"),
+        (
+            lambda text: text.replace(text.splitlines()[1].split(",")[4], "high"),
+            "line 2: 'high' is not a finite number",
+        ),
+        (lambda text: text + 'x,"', "is not a readable CSV"),
     ],
 )
 def test_damaged_score_tables(results, damage, message):

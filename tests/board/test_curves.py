@@ -126,15 +126,15 @@ def test_measures_of_sets_stand_beside_the_means(results, capsys):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"bpp": "nan"}, "line 2: 'nan' is no finite number"),
-        ({"bpp": "1e400"}, "is no finite number"),
+        ({"bpp": "nan"}, "line 2: 'nan' is not a finite number"),
+        ({"bpp": "1e400"}, "is not a finite number"),
         ({"bpp": "-1"}, "line 2: holds -1 bits per pixel, expected 0 to 1000"),
-        ({"piqe": "inf"}, "is no finite number"),
+        ({"piqe": "inf"}, "is not a finite number"),
         ({"piqe": "9e14"}, "holds a score above 1e+12"),
-        ({"piqe": "9e30"}, "is no finite number, or above 1e+15"),
+        ({"piqe": "9e30"}, "is not a finite number, or above 1e+15"),
         ({"mode": "../x"}, "summary.json has no mode '../x'"),
         ({"name": made_results.NAMES[1], "ground_truth": "gt1"}, "a second time"),
-        ({"peak_memory": "-3"}, "is no whole number"),
+        ({"peak_memory": "-3"}, "is not a whole number"),
     ],
 )
 def test_hostile_scores_are_named_and_left_out(results, capsys, change, message):
@@ -150,7 +150,7 @@ def test_hostile_scores_are_named_and_left_out(results, capsys, change, message)
         ("scores.csv", "name,mode\nx,image\n", "has no column bpp, kind"),
         ("scores.csv", "", "columns"),
         ("scores.csv", "\xff\xfe", "left out"),
-        ("summary.json", "{", "no JSON"),
+        ("summary.json", "{", "not valid JSON"),
         ("summary.json", "[1]", "no JSON object"),
         ("summary.json", '{"unfinished": true}', "a run that has not ended"),
     ],

@@ -19,7 +19,7 @@ from cmcbench.__main__ import main
 from cmcbench.board import scored as reader
 from cmcbench.board.curves import curves_of
 from cmcbench.board.leaderboard import collect, ranked_entries, ranking, update
-from cmcbench.board.page.build import _files
+from cmcbench.board.page.build import page_files
 from cmcbench.board.page.image_data import Gallery
 from cmcbench.board.page.summary_data import order
 from cmcbench.board.page.targets import page_target
@@ -55,7 +55,7 @@ def everything_of(targets: list[ScoredTarget], place: Path) -> None:
     """What every command of the board makes of targets."""
     curves_of(targets)
     shown = order([page_target(each, place) for each in targets])
-    _files(targets, Gallery.of(shown, {}, {}), {}, "thumbs")
+    page_files(targets, Gallery.of(shown, {}, {}), {}, "thumbs")
 
 
 @pytest.mark.parametrize("part", range(4))

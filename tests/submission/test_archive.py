@@ -35,19 +35,19 @@ from cmcbench.errors import BadInput
 from cmcbench.submission import archive as zipped
 
 HOSTILE = {
-    "traversal": (entry("../a.csv"), "'../a.csv' is no plain name and could lead out of a folder"),
-    "an absolute name": (entry("/etc/passwd"), "'/etc/passwd' is no plain name"),
-    "a drive": (entry("C:a.csv"), "'C:a.csv' is no plain name"),
-    "a backslash": (entry("..\\a.csv"), "is no plain name"),
-    "a NUL in the name": (stored_name(b"a.csv\0.py"), "is no plain name"),
-    "no name": (entry(""), "'' is no plain name"),
-    "a control character": (entry("a\x1b[2J.csv"), "'a\\x1b[2J.csv' is no plain name"),
-    "a name that is not UTF-8": (stored_name(b"\xff\xfe.csv"), "is no readable zip file"),
-    "a name of Windows": (entry("nul.csv"), "is no plain name"),
-    "an unknown file": (entry("run.py"), "'run.py' is no part of a submission"),
+    "traversal": (entry("../a.csv"), "'../a.csv' is not a plain name and could lead out of a folder"),
+    "an absolute name": (entry("/etc/passwd"), "'/etc/passwd' is not a plain name"),
+    "a drive": (entry("C:a.csv"), "'C:a.csv' is not a plain name"),
+    "a backslash": (entry("..\\a.csv"), "is not a plain name"),
+    "a NUL in the name": (stored_name(b"a.csv\0.py"), "is not a plain name"),
+    "no name": (entry(""), "'' is not a plain name"),
+    "a control character": (entry("a\x1b[2J.csv"), "'a\\x1b[2J.csv' is not a plain name"),
+    "a name that is not UTF-8": (stored_name(b"\xff\xfe.csv"), "is not a readable zip file"),
+    "a name of Windows": (entry("nul.csv"), "is not a plain name"),
+    "an unknown file": (entry("run.py"), "'run.py' is not part of a submission"),
     "a link": (entry(external_attr=0o120777 << 16), "'a.csv' is a link"),
-    "a device": (entry(external_attr=0o020666 << 16), "'a.csv' is no file"),
-    "a folder": (entry("a.csv/", b""), "'a.csv/' is no file"),
+    "a device": (entry(external_attr=0o020666 << 16), "'a.csv' is not a file"),
+    "a folder": (entry("a.csv/", b""), "'a.csv/' is not a file"),
     "twice": (several("a.csv", "a.csv"), "'a.csv' and 'a.csv' are the same name"),
     "twice in other letters": (several("a.csv", "A.CSV"), "'A.CSV' and 'a.csv' are the same name"),
     "twice in another form of Unicode": (several("a.csv", "ａ.csv"), "are the same name"),
@@ -72,7 +72,7 @@ HOSTILE = {
     "zip64": (zip64(), "is in the zip64 format"),
     "more entries than it says": (
         patched(len(WHOLE) - 14, "<2H", 1, 1),
-        "its directory has 2 entries and its last record tells of 1",
+        "its directory has 2 entries and its last record names 1",
     ),
     "two numbers of entries": (patched(len(WHOLE) - 14, "<H", 1), "its last record contradicts the file"),
     "a directory elsewhere": (patched(len(WHOLE) - 6, "<L", 5), "its last record contradicts the file"),
@@ -91,8 +91,8 @@ HOSTILE = {
     ),
     "larger than it says": (understated(), "b.json is damaged: its size or checksum"),
     "damaged": (patched(35, "<L", 0xFFFFFFFF), "a.csv is damaged"),
-    "a later version": (patched(CENTRAL + 6, "<H", 99), "is no readable zip file"),
-    "a directory that is none": (patched(CENTRAL, "<L", 0), "is no readable zip file"),
+    "a later version": (patched(CENTRAL + 6, "<H", 99), "is not a readable zip file"),
+    "a directory that is none": (patched(CENTRAL, "<L", 0), "is not a readable zip file"),
     "many entries": (several(*(f"{number}.csv" for number in range(33))), "has 33 entries, at most 32"),
     "cut off": (WHOLE[:-1], "does not end as a zip file ends"),
     "empty": (b"", "does not end as a zip file ends"),
@@ -148,7 +148,7 @@ def test_every_flipped_bit_is_noticed_or_harmless(tmp_path):
 def test_no_files(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "no.zip", tmp_path, tmp_path / "pipe", "/dev/zero"):
-        with pytest.raises(BadInput, match="is no file"):
+        with pytest.raises(BadInput, match="is not a file"):
             zipped.read(zipped.Path(path), LIMITS)
     with open(tmp_path / "large.zip", "wb") as file:
         file.truncate(1 << 33)

@@ -49,7 +49,7 @@ def test_changed_by_hand(made, capsys):
     (made / "scores.csv").write_text(text)
     found = faults(made, capsys)
     assert any("odd.png, mode full: another picture was scored" in each for each in found)
-    assert any("is plausible" in each and "score anew with --overwrite" in each for each in found)
+    assert any("is plausible" in each and "score again with --overwrite" in each for each in found)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_changed_by_hand(made, capsys):
             "there is no finished .*summary.json",
         ),
         (lambda folder: (folder / "summary.json").write_text("{"), "is not readable JSON"),
-        (lambda folder: (folder / "summary.json").write_text('{"target": 1}'), "summary.json: .* Score anew"),
+        (lambda folder: (folder / "summary.json").write_text('{"target": 1}'), "summary.json: .* Score again"),
         (lambda folder: (folder / "scores.csv").unlink(), "scores.csv is missing"),
         (lambda folder: (folder / "scores.csv").write_text("a,b\n"), "scores.csv has no column name"),
         (lambda folder: (folder / "scores.csv").write_bytes(b"\xff"), "scores.csv is not UTF-8"),

@@ -45,7 +45,7 @@ class CurvePoint:
 
     bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
     the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
-    decode_seconds: means over the images that tell; peak_memory: bytes, the largest; None where no image tells.
+    decode_seconds: means over the images with one; peak_memory: bytes, the largest; None where no image tells.
     downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
     rates, scores: of each image, shape (n,), in the order of names.
     """

@@ -191,7 +191,7 @@ def _legend(figure: Any, curves: list[Curve], per_row: int, top: float) -> None:
 
 
 def _caption(curves: list[Curve]) -> str:
-    """What the marks mean, of those that the figure has, and how many images it tells of."""
+    """What the marks mean, of those that the figure has, and how many images it shows."""
     points = [point for curve in curves for point in curve.points]
     parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images."]
     if any(point.nominal for point in points):

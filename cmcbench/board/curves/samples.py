@@ -1,4 +1,4 @@
-"""What one scored target tells of its images' rates and scores: the raw material of the curves."""
+"""What is known of one scored target's images, rates and scores: the raw material of the curves."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..markup import csv_text, markdown_table, markdown_text, number
 from .bjontegaard import CurveDelta, Delta
 from .collect import Curve, CurvePoint
 
-LEAST_OVERLAP = 0.5  # below it a delta tells of a small part of the curves, which the table marks
+LEAST_OVERLAP = 0.5  # below it a delta is of a small part of the curves, which the table marks
 USUAL_POINTS = 4  # of Bjontegaard's proposal; fewer are marked
 
 

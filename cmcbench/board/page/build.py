@@ -104,7 +104,7 @@ def build(request: PageRequest) -> Outcome:
         except BaseException:
             save()
             raise
-        files = _files(everyone, gallery, made, how)
+        files = page_files(everyone, gallery, made, how)
         kept = set(files) | album.files
         remember(output, before | kept, album.records)
         for name, data in files.items():
@@ -122,7 +122,9 @@ def _usable(target: ScoredTarget) -> bool:
     return not target.fault or target.missing
 
 
-def _files(everyone: list[ScoredTarget], gallery: Gallery, made: Mapping[Picture, Made], how: str) -> dict[str, bytes]:
+def page_files(
+    everyone: list[ScoredTarget], gallery: Gallery, made: Mapping[Picture, Made], how: str
+) -> dict[str, bytes]:
     """All files of the page but its pictures: path in the report -> content."""
     targets: list[PageTarget] = gallery.targets
     metrics = summary_data.metrics(targets)

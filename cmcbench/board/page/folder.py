@@ -27,7 +27,7 @@ def check_ours(output: Path) -> None:
     )
     if there and RECORD not in there:
         raise BadInput(
-            f"--output {output}: holds files that are no report, {ascii(sorted(there)[0])} for one. Name another"
+            f"--output {output}: holds files that are not of a report, {ascii(sorted(there)[0])} for one. Name another"
             " folder."
         )
 

@@ -97,7 +97,7 @@ def _disagreements(opened: Opened) -> Iterator[str]:
     """Where the entries contradict each other: checksums, the statement in submission.json, the mail."""
     contents, submission, summary = opened.contents, opened.submission, opened.summary
     if not plain_name(submission["target"]):
-        yield f"submission.json: the target {shown(submission['target'])} is no plain name"
+        yield f"submission.json: the target {shown(submission['target'])} is not a plain name"
     modes = [mode for mode in MODES if mode in summary["modes"]]
     told = {
         "target": summary["target"],

@@ -6,7 +6,7 @@ from ...runtime.messages import SHOWN
 
 
 class Faults:
-    """What is wrong, by kind: a thousand rows with the same fault are told of as one with its first examples."""
+    """What is wrong, by kind: a thousand rows with the same fault are reported as one, with its first examples."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, list[str]] = {}

@@ -124,7 +124,7 @@ def rescore(opened: Opened, results: Path, truth: Path, sample: Sample, faults: 
     """Score a random sample of the rows again, by script-evaluate.py as every submitter does, and compare.
 
     Returns how many were scored and the largest difference. Pictures that are not those that were scored are left out:
-    they have been told of. Raises RunFailed where the script fails as a whole.
+    they have been reported. Raises RunFailed where the script fails as a whole.
     """
     chosen = _choose(opened.rows, sample)
     with tempfile.TemporaryDirectory(prefix="cmcbench-verify-") as place:

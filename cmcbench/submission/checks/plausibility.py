@@ -71,7 +71,7 @@ def _checksums(opened: Opened) -> Iterator[str]:
         yield f"reconstructions.sha256: {mode}/{opened.checksums[mode, image][0]} has no row in scores.csv"
     for key, row in keys.items():
         if key not in opened.checksums:
-            yield f"{row.where}: reconstructions.sha256 does not tell of it"
+            yield f"{row.where}: reconstructions.sha256 does not name it"
         elif opened.checksums[key][1][:16] != row.reconstruction:
             yield f"{row.where}: another picture was scored than the one in reconstructions.sha256"
 
@@ -130,7 +130,7 @@ def _bits(opened: Opened) -> Iterator[str]:
     for row in opened.rows:
         bits, mode = row.spent.get("bits"), MODES[row.mode]
         if (bits is None) != (row.bpp is None) or (row.spent and not row.kind):
-            yield f"{row.where}: of kind, bits and bpp some are told and some are not"
+            yield f"{row.where}: of kind, bits and bpp some are given and some are not"
             continue
         if bits is None:
             continue

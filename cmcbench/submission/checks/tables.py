@@ -99,9 +99,9 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> SubmittedScores:
     """A row with every cell in its form. Raises Unusable."""
     name, mode, kind = cells["name"], cells["mode"], cells["kind"]
     if not plain_name(name):
-        raise Unusable(f"{shown(name)} is no plain file name")
+        raise Unusable(f"{shown(name)} is not a plain file name")
     if mode not in MODES:
-        raise Unusable(f"{shown(mode)} is none of the modes {', '.join(MODES)}")
+        raise Unusable(f"{shown(mode)} is not one of the modes {', '.join(MODES)}")
     if (cells["type"], cells["source"]) != content(name):
         raise Unusable(
             f"type and source are {shown(cells['type'])} and {shown(cells['source'])}, "
@@ -111,7 +111,7 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> SubmittedScores:
         raise Unusable(f"the rate's kind is {shown(kind)}, expected {MEASURED} or {NOMINAL}")
     for column in ("ground_truth", "reconstruction"):
         if not SHORT.fullmatch(cells[column]):
-            raise Unusable(f"{column} {shown(cells[column])} is no digest of 16 hexadecimal digits")
+            raise Unusable(f"{column} {shown(cells[column])} is not a digest of 16 hexadecimal digits")
     scores = {metric: untrusted.number(cells[metric]) for metric in metrics if cells[metric]}
     seconds = ("encode_seconds", "decode_seconds")
     spent = {
@@ -153,7 +153,7 @@ def read_checksums(data: bytes, faults: Faults) -> dict[tuple[str, str], tuple[s
         if not SHA256.fullmatch(seen) or mode not in MODES or not plain_name(name) or key in found:
             faults.add(
                 "checksums",
-                f"reconstructions.sha256, line {number}: {shown(line)} is no SHA-256 of MODE/IMAGE, or comes twice",
+                f"reconstructions.sha256, line {number}: {shown(line)} is not a SHA-256 of MODE/IMAGE, or comes twice",
             )
         found[key] = name, seen
     return found
@@ -182,8 +182,8 @@ def read_rates(data: bytes, faults: Faults) -> dict[tuple[str, str], dict[str, s
         if not plain_name(row["name"]) or row["mode"] not in MODES or key in found:
             faults.add(
                 "rates",
-                f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is no image of a mode, or"
-                " comes twice",
+                f"rates.csv, row {line}: {shown(row['name'])} in mode {shown(row['mode'])} is not an image"
+                " of a mode, or comes twice",
             )
         found[key] = row
     return found

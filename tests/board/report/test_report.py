@@ -130,7 +130,7 @@ def test_a_damaged_record_is_said_or_made_anew(scored, record):
 
 
 def test_a_folder_that_is_not_ours_is_refused(scored):
-    with pytest.raises(BadInput, match="holds files that are no report"):
+    with pytest.raises(BadInput, match="holds files that are not of a report"):
         report(scored, "--output", scored / "GT")
     (scored / "file").write_text("")
     with pytest.raises(BadInput, match="is a file, not a folder"):

@@ -119,9 +119,9 @@ def test_other_forgeries(verified, contents):
 @pytest.mark.parametrize(
     "line, expected",
     [
-        ("", "reconstructions.sha256, line 3: '' is no SHA-256"),
+        ("", "reconstructions.sha256, line 3: '' is not a SHA-256"),
         ("0" * 64 + "  full/NSI_pgc_000.png", "comes twice"),
-        ("0" * 64 + "  full/../x.png", "is no SHA-256 of MODE/IMAGE"),
+        ("0" * 64 + "  full/../x.png", "is not a SHA-256 of MODE/IMAGE"),
         ("0" * 64 + "  full/alien.png", "reconstructions.sha256: full/alien.png has no row in scores.csv"),
     ],
 )
@@ -138,4 +138,4 @@ def test_forged_checksums(verified, contents, line, expected):
         each for each in said if "another picture was scored than the one in reconstructions.sha256" in each
     ]
     code, said = verified(resealed(contents | {"reconstructions.sha256": "\n".join(lines[1:]).encode()}))
-    assert code == 1 and [each for each in said if "reconstructions.sha256 does not tell of it" in each]
+    assert code == 1 and [each for each in said if "reconstructions.sha256 does not name it" in each]

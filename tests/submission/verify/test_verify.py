@@ -54,16 +54,16 @@ def test_broken_files(verified, contents, name):
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ('{"a": NaN}', "holds NaN, which is no number"),
-        ('{"a": -Infinity}', "holds -Infinity, which is no number"),
-        ('{"a": 1e999}', "'1e999' is no finite number"),
+        ('{"a": NaN}', "holds NaN, which is not a number"),
+        ('{"a": -Infinity}', "holds -Infinity, which is not a number"),
+        ('{"a": 1e999}', "'1e999' is not a finite number"),
         ('{"a": 1%s}' % ("0" * 5000), "holds a number of more than 18 digits"),
         ('{"a": 1, "a": 2}', "holds a key twice"),
         ('{"a": "\\ud800"}', "holds half a character"),
         ('{{"a": {}1{}}}'.format("[" * 100_000, "]" * 100_000), "is nested too deeply"),
         ('{{"a": {}1{}}}'.format("[" * 40, "]" * 40), "is nested too deeply"),
         ("[1]", "holds no JSON object"),
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
     ],
 )
 def test_hostile_json(verified, contents, text, expected):
@@ -78,7 +78,7 @@ def test_hostile_json(verified, contents, text, expected):
         ("name,name\n", "has 2 columns or one twice"),
         (",".join(map(str, range(65))) + "\n", "has 65 columns"),
         ("name,mode\na\n", "line 2 has 1 cells, and there are 2 columns"),
-        ('name,mode\n"a,b\n', "is no readable CSV"),
+        ('name,mode\n"a,b\n', "is not a readable CSV"),
         ("a,b\n" + "".join(f"{number:x},\n" for number in range(1_000_000)), "has more than 200,000 rows"),
         ("", "has 0 columns"),
     ],
@@ -242,7 +242,7 @@ def test_flags(made, tmp_path):
         assert expected in str(error.value)
     with pytest.raises(SystemExit):
         verify.main([file, "--sample", "0"])
-    with pytest.raises(BadInput, match="is no file"):
+    with pytest.raises(BadInput, match="is not a file"):
         verify.main([str(tmp_path)])
 
 

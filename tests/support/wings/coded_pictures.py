@@ -6,10 +6,7 @@ import numpy as np
 from bench import SAMPLES
 from PIL import Image
 
-from cmcbench.codecs import (
-    FAMILY,
-    create,
-)
+from cmcbench.codecs import FAMILY, create
 
 CODECS = {name: create(name) for name in FAMILY}
 VIDEO = {

@@ -29,12 +29,12 @@ def same_files(rows):
 
 SCORES = {
     "a score raised": (first("topiq_fr", "2.99"), "summary.json.modes.full.metrics.topiq_fr.mean: is "),
-    "larger than can be summed": (first("topiq_fr", "1e308"), "row 2: '1e308' is no finite number, or above 1e+15"),
-    "NaN": (first("topiq_fr", "nan"), "scores.csv, row 2: 'nan' is no finite number"),
-    "infinite": (first("topiq_nr", "1e999"), "row 2: '1e999' is no finite number"),
-    "hexadecimal": (first("topiq_nr", "0x10"), "row 2: '0x10' is no finite number"),
-    "digits of another script": (first("topiq_nr", "٣"), "is no finite number"),
-    "a number of a thousand digits": (first("topiq_fr", "1" * 1000), "is no finite number"),
+    "larger than can be summed": (first("topiq_fr", "1e308"), "row 2: '1e308' is not a finite number, or above 1e+15"),
+    "NaN": (first("topiq_fr", "nan"), "scores.csv, row 2: 'nan' is not a finite number"),
+    "infinite": (first("topiq_nr", "1e999"), "row 2: '1e999' is not a finite number"),
+    "hexadecimal": (first("topiq_nr", "0x10"), "row 2: '0x10' is not a finite number"),
+    "digits of another script": (first("topiq_nr", "٣"), "is not a finite number"),
+    "a number of a thousand digits": (first("topiq_fr", "1" * 1000), "is not a finite number"),
     "beyond the scale": (
         first("topiq_nr", "9.5"),
         "AIGI_MJ_007.png, mode full: topiq_nr is 9.5, and from -1 to 6 is plausible",
@@ -65,8 +65,11 @@ SCORES = {
         lambda rows: rows[0].update(name="ODD.png", type="other", source=""),
         "'odd.png' and 'ODD.png' are the same name",
     ),
-    "a name that leads away": (first("name", "../../etc/passwd"), "row 2: '../../etc/passwd' is no plain file name"),
-    "a mode that there is not": (first("mode", "best"), "row 2: 'best' is none of the modes full, image, pixel, text"),
+    "a name that leads away": (first("name", "../../etc/passwd"), "row 2: '../../etc/passwd' is not a plain file name"),
+    "a mode that there is not": (
+        first("mode", "best"),
+        "row 2: 'best' is not one of the modes full, image, pixel, text",
+    ),
     "another type": (first("type", "NSI"), "row 2: type and source are 'NSI' and 'MJ', the name says 'AIGI' and 'MJ'"),
     "the original handed in": (
         lambda rows: rows[0].update(reconstruction=rows[0]["ground_truth"]),
@@ -77,12 +80,12 @@ SCORES = {
         "mode full: the reconstruction is the same file as that of AIGI_MJ_007.png",
     ),
     "another original": (first("ground_truth", "0" * 16), "has another ground truth than in another mode"),
-    "a digest that is none": (first("ground_truth", "no"), "ground_truth 'no' is no digest"),
+    "a digest that is none": (first("ground_truth", "no"), "ground_truth 'no' is not a digest"),
     "fewer bits": (first("bits", "100"), "100 bits are not the sum of caption, pixels and image"),
-    "negative bits": (first("bits", "-100"), "row 2: '-100' is no whole number from 0 on"),
+    "negative bits": (first("bits", "-100"), "row 2: '-100' is not a whole number from 0 on"),
     "a lower bpp": (first("bpp", "0.001"), "mode full: bpp is 0.001, and "),
     "negative bpp": (first("bpp", "-0.001"), "row 2: bpp is below 0"),
-    "bits without bpp": (first("bpp", ""), "of kind, bits and bpp some are told and some are not"),
+    "bits without bpp": (first("bpp", ""), "of kind, bits and bpp some are given and some are not"),
     "fewer bits of the caption": (first("caption_bits", "8"), "caption_bits are 8, and its caption has "),
     "a measured rate that was nominal": (
         first("kind", "measured"),
@@ -226,7 +229,7 @@ SUBMISSION = {
         lambda found: found["deviations"].append("less is more"),
         "a deviation is listed that the files do not show: 'less is more'",
     ),
-    "a name that leads away": (deep("target", to="../x"), "the target '../x' is no plain name"),
+    "a name that leads away": (deep("target", to="../x"), "the target '../x' is not a plain name"),
     "something said to be absent": (
         deep("absent", "rates.csv", to="lost"),
         "absent names ['rates.csv'], and [] are not there",
