@@ -137,7 +137,7 @@ def compare(weights: Path, sizes: list[tuple[int, int]], rounds: int, count: int
     """size -> seconds an image of each contender and round, ratios, the largest difference of scores, peaks in GiB."""
     results = {}
     for size in sizes:
-        contenders = {kind: Contender(kind, weights) for kind in NAMES}  # anew, so that a peak belongs to a size
+        contenders = {kind: Contender(kind, weights) for kind in NAMES}  # new ones, so that a peak belongs to a size
         work = pictures(folder, size, count)
         for contender in contenders.values():
             contender.run(work[:1])  # warm: oneDNN prepares its kernels at the first image of a size

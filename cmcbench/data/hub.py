@@ -1,6 +1,6 @@
 """One file from the Hugging Face hub: what the hub says of it, and its bytes, going on where a broken run stopped.
 
-hf_hub_download begins anew after a killed run, so the loop over attempts is here; the requests, their headers, tokens,
+hf_hub_download begins again after a killed run, so the loop over attempts is here; the requests, their headers, tokens,
 proxies and HF_ENDPOINT are huggingface_hub's.
 """
 
@@ -106,7 +106,7 @@ class Counted:
         if self.file.tell() + len(data) > self.remote.size:
             told = f"{self.remote.size:,} bytes"
             raise RunFailed(
-                f"{self.remote.file}: {endpoint()} sends more than the {told} that it told of. Check HF_ENDPOINT."
+                f"{self.remote.file}: {endpoint()} sends more than the {told} that it announced. Check HF_ENDPOINT."
             )
         self.file.write(data)
         self.bar.update(len(data))
@@ -118,7 +118,7 @@ class Counted:
         self.file.seek(place)
 
     def truncate(self) -> None:
-        """Called where the server does not go on but begins anew."""
+        """Called where the server does not continue but begins again."""
         self.file.truncate()
         self.bar.n = self.file.tell()
 
@@ -138,7 +138,7 @@ def _check(remote: Remote, part: Path) -> None:
         part.unlink()
         raise RunFailed(
             f"{remote.file}: what came has the SHA-256 {found}, expected {remote.sha256}. It was removed; run the same "
-            f"command again to fetch it anew, and see whether {endpoint()} is the hub that you mean."
+            f"command again to fetch it again, and see whether {endpoint()} is the hub that you mean."
         )
 
 

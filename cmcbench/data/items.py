@@ -105,7 +105,7 @@ class HubItem(Item):
             self._plan_fetch()
 
     def _look_zip(self) -> None:
-        """Whether the pictures are here: those that the record of an earlier run tells of, or of names that make it
+        """Whether the pictures are here: those that an earlier run recorded, or of names that make it
         whole.
         """
         members, self.kept = self._record(), []

@@ -150,7 +150,7 @@ def _request(
 
 
 def _base(given: str | None, model: T2IModel, name: str) -> str | None:
-    """The checkpoint that the model is put into, where the user names one; the model is told of it."""
+    """The checkpoint that the model is put into, where the user names one, which the model then takes."""
     if not given:
         return None
     if model.base is None:

@@ -53,7 +53,7 @@ class CaptionLedger:
         self.made_of: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, Any] = {}
         self.chosen = {path.name for path in request.images.values()}
-        # Only then may --overwrite drop what cannot be read: it may tell of images that are not chosen
+        # Only then may --overwrite drop what cannot be read: it may hold images that are not chosen
         self._all_again = request.overwrite and self.chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
         self._unsaved, self._pace = False, Pace(at_least=0.0)  # the journal has what is not saved yet

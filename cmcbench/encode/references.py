@@ -30,7 +30,7 @@ def pixel_reference(image: Image.Image) -> Image.Image:
 
 
 def image_codec() -> Codec:
-    """VVC where an ffmpeg with libvvenc is there, else AVIF, said aloud."""
+    """VVC where an ffmpeg with libvvenc is there, else AVIF, with a warning."""
     try:
         ffmpeg_program()
         return Vvc()
@@ -115,7 +115,7 @@ class _ReferenceRun:
             raise BadInput(
                 f"{len(others)} reference(s) in {self.folder} cannot go on as they are; the first,"
                 f" {self.path(kind, stem)}, is {why} (expected: {' '.join(self.settings.get(kind, ('nothing',)))}, from"
-                " this ground truth). Choose another --ref_dir, or make all anew with --overwrite (without --subset"
+                " this ground truth). Choose another --ref_dir, or make all again with --overwrite (without --subset"
                 " and --images)."
             )
         self.missing = [job for job in self.jobs if not (is_whole_png(self.path(*job)) and self._has_stream(*job))]
@@ -132,7 +132,7 @@ class _ReferenceRun:
             return False
 
     def _ours(self, kind: str, stem: str) -> bool:
-        """Whether rate.csv tells of this reference, as it is, from this ground truth and these settings."""
+        """Whether rate.csv has this reference, as it is, from this ground truth and these settings."""
         rate = self.rates.get((kind, stem))
         if rate is None or rate.settings != self.settings[kind]:
             return False
@@ -223,7 +223,7 @@ class _ReferenceRun:
         if coded is None or coded.bits != rate.bits or not _same(decoded(self.codec, coded, image.size), path):
             raise RunFailed(
                 f"{path} has no stream, and {self.codec.name} gives another picture today than the version that made"
-                " it. Make the references anew with --overwrite, or choose another --ref_dir"
+                " it. Make the references again with --overwrite, or choose another --ref_dir"
             )
         return _Made(replace(rate, seconds=round(coded.seconds, 4)), None, coded.stream, None)
 

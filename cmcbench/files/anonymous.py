@@ -1,4 +1,4 @@
-"""What a manifest tells of the machine and its owner, taken out before it is sent: paths, addresses, keys, names."""
+"""What would identify a machine or its owner, cut out of a manifest before it is sent: paths, addresses, keys, names."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SECRET = re.compile(
 )
 SECRET_KEY = re.compile(SECRET_NAME, re.IGNORECASE)
 SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL", re.IGNORECASE)
-COMMON = {"root", "user", "users", "admin", "ubuntu", "localhost", "home", "python"}  # names that tell of nobody
+COMMON = {"root", "user", "users", "admin", "ubuntu", "localhost", "home", "python"}  # names that identify nobody
 
 
 def anonymous(value: Any, key: str = "") -> Any:
-    """JSON without what tells of a machine or its owner. Paths keep their last part; names of models on a hub stay."""
+    """JSON without what identifies a machine or its owner. Paths keep their last part; names on a hub stay."""
     if isinstance(value, dict):
         return {name: anonymous(each, name) for name, each in value.items()}
     if isinstance(value, list):
@@ -52,7 +52,7 @@ def _last_part(match: re.Match[str]) -> str:
 
 
 def _names() -> list[str]:
-    """The names of the user and of the machine, where they are long enough to tell of somebody."""
+    """The names of the user and of the machine, where they are long enough to identify somebody."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container without a table of users

@@ -255,6 +255,6 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="where that file goes (empty: submission.zip in the target's folder)",
     )
-    options.add_argument("--overwrite", action="store_true", help="score all anew instead of what has changed")
+    options.add_argument("--overwrite", action="store_true", help="score everything again instead of what has changed")
     add_choice(options)
     return options

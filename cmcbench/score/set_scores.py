@@ -35,15 +35,15 @@ class Missing:
 
 
 def missing(
-    ledgers: list[ScoreLedger], measures: list[SetMetric], modes: dict[str, list[str]], anew: bool
+    ledgers: list[ScoreLedger], measures: list[SetMetric], modes: dict[str, list[str]], everything: bool
 ) -> list[Missing]:
-    """What is still to be measured of the modes asked for (target -> modes), or all of it, anew."""
+    """What is still to be measured of the modes asked for (target -> modes), or all of it."""
     return [
         Missing(metric, ledger, mode)
         for metric in measures
         for ledger in ledgers
         for mode in modes[ledger.target.name]
-        if anew or metric.name not in ledger.sets.get(mode, {})
+        if everything or metric.name not in ledger.sets.get(mode, {})
     ]
 
 

@@ -107,13 +107,13 @@ def _weights(weights: Mapping[str, Any]) -> Iterator[str]:
 
 
 def settings(manifest: Mapping[str, Any], mode: str) -> dict[str, Any]:
-    """What a manifest tells of a mode's settings, {} where it tells nothing."""
+    """A mode's settings in a manifest, {} where there are none."""
     found = _dict(_dict(_dict(manifest.get("modes")).get(mode)).get("settings"))
     return found
 
 
 def inputs(manifest: Mapping[str, Any], mode: str) -> dict[str, dict[str, Any]]:
-    """stem -> what a manifest tells of the inputs of a mode's images."""
+    """stem -> the inputs of a mode's images in a manifest."""
     found = _dict(_dict(_dict(manifest.get("modes")).get(mode)).get("inputs"))
     return {stem: _dict(each) for stem, each in found.items()}
 
@@ -165,7 +165,7 @@ def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:
 
 
 def _captions(made_of: Any, record: Mapping[str, Any] | None) -> Iterator[str]:
-    """made_of: what the result's manifest tells of its captions. record: the captions' own manifest."""
+    """made_of: the captions in the result's manifest. record: the captions' own manifest."""
     seen = _dict(made_of).get("sha256")
     known = [each.sha256 for each in dataset.FILES if each.sha256]
     if isinstance(seen, str) and len(seen) >= 16 and any(each.startswith(seen) for each in known):

@@ -115,7 +115,7 @@ class Model(Family):
         layers = whole["text"].config.num_hidden_layers
         unused = [
             r"first_stage_model\..+",  # the file of the fused autoencoder holds it too
-            r"\w+",  # what stands beside the networks: the schedule's numbers, computed anew here
+            r"\w+",  # what stands beside the networks: the schedule's numbers, computed again here
             r"model_ema\..+",
             re.escape(TEXT) + rf"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.{layers}\..+)",
         ]

@@ -89,7 +89,7 @@ def test_what_came_of_another_version_is_no_beginning_of_this_one(user, hub):
 def test_a_wrong_hash_is_refused_and_the_rest_comes(user, hub):
     hub.hashes["topiq-fr.pth"] = "0" * 64
     done = user.run("weights", code=1)
-    assert "0" * 64 in done.stderr and "fetch it anew" in done.stderr
+    assert "0" * 64 in done.stderr and "fetch it again" in done.stderr
     assert not user.path("Weight/topiq-fr.pth").exists() and not list(user.path("Weight/.download").glob("*.part"))
     assert user.path("Weight/topiq-nr.pth").read_bytes() == hub.files["topiq-nr.pth"]
     del hub.hashes["topiq-fr.pth"]

@@ -111,7 +111,7 @@ def test_a_copy_carries_no_metadata_and_shows_what_was_read(tmp_path, name, form
     assert (again.size, said) == (UPRIGHT.size, None)
     assert np.abs(pixels(again) - pixels(image)).mean() < 2
     if form == "JPEG" and name == "x.jpg" and orientation == 1:
-        assert again.tobytes() == image.tobytes()  # not coded anew
+        assert again.tobytes() == image.tobytes()  # not coded again
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP"])

@@ -22,7 +22,7 @@ SAVED: dict[str, dict[str, Any]] = {  # Pillow's options for what cannot be copi
 def bare_copy(data: bytes, name: str, image: Image.Image, note: str | None) -> bytes:
     """The file of a picture that was read from `data`, in the format of the ending of `name`, without metadata.
 
-    The coded picture is copied as it is where the picture needed no conversion; else `image` is coded anew.
+    The coded picture is copied as it is where the picture needed no conversion; else `image` is coded again.
     """
     ending = "." + name.rpartition(".")[2].lower()
     form = next((form for form, endings in FORMATS.items() if ending in endings), "PNG")

@@ -24,7 +24,7 @@ class Unfit(Exception):
 
 @dataclass(frozen=True)
 class Facts:
-    """What Pillow does not tell of a picture, or tells too late.
+    """What Pillow does not say about a picture, or says too late.
 
     bits: of a channel, 0 where Pillow tells. inverted: white is 0. signed: samples are signed numbers. orientation: of
     TIFF, which Pillow turns by itself. pictures: how many the file holds. cicp: (primaries, transfer) by ITU-T H.273.

@@ -123,7 +123,7 @@ def _of_several(image: Image.Image, form: str, facts: Facts) -> Facts:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """What Pillow's decoder is told of the pixels in the file, "" where it is told nothing."""
+    """What Pillow's decoder knows about the pixels in the file, "" where it knows nothing."""
     for tile in getattr(image, "tile", ())[:1]:
         arguments = tile[3]
         arguments = arguments[0] if isinstance(arguments, tuple) and arguments else arguments

@@ -119,7 +119,7 @@ class _Topiq:
         return fused(plus, x, weight, bias, *place, "add", 1.0, then, [], algorithm)
 
     def _pack(self, name: str, shape: torch.Size, place: tuple) -> Tensor:
-        """A weight in the layout that oneDNN wants for inputs of that shape; it would make it anew at every call."""
+        """A weight in the layout that oneDNN wants for inputs of that shape; it would make it again at every call."""
         if name not in self.packed or self.packed[name][0] != shape:
             weight = self.layers[name][0].to_mkldnn()
             self.packed[name] = shape, torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *place, list(shape))

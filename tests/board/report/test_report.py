@@ -119,7 +119,7 @@ def test_a_forged_record_removes_nothing_outside(scored):
 
 
 @pytest.mark.parametrize("record", ["{", '{"thumbs": 3, "files": {}}'])
-def test_a_damaged_record_is_said_or_made_anew(scored, record):
+def test_a_damaged_record_is_said_or_made_again(scored, record):
     folder = report(scored)
     (folder / ".made.json").write_text(record)
     if record == "{":

@@ -62,7 +62,7 @@ def test_a_codec_that_fails_for_one_picture_is_listed_and_the_others_go_on(truth
     assert set(names(*SIZES)) - set(files(tmp_path / "Ref")) == {"image/NSI_pgc_000.png", "stream/NSI_pgc_000.obu"}
 
 
-def test_without_ffmpeg_avif_is_used_and_said_aloud(truth, tmp_path, avif, capsys):
+def test_without_ffmpeg_avif_is_used_with_a_warning(truth, tmp_path, avif, capsys):
     make(truth, tmp_path / "Ref", only="SCI")
     said = capsys.readouterr().err
     assert "note: there is no ffmpeg (it is away); pip install 'imageio-ffmpeg>=0.6' brings one. " in said
@@ -70,7 +70,7 @@ def test_without_ffmpeg_avif_is_used_and_said_aloud(truth, tmp_path, avif, capsy
     assert rows(tmp_path / "Ref")[0]["codec"] == "avif"
 
 
-def test_a_rate_that_cannot_be_reached_is_said_aloud(truth, tmp_path, avif, capsys):
+def test_a_rate_that_cannot_be_reached_is_warned_of(truth, tmp_path, avif, capsys):
     make(truth, tmp_path / "Ref", budget=0.002)
     said = capsys.readouterr().err
     for row in rows(tmp_path / "Ref")[: len(SIZES)]:

@@ -59,7 +59,7 @@ def test_seed_steps_and_strength_reach_the_model(ready):
         ready.decode("--mode", "image", "--result_name", f"other{place}", *flags)
         other = pictures(ready, f"Result/other{place}/*/*.png")
         assert not set(other.values()) & set(pictures(ready).values())
-    ready.decode("--mode", "image", "--strength", "0.5", "--result_name", "own")  # the mode's own, said aloud
+    ready.decode("--mode", "image", "--strength", "0.5", "--result_name", "own")  # the mode's own, as is said
     assert set(pictures(ready, "Result/own/*/*.png").values()) == set(pictures(ready).values())
 
 
