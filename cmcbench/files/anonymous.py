@@ -1,4 +1,4 @@
-"""What would identify a machine or its owner, cut out of a manifest before it is sent: paths, addresses, keys, names."""
+"""What would identify a machine or its owner, cut out of a manifest before it is sent: paths, addresses, names."""
 
 from __future__ import annotations
 
