@@ -22,7 +22,7 @@ TRIGGERS = tuple("=+-@\t\r\n＝＋－＠")
 def spreadsheet_runs(cell: str) -> bool:
     """Whether a cell begins as a formula, also where a semicolon divides the cells."""
     parts = cell.split(";")
-    return any(part.strip().startswith(TRIGGERS) and not is_number(part) for part in parts)
+    return any(part.strip(" \u200b").startswith(TRIGGERS) and not is_number(part) for part in parts)
 
 
 def is_number(text: str) -> bool:
