@@ -15,7 +15,19 @@ from cmcbench.__main__ import main
 from cmcbench.board.leaderboard import update
 from cmcbench.board.markup import csv_text
 
-NAMES = ("=1+1.png", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "a\r\n=1", "\x1b]0;x\x07", " =1", "\u200b=1", "a;=1", "＝1+1")
+NAMES = (
+    "=1+1.png",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1",
+    "a\r\n=1",
+    "\x1b]0;x\x07",
+    " =1",
+    "\u200b=1",
+    "a;=1",
+    "＝1+1",
+)
 TRIGGERS = tuple("=+-@\t\r\n＝＋－＠")
 
 

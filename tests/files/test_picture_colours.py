@@ -100,6 +100,16 @@ def test_linear_light_is_converted():
     assert close(found, encoded(COLOURS / 255)) and note == "had the colours of gAMA 1, converted to sRGB"
 
 
+@pytest.mark.parametrize("depth", [8, 16])
+def test_linear_light_of_gray_is_converted(depth):
+    ramp = np.arange(256)
+    row = ramp.astype(np.uint8).tobytes() if depth == 8 else (257 * ramp).astype(">u2").tobytes()
+    image, note = read_rgb(png(256, 1, depth, 0, [row], gamma(1.0)))
+    assert np.abs(pixels(image)[0] - encoded(ramp / 255)[:, None]).max() <= 2.5
+    assert "of gray" in note or "mode L" in note
+    assert note.endswith("had the colours of gAMA 1, converted to sRGB")
+
+
 def test_linear_light_with_other_primaries_by_cicp():
     found, note = read(chunk(b"cICP", bytes([9, 8, 0, 1])))
     assert close(found, expected(icc.BT2020, COLOURS / 255)) and "CICP 9/8" in note

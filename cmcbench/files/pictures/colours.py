@@ -36,7 +36,8 @@ def to_srgb(image: Image.Image, info: dict[Any, Any], facts: Facts) -> tuple[Ima
         return image.convert("RGB"), f"says of its colours what cannot be used ({error}); read as sRGB"
     if not profile:
         return image.convert("RGB"), None
-    return _transformed(image, profile, name)
+    # A profile made of numbers, which has a name, is one of RGB
+    return _transformed(image.convert("RGB") if name and image.mode == "L" else image, profile, name)
 
 
 def _profile(info: dict[Any, Any], facts: Facts) -> tuple[bytes, str]:
