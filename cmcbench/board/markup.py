@@ -40,7 +40,7 @@ LATEX = {
     "*": "{*}",  # after the end of a row, LaTeX takes them for an argument
 }
 # What a spreadsheet may take for the beginning of a formula, at the start of a cell or of what it takes for one
-FORMULA = re.compile(r"(?:^|(?<=[;|]))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+FORMULA = re.compile(r"(?:^|(?<=[;|]))(?=[\s\u200b\u2060\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 HIDDEN = ("Cc", "Cs", "Zl", "Zp")  # categories of characters that are shown by their number
 TURNING = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of the direction of text
 NOT_IN_T1 = "ĦħĸĿŀŉŦŧſ"  # of Latin Extended-A, what pdflatex stops at

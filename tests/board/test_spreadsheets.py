@@ -15,14 +15,26 @@ from cmcbench.__main__ import main
 from cmcbench.board.leaderboard import update
 from cmcbench.board.markup import csv_text
 
-NAMES = ("=1+1.png", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "a\r\n=1", "\x1b]0;x\x07", " =1", "a;=1", "＝1+1")
+NAMES = (
+    "=1+1.png",
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1",
+    "a\r\n=1",
+    "\x1b]0;x\x07",
+    " =1",
+    "\u200b=1",
+    "a;=1",
+    "＝1+1",
+)
 TRIGGERS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def spreadsheet_runs(cell: str) -> bool:
     """Whether a cell begins as a formula, also where a semicolon divides the cells."""
     parts = cell.split(";")
-    return any(part.strip().startswith(TRIGGERS) and not is_number(part) for part in parts)
+    return any(part.strip(" \u200b").startswith(TRIGGERS) and not is_number(part) for part in parts)
 
 
 def is_number(text: str) -> bool:
