@@ -13,9 +13,9 @@ EVEN, ODD = (128, 96), (200, 133)  # divisible by the tiny models' multiple of 3
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
 
-def load(model, folder, modes=None, dtype=torch.float32):
+def load(model, folder, modes=None, dtype=torch.float32, **options):
     model.inspect(str(folder))
-    model.load(str(folder), "cpu", dtype, frozenset(modes or model.modes))
+    model.load(str(folder), "cpu", dtype, frozenset(modes or model.modes), **options)
     return model
 
 
