@@ -139,7 +139,7 @@ def test_adapters(checkpoints):
 
 def test_import_is_instant():
     code = "import sys, models.i2t.qwen; assert not {'torch', 'transformers', 'PIL'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent.parent, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=True)
 
 
 def test_two_builds_are_equal(checkpoints, tmp_path):
