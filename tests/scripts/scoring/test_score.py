@@ -159,7 +159,7 @@ def test_damaged_scores_are_made_again_and_what_was_there_is_kept(ready, content
     before = ready.files("Result/real/*")
     (folder / "scores.csv").write_text(content)
     ready.score(*METRICS)
-    kept = {"Result/real/scores.csv.invalid": content.encode()} if content else {}
+    kept = {"Result/real/scores.csv.invalid": content.encode()}
     assert ready.files("Result/real/*") == before | kept
     (folder / "summary.json").write_text("{")
     assert "everything is scored again" in ready.score(*METRICS).stderr
