@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import fnmatch
 import glob
 from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
 from ..files.images import list_images
-from ..files.names import OUTPUTS, folder_name
+from ..files.names import OUTPUTS, folder_name, matching
 from ..files.scores import ScoreRow
 from ..files.subset import choose
 from ..files.target import Target, check_leaderboard, find, holds_images
@@ -106,14 +105,15 @@ def _targets(options: argparse.Namespace) -> list[Target]:
 
 
 def _names(asked: str, results: Path) -> list[str]:
-    """The folders in `results` that one --target means: a name, a pattern such as 'real*', or all.
+    """The folders in `results` that one --target means: a name, a pattern such as 'real*', or all. An existing name
+    comes first, whatever characters it holds.
 
     `real` also means the only Result/real+CAPTIONS where there is no Result/real. Raises BadInput.
     """
     if asked == "all" or any(mark in asked for mark in "*?["):
         there = sorted(folder.name for folder in results.glob("*") if _may_be_target(folder))
-        found = [name for name in there if asked == "all" or fnmatch.fnmatchcase(name, asked)]
-        found = [name for name in found if holds_images(results / name)]
+        meant = there if asked == "all" else matching(asked, there)
+        found = [name for name in meant if holds_images(results / name)]
         if not found:
             raise BadInput(
                 f"--target {asked}: no folder in {results} with images in it is meant. It has:"

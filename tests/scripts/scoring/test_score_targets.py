@@ -60,3 +60,12 @@ def test_modes_are_chosen(ready):
     assert "full" not in done.stdout and {row["mode"] for row in scores(ready) if row["psnr"]} == {"text"}
     assert "has no images in pixel/" in ready.score(*METRICS, "--modes", "pixel", code=2).stderr
     assert "there is no mode 'best'" in ready.score(*METRICS, "--modes", "best", code=2).stderr
+
+
+def test_an_existing_name_comes_before_a_pattern(faked, small_truth):
+    for name in ("sd[12]", "sd1", "sd2", "x[!a]", "xb"):
+        blur(small_truth, faked.folder / "Result" / name / "text", 1)
+    for asked, meant in (("sd[12]", ["sd[12]"]), ("sd?", ["sd1", "sd2"]), ("x[!a]", ["x[!a]"]), ("x[b]", ["xb"])):
+        done = faked.score("--metrics", "psnr", "--no_report", "--target", asked)
+        named = [line.strip("-") for line in done.stdout.splitlines() if line.startswith("------E")]
+        assert named == [f"Evaluating {name}" for name in meant]
