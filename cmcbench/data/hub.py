@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from ..errors import BadInput, RunFailed
+from ..errors import BadInput, RunFailed, first_line
 from ..published.dataset import REPOSITORY
 from ..runtime.messages import progress, say
 
@@ -168,7 +168,7 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
                 raise RunFailed(f"{file}: {_refusal(error, status, revision)}") from None
             say(f"note: {file}: {endpoint()} answers with status {status}; asked again in {wait} s.")
         except HTTPError as error:  # of httpx, whose module has another name in hub 1 than in hub 2
-            reason = _first_line(error)
+            reason = first_line(error)[:200]
             if "Connect" in type(error).__name__ or wait is None:
                 raise Unreachable(
                     f"{file}: {endpoint()} cannot be reached or broke off ({reason}). {AGAIN} Another address:"
@@ -180,7 +180,7 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
         except OSError as error:
             if error.errno is not None:  # of this machine, e.g. a full disk
                 raise
-            raise RunFailed(f"{file}: {_first_line(error)} {AGAIN}") from None
+            raise RunFailed(f"{file}: {first_line(error)[:200]} {AGAIN}") from None
         except Exception as error:
             if type(error).__name__ not in ("InvalidURL", "LocalProtocolError"):  # of httpx, see above
                 raise
@@ -190,7 +190,7 @@ def _patiently(file: str, revision: str, ask: Callable[[], Answer]) -> Answer:
 
 
 def _no_address(file: str, error: Exception) -> str:
-    return f"{file}: HF_ENDPOINT is not an address: {endpoint()} ({_first_line(error)}). Correct or unset it."
+    return f"{file}: HF_ENDPOINT is not an address: {endpoint()} ({first_line(error)[:200]}). Correct or unset it."
 
 
 def _refusal(error: Exception, status: int, revision: str) -> str:
@@ -216,7 +216,3 @@ def _refusal(error: Exception, status: int, revision: str) -> str:
             " login."
         )
     return f"{endpoint()} answers with status {status}. {AGAIN}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

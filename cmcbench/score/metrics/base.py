@@ -11,6 +11,7 @@ from ...errors import ImageProblem
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 
 class Metric(ABC):
@@ -30,7 +31,7 @@ class Metric(ABC):
         """Make ready to score. Raises BadInput or RunFailed."""
 
     @abstractmethod
-    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
         """The score of each reconstruction of one ground truth. All are RGB PIL images of the same size."""
 
 
@@ -51,7 +52,7 @@ class SetMetric(ABC):
         """Make ready to measure. Raises BadInput or RunFailed."""
 
     @abstractmethod
-    def embed(self, picture: Any) -> np.ndarray:
+    def embed(self, picture: Image.Image) -> np.ndarray:
         """The features of one RGB PIL image: (d,), d the same for all."""
 
     @abstractmethod

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...errors import ImageProblem, RunFailed
+from ...errors import ImageProblem, RunFailed, first_line
 from ...files.manifest import checkpoint
 from .base import Metric, in_batches
+
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 DEFAULT_CLIP = "openai/clip-vit-base-patch32"
 BATCH = 16  # pictures of 224x224 at once
@@ -42,7 +46,7 @@ class Clipsim(Metric):
         except (
             Exception
         ) as error:  # no network, no such folder, a damaged file: transformers raises what its parts raise
-            raise self._absent((str(error).strip().splitlines() or [type(error).__name__])[0][:200]) from None
+            raise self._absent(first_line(error)[:200]) from None
         missing = sorted(map(str, [*told["missing_keys"], *told["mismatched_keys"]]))
         if missing:
             raise self._absent(
@@ -61,11 +65,11 @@ class Clipsim(Metric):
             "name the folder of a CLIP checkpoint in safetensors with --clip_model."
         )
 
-    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
         first, *others = in_batches(self._embed, [truth, *pictures], BATCH)
         return [float((first * other).sum().clamp(-1, 1)) for other in others]
 
-    def _embed(self, pictures: list[Any]) -> list[Any]:
+    def _embed(self, pictures: list[Image.Image]) -> list[Any]:
         """Embeddings of length 1, as float64 on the CPU."""
         import torch
 

@@ -8,13 +8,14 @@ the distance is computed without the square root of a 2048x2048 matrix, which ha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .base import SetMetric
 from .pyiqa import create, pyiqa_version
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
 SIDE = 299  # pixels, of Inception's input
 SMALLEST = 100  # images; with fewer the value tells more of the number of images than of the pictures
@@ -36,7 +37,7 @@ class Fid(SetMetric):
         model = create(self.name, device).net.model
         self.network = lambda batch: model(batch, False, False)[0]
 
-    def embed(self, picture: Any) -> np.ndarray:
+    def embed(self, picture: Image.Image) -> np.ndarray:
         import torch
 
         planes = torch.from_numpy(prepared(picture)).unsqueeze(0).to(self.device)
@@ -55,7 +56,7 @@ class Fid(SetMetric):
         )
 
 
-def prepared(picture: Any) -> np.ndarray:
+def prepared(picture: Image.Image) -> np.ndarray:
     """An RGB PIL image as Inception takes it: (3, 299, 299), float32, about -1 to 1; each plane resized without
     rounding.
     """

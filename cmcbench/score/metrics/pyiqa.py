@@ -8,13 +8,16 @@ import importlib.util
 import os
 import sys
 import types
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from unittest import mock
+from typing import TYPE_CHECKING, Any
 
-from ...errors import BadInput, ImageProblem, RunFailed
+from ...errors import BadInput, ImageProblem, RunFailed, first_line
 from .base import Metric
 from .topiq import WITHOUT_WEIGHTS
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class Pyiqa(Metric):
@@ -29,21 +32,38 @@ class Pyiqa(Metric):
     def load(self, device: str) -> None:
         self.network = create(self.name, device)
 
-    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
         import numpy as np
         import torch
 
-        truth = _tensor(truth) if self.needs_truth else None
+        reference = _tensor(truth) if self.needs_truth else None
         scores = []
         for picture in pictures:
             torch.manual_seed(0)  # some metrics crop at random: the same for an image whatever came before it
             np.random.seed(0)
             try:
-                score = self.network(_tensor(picture), truth) if self.needs_truth else self.network(_tensor(picture))
+                score = (
+                    self.network(_tensor(picture), reference) if self.needs_truth else self.network(_tensor(picture))
+                )
                 scores.append(float(score))
             except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
                 raise ImageProblem(f"{self.name} does not take it: {_reason(error)}") from None
         return scores
+
+
+@contextlib.contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """Set environment variables for a while."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def create(name: str, device: str) -> Any:
@@ -52,7 +72,7 @@ def create(name: str, device: str) -> Any:
 
     try:
         # pyiqa asks torch to unpickle whatever is in a weights file; and it prints what it loads
-        with mock.patch.dict(os.environ, TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
+        with _environment(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
             return import_pyiqa(name).create_metric(name, device=torch.device(device))
     except Exception as error:  # a missing package, no network, a broken download: pyiqa raises what its parts raise
         raise RunFailed(
@@ -71,7 +91,7 @@ def pyiqa_version() -> str:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")
+    return first_line(error)[:200].rstrip(".")
 
 
 def configs() -> dict[str, dict[str, Any]]:
@@ -122,7 +142,7 @@ def _import_clip() -> None:
         del sys.modules["pkg_resources"]
 
 
-def _tensor(picture: Any) -> Any:
+def _tensor(picture: Image.Image) -> Any:
     """An RGB PIL image as a float tensor of shape (1, 3, height, width) in [0, 1]."""
     import numpy as np
     import torch

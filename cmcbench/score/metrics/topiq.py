@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...errors import BadInput, ImageProblem
 from ...files.store import digest
 from .base import Metric, in_batches
+
+if TYPE_CHECKING:
+    from PIL import Image
+
 
 SMALLEST = 32  # pixels a side; the networks halve a picture five times
 BYTES_A_PIXEL = 800  # that TOPIQ FR takes on a CPU: 1.7 GiB at 1024x1024, 4.4 at 2048x2048, 12.5 at 4096x4096
@@ -40,7 +44,7 @@ class Topiq(Metric):
         except WeightError as error:
             raise BadInput(f"{error} {where_weights_are(self.weights.parent)}") from None
 
-    def score(self, truth: Any, pictures: list[Any]) -> list[float]:
+    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
         import torch
 
         for picture in pictures:
@@ -53,7 +57,7 @@ class Topiq(Metric):
             except ValueError as error:  # a score that is no number
                 raise ImageProblem(str(error)) from None
 
-    def _score(self, truth: Any, pictures: list[Any]) -> list[float]:
+    def _score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
         import numpy as np
 
         arrays = [np.asarray(picture) for picture in pictures]
