@@ -94,11 +94,15 @@ def _enter(images: Listing, entry: os.DirEntry[str]) -> None:
     name = entry.name
     if name.startswith("."):
         return
-    if entry.is_dir():
+    path = images.folder / name
+    try:
+        is_folder, is_file = entry.is_dir(), entry.is_file()
+        dangling = entry.is_symlink() and not is_file and not path.exists()
+    except OSError:  # a link to itself
+        is_folder, is_file, dangling = False, False, True
+    if is_folder:
         images.folders.append(name)
         return
-    path = images.folder / name
-    dangling = entry.is_symlink() and not entry.is_file() and not path.exists()
     is_picture = path.suffix.lower() in ENDINGS or (NO_ENDING.fullmatch(path.suffix) and _begins_as_picture(entry))
     unread = next((kind for kind, endings in UNREAD.items() if path.suffix.lower() in endings), None)
     if not is_picture and unread is None:
@@ -107,7 +111,7 @@ def _enter(images: Listing, entry: os.DirEntry[str]) -> None:
         images.problems[name] = f"{images.what}: {ascii(name)}: its name cannot be used: {problem}. Rename it"
     elif unread:
         images.problems[name] = f"{images.what}: {name}: is {unread}, which Pillow cannot read. Convert it, e.g. to PNG"
-    elif not entry.is_file() and not dangling:
+    elif not is_file and not dangling:
         images.problems[name] = f"{images.what}: {name}: is a pipe, socket or device, no regular file"
     elif (key := stem(name)) in images:
         raise BadInput(

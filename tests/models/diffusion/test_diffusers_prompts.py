@@ -31,7 +31,9 @@ EMBEDDED = (
 
 
 def test_every_family_of_embeddings_is_compared(plain):
-    assert {type(pipe).__name__ for name in EMBEDDED for pipe in plain(name)._pipes.values()} == set(prompts.FAMILIES)
+    compared = {type(pipe).__name__ for name in EMBEDDED for pipe in plain(name)._pipes.values()}
+    # DiffBIR's, which encodes prompts as Stable Diffusion does; tests/models/restorers compares its pictures
+    assert compared == set(prompts.FAMILIES) - {"StableDiffusionControlNetPipeline"}
 
 
 @pytest.mark.parametrize(
