@@ -62,10 +62,10 @@ format: $(VENV)/ready-test
 test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# What needs neither torch nor a browser nor a minute, for a developer's loop
+# The tests that need no large library, for a developer's loop
+QUICK := tests/test_house.py tests/test_protocol.py tests/test_statistics.py tests/files tests/bitstream tests/doctor tests/encode
 test-quick: $(VENV)/ready-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal --no-cov -m "not slow" --ignore tests/models --ignore tests/scripts \
-	  --ignore tests/score --ignore tests/codecs --ignore tests/runtime --ignore tests/anchors
+	$(BIN)/python -m pytest -n 2 --dist worksteal --no-cov $(QUICK)
 
 test-fuzz: $(VENV)/ready-test
 	CMCBENCH_FUZZ=3000 $(BIN)/python -m pytest -n 2 --dist worksteal --no-cov -k "mutat"
