@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 
 from ..errors import BadInput
 from .store import TEMPORARY
@@ -30,8 +30,8 @@ def stem(name: str) -> str:
 
     Pictures, captions and rows of tables pair by it. name: a file name, not a path. scene.v2.png -> scene.v2.
     """
-    cut = len(PurePosixPath(name).suffix) if PurePosixPath(name).suffix.lower() in ENDINGS else 0
-    return unicodedata.normalize("NFC", name[: len(name) - cut])
+    before, dot, ending = name.rpartition(".")
+    return unicodedata.normalize("NFC", before if before and f"{dot}{ending.lower()}" in ENDINGS else name)
 
 
 def name_problem(name: str) -> str:

@@ -254,5 +254,5 @@ def test_eight_thousand_rows_of_which_half_are_faulty_take_less_than_a_second(tm
     start = time.process_time()
     _, costs, problems = read_costs(tmp_path / "bits.csv")
     found = captions.read(tmp_path / "captions.csv")
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 1
     assert len(costs) == len(problems) == len(found.texts) == len(found.problems) == 4000
