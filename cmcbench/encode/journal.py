@@ -75,7 +75,9 @@ def found(captions: Path) -> list[Path]:
 
 
 def read(path: Path) -> Kept:
-    """The captions of a journal, without the half line that a kill may have left. Raises BadInput for a broken file."""
+    """The captions of a journal, without the half line that a kill may have left; none of one that another process has
+    taken over since. Raises BadInput for a broken file.
+    """
     kept = Kept()
     try:
         lines = path.read_bytes().split(b"\n")[:-1]  # what stands behind the last line end is no whole line
@@ -87,6 +89,8 @@ def read(path: Path) -> Kept:
             if not (isinstance(name, str) and plain_name(name) and isinstance(text, str) and text):
                 raise ValueError(f"no caption of an image: {ascii(line[:80])}")
             kept.texts[name], kept.images[name] = text, made_of
+    except FileNotFoundError:
+        return kept
     except (ValueError, TypeError, KeyError, RecursionError, OSError) as error:
         raise BadInput(f"{path} is no journal of captions ({error}). Move it away, or use --overwrite.") from None
     return kept

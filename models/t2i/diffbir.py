@@ -176,16 +176,7 @@ class Model(Family):
         self, latents: torch.Tensor, condition: torch.Tensor, time: torch.Tensor, text: torch.Tensor
     ) -> torch.Tensor:
         kind = self._pipe.unet.dtype
-        latents, condition = latents.to(kind), condition.to(kind)
-        down, middle = self._pipe.controlnet(latents, time, text, condition, return_dict=False)
-        return self._pipe.unet(
-            latents,
-            time,
-            text,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=middle,
-            return_dict=False,
-        )[0].float()
+        return self._controlled(latents.to(kind), condition.to(kind), time, text).float()
 
 
 def _cleaner(path: Path, dtype: torch.dtype) -> Any:

@@ -135,15 +135,7 @@ class Model(Family):
         self, latents: torch.Tensor, control: torch.Tensor, time: torch.Tensor, text: torch.Tensor
     ) -> torch.Tensor:
         control = control.repeat(len(latents) // len(control), 1, 1, 1)  # both halves of guidance see it
-        down, middle = self._pipe.controlnet(latents, time, text, control, return_dict=False)
-        return self._pipe.unet(
-            latents,
-            time,
-            text,
-            down_block_additional_residuals=down,
-            mid_block_additional_residual=middle,
-            return_dict=False,
-        )[0]
+        return self._controlled(latents, control, time, text)
 
 
 def _enlarged(guide: Image.Image, multiple: int) -> Image.Image:

@@ -13,35 +13,12 @@ from typing import Any
 
 import pytest
 from mutations import mutations, share
+from whole_tables import COSTS, RATES, SCORES
 
 from cmcbench.anchors.imports import read_costs
 from cmcbench.errors import BadInput
 from cmcbench.files import captions, manifest, rates, references, scores, store
 from cmcbench.files.names import plain_name, stem
-from cmcbench.files.rates import Cost
-from cmcbench.files.references import ReferenceRate
-from cmcbench.files.scores import ScoreRow
-
-COSTS = {
-    cost.key: cost
-    for cost in (
-        Cost("a, b.png", "image", 8, "nominal", 0, 0, 0, 8, 96, 0.25, 1e-06, 1 << 40, "37", 2, "0" * 16),
-        Cost("日本.png", "text", 80, caption_bits=80, sha256="1" * 16),
-        Cost("scene.v2.png", "full", 0, decode_seconds=2.5),
-    )
-}
-RATES = {
-    rate.key: rate
-    for rate in (
-        ReferenceRate("b, x.png", "image", 320, "0.02", 128, 125, "vvc", "0.02", "7", 2, "0" * 16, "f" * 16, 0.5),
-        ReferenceRate("日本.jpg", "pixel", 8, "0.001953", 64, 64, "rgb332", "", "", 64, "0" * 16, "1" * 16),
-    )
-}
-SCORES = {
-    ("a", "full"): ScoreRow("a.png", "full", "aa", "bb", {"psnr": 30.5, "ms_ssim": 0.5}, None, 0.25),
-    ("b", "text"): ScoreRow("b.png", "text", "aa", "cc", {"psnr": 31.0}, Cost("b.png", "text", 8, caption_bits=8), 0.1),
-}
-
 
 READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], None]]] = {
     "rates.csv": (rates.read, lambda path: rates.write(path, COSTS)),

@@ -131,6 +131,20 @@ class Model(T2IModel):
         away, towards = both.chunk(2)
         return away + self.guidance * (towards - away)
 
+    def _controlled(
+        self, latents: torch.Tensor, control: torch.Tensor, time: torch.Tensor, text: torch.Tensor
+    ) -> torch.Tensor:
+        """What the UNet answers with the ControlNet's residuals, (n, channels, height, width)."""
+        down, middle = self._pipe.controlnet(latents, time, text, control, return_dict=False)
+        return self._pipe.unet(
+            latents,
+            time,
+            text,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=middle,
+            return_dict=False,
+        )[0]
+
     def _check_numbers(self, pixels: torch.Tensor, jobs: Sequence[Job]) -> None:
         """Raise ModelError where a picture overflowed, which conversion to 8 bits would hide."""
         broken = [job.name for job, each in zip(jobs, pixels) if not math.isfinite(each.sum())]
