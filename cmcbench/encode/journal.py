@@ -7,13 +7,13 @@ processes that were killed are there for the next run. Lines are JSON: the setti
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..errors import BadInput
+from ..files.json_lines import JsonLines
 from ..files.names import plain_name
 
 LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
@@ -38,31 +38,20 @@ class Journal:
         for.
         """
         self.path = captions.parent / f".{captions.stem}.part-{number}.jsonl"
-        self._lasting = lasting
-        self._file: BinaryIO | None = None
+        self._lines = JsonLines(self.path, fresh=True, lasting=lasting)
 
     def add(self, settings: dict[str, Any], name: str, text: str, made_of: dict[str, Any]) -> None:
         """Append a caption. Raises OSError."""
-        lines = [{"name": name, "text": text, "made_of": made_of}]
-        if self._file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "wb", buffering=0)
-            lines.insert(0, {"settings": settings})
-        # One write for what belongs together; half a line can then only be the last one
-        data = "".join(json.dumps(line) + "\n" for line in lines).encode()
-        while data:  # a disk that gets full takes a part, and tells so when it is asked to take the rest
-            data = data[self._file.write(data) :]
-        if self._lasting:
-            os.fsync(self._file.fileno())
+        caption = {"name": name, "text": text, "made_of": made_of}
+        self._lines.add(*([] if self._lines.begun else [{"settings": settings}]), caption)
 
     def close(self) -> None:
         """End the journal; its file stays."""
-        if self._file is not None:
-            self._file.close()
+        self._lines.close()
 
     def remove(self) -> None:
         """Remove its file, if it has written one: what another run has left there is not its own."""
-        if self._file is not None:
+        if self._lines.begun:
             self.path.unlink(missing_ok=True)
 
 

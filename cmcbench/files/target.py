@@ -11,7 +11,7 @@ from ..protocol import MODES, PLAIN
 from .images import list_images
 from .names import stem
 from .rates import FILE, Cost, Rates, read
-from .store import read_json
+from .store import LARGEST_JSON, read_bytes, read_json
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,7 @@ def check_leaderboard(results: Path) -> None:
     """Raise BadInput where the leaderboard's files in a results folder are somebody else's: they would be replaced."""
     table = results / "leaderboard.csv"
     try:
-        with open(table, "rb") as file:
-            ours = file.read(7) == b"target,"
+        ours = read_bytes(table, LARGEST_JSON).startswith(b"target,")
     except FileNotFoundError:
         ours = not any((results / name).exists() for name in ("leaderboard.md", "leaderboard.tex"))
     except OSError:

@@ -12,7 +12,8 @@ import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+
+from ..files.json_lines import JsonLines
 
 BEGINNING = ".scores.part-"
 LARGEST_LINE = 4096  # bytes; a line of ours has about 200
@@ -39,22 +40,15 @@ class ScoreJournal:
 
     def __init__(self, folder: Path, number: int) -> None:
         self.path = folder / f"{BEGINNING}{number}.jsonl"
-        self._file: BinaryIO | None = None
+        self._lines = JsonLines(self.path)
 
     def add(self, made: Made) -> None:
         """Append a score; it outlives this process from now on. Raises OSError (a full disk)."""
-        data = json.dumps(asdict(made)).encode() + b"\n"
-        if self._file is None:
-            self._file = open(self.path, "ab", buffering=0)
-            data = b"\n" + data  # a killed run may have left half a line
-        while data:
-            data = data[self._file.write(data) :]
+        self._lines.add(asdict(made))
 
     def close(self) -> None:
         """End the journal; its file stays."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._lines.close()
 
 
 def found(folder: Path) -> list[Path]:

@@ -43,6 +43,7 @@ class ScoreLedger:
     ) -> None:
         self.target, self.truth, self.truth_digests = target, truth, dict(truth_digests)
         self.ranks, self.overwrite = ranks, overwrite
+        self.asked = list(metrics)
         self.wanted = {metric.name: metric.identity for metric in metrics}
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: scores.Table = {}
@@ -224,15 +225,16 @@ class ScoreLedger:
             else:
                 row.scores.setdefault(made.metric, made.value)
 
-    def finish(self, metrics: Iterable[Metric | SetMetric], i2t_table: bool) -> None:
-        """Write scores and summary, and take the journals away. metrics: those that were ready.
+    def finish(self, i2t_table: bool) -> None:
+        """Write scores and summary, and take the journals away.
 
         i2t_table: whether the leaderboard shows the overall row of the encoders' table too.
         """
         self.journal.close()
         self.join_journals()
-        for metric in metrics:
-            self.describe(metric)
+        for metric in self.asked:  # also those that cannot be loaded today, of which a killed run had made scores
+            if metric.name not in self.stale:
+                self.describe(metric)
         for file in self.invalid:
             write_bytes(file.with_name(f"{file.name}.invalid"), file.read_bytes())
         present = {name for held in self._held() for name in held}

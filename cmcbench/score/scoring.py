@@ -119,7 +119,7 @@ class _Scoring:
         """Measure whole sets, then write every target's scores and summary."""
         measure(self.readiness.sets, self.request.truth, self.request.report)
         for ledger in self.ledgers:
-            ledger.finish(self.readiness.ready, self.request.i2t_table)
+            ledger.finish(self.request.i2t_table)
 
     def _image(self, stem: str, entries: list[tuple[ScoreLedger, ScoreRow]]) -> None:
         """Score the reconstructions of one ground truth. A failure is reported and leaves its scores out."""

@@ -188,10 +188,10 @@ def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest_or_tells(tmp_path):
             return super().write(taken)
 
     one = journal.Journal(tmp_path / "a.csv", 0, lasting=False)
-    one._file = Part()
+    one._lines._file, one._lines.begun = Part(), True
     one.add({}, "a.png", "text", {})
-    assert json.loads(one._file.getvalue()) == {"name": "a.png", "text": "text", "made_of": {}}
-    one._file.room = 7
+    assert json.loads(one._lines._file.getvalue()) == {"name": "a.png", "text": "text", "made_of": {}}
+    one._lines._file.room = 7
     with pytest.raises(OSError, match="full"):
         one.add({}, "b.png", "text", {})
 

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 import tiny_topiq
@@ -17,6 +18,7 @@ from PIL import Image, ImageFilter
 from cmcbench.files import csv_tables, scores, store
 from cmcbench.score import journal
 from cmcbench.score.journal import Made, ScoreJournal
+from cmcbench.score.metrics.registry import resolve
 
 METRICS = ["--metrics", "psnr,piqe"]
 TOPIQ = ["--metrics", "topiq,psnr", "--device", "cpu", "--no_report"]
@@ -205,6 +207,19 @@ def test_a_metric_left_out_keeps_its_scores(ready, tmp_path):
     (weights / "topiq-fr.pth").unlink()
     ready.score("--metrics", "psnr", "--no_report")
     assert finished(ready) == before
+
+
+def test_scores_of_a_killed_run_are_kept_though_their_metric_cannot_be_loaded_today(ready):
+    ready.score(*METRICS)
+    (lpips,) = resolve("lpips", Path("Weight"))  # its weights are not here
+    row = rows(ready)[0]
+    made_of = f"{row['ground_truth']} {row['reconstruction']}"
+    killed = ScoreJournal(ready.folder / "Result/real", 0)
+    killed.add(Made(row["name"], row["mode"], "lpips", lpips.identity, made_of, 0.25))
+    killed.close()
+    done = ready.score("--metrics", "psnr,lpips", code=1)
+    assert "metric lpips" in done.stderr and [each["lpips"] for each in rows(ready) if each["lpips"]] == ["0.25"]
+    assert summary(ready)["metrics"]["lpips"]["lower_is_better"] is True
 
 
 def test_a_journal_outlives_half_lines_and_strange_ones(tmp_path):
