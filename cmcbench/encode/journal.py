@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput
-from ..files.json_lines import JsonLines
 from ..files.names import plain_name
+from ..runtime.json_lines import JsonLines
 
 LARGEST = 1e15  # tokens or dollars of one caption, which still add up exactly
 

@@ -13,7 +13,7 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..files.json_lines import JsonLines
+from ..runtime.json_lines import JsonLines
 
 BEGINNING = ".scores.part-"
 LARGEST_LINE = 4096  # bytes; a line of ours has about 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from cmcbench.files.json_lines import JsonLines
+from cmcbench.runtime.json_lines import JsonLines
 
 
 def lines(path) -> list[dict]:
