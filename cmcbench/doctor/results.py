@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from ..errors import BadInput
 from ..files.images import ENDINGS
 from ..files.store import TEMPORARY, read_json
+from ..files.target import modes_of
+from ..files.untrusted import LARGEST_SUMMARY
 from ..protocol import MODES
 from .finding import NOTE, OK, Finding, step
 
 AREA = "results"
-LARGEST_SUMMARY = 16 << 20  # bytes; those of 1,000 images in four modes have some 0.1 MB
 
 
 def look(root: Path, truth: int) -> Iterator[Finding]:
@@ -29,16 +31,12 @@ def look(root: Path, truth: int) -> Iterator[Finding]:
 
 def _modes(folder: Path) -> dict[str, int]:
     """mode -> number of pictures, of a folder as step 2 or a codec fills it; {} of one that is no target."""
-    counts = {mode: _count(folder / mode) for mode in MODES}
-    counts = {mode: number for mode, number in counts.items() if number}
-    plain = 0 if counts else _count(folder)
-    return counts or ({"images": plain} if plain else {})
+    return {mode: len(pictures) for mode, pictures in modes_of(folder, _pictures).items()}
 
 
-def _count(folder: Path) -> int:
-    if not folder.is_dir():
-        return 0
-    return sum(path.suffix.lower() in ENDINGS and not path.name.startswith(".") for path in folder.iterdir())
+def _pictures(folder: Path) -> list[str]:
+    names = os.listdir(folder) if folder.is_dir() else []
+    return [name for name in names if Path(name).suffix.lower() in ENDINGS and not name.startswith(".")]
 
 
 def _target(root: Path, folder: Path, modes: dict[str, int], truth: int) -> Finding:

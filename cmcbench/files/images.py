@@ -58,9 +58,12 @@ class Listing(dict[str, Path]):
         """The sub-folders that hold pictures themselves."""
         return [name for name in self.folders[:LOOKED_AT] if _holds_pictures(self.folder / name)]
 
-    def tell(self, report: _Report, pattern: str | None = None) -> None:
-        """Report what is not among the pictures: the problems, of names that match `pattern`, and the note."""
-        report.fail_all((name, self.problems[name]) for name in choose(self.problems, pattern))
+    def tell(self, report: _Report, pattern: str | None = None, where: str = "") -> None:
+        """Report what is not among the pictures: the problems, of names that match `pattern`, and the note.
+
+        where: tells problems of one name in several folders apart.
+        """
+        report.fail_all((where + name, self.problems[name]) for name in choose(self.problems, pattern))
         if note := self.note:
             report.once(note, note)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import BadInput
 from ..protocol import MODES, PLAIN
-from .images import list_images
+from .images import Listing, list_images
 from .names import stem
 from .rates import FILE, Cost, Rates, read
 from .store import LARGEST_JSON, read_bytes, read_json
+
+Pictures = TypeVar("Pictures", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Target:
 
     name: str
     folder: Path
-    modes: dict[str, dict[str, Path]]
+    modes: dict[str, Listing]
     manifest: dict[str, Any]
     rates: Rates
 
@@ -72,8 +75,15 @@ def holds_images(folder: Path) -> bool:
     return bool(_images(folder))
 
 
-def _images(folder: Path) -> dict[str, dict[str, Path]]:
-    listed = {mode: list_images(folder / mode, "reconstructions") for mode in MODES}
-    modes: dict[str, dict[str, Path]] = {mode: images for mode, images in listed.items() if images}
-    plain = {} if modes else list_images(folder, "reconstructions")
-    return modes or ({PLAIN: plain} if plain else {})
+def modes_of(folder: Path, listed: Callable[[Path], Pictures]) -> dict[str, Pictures]:
+    """mode -> its pictures as `listed` gives those of a folder: of folders called like modes, else PLAIN ones of the
+    folder itself. Modes without pictures are not in it.
+    """
+    found = {mode: listed(folder / mode) for mode in MODES}
+    if not any(found.values()):
+        found = {PLAIN: listed(folder)}
+    return {mode: images for mode, images in found.items() if images}
+
+
+def _images(folder: Path) -> dict[str, Listing]:
+    return modes_of(folder, lambda place: list_images(place, "reconstructions"))

@@ -62,6 +62,9 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     ranks = join()
     if ranks.first:
         truth.tell(report, options.images)
+        for target in targets:
+            for mode in modes[target.name]:
+                target.modes[mode].tell(report, options.images, f"{target.name}/{mode}/")
     for name, reason in absent.items():
         if ranks.first:
             report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")

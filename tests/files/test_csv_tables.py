@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole_tables import COSTS, RATES, SCORES
+from whole_tables import READERS
 
 from cmcbench.anchors.imports import read_costs
 from cmcbench.errors import BadInput
-from cmcbench.files import captions, rates, references, scores
+from cmcbench.files import captions, rates, references
 from cmcbench.files.csv_tables import BadTable, number, parse, text_of, whole
 
 
@@ -124,17 +124,6 @@ def test_rows_come_back_whatever_their_cells_hold():
 
 
 # The tables of this program
-
-
-READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], None]]] = {
-    "rates.csv": (rates.read, lambda path: rates.write(path, COSTS)),
-    "rate.csv": (references.read_rates, lambda path: references.write_rates(path, RATES)),
-    "sizes.csv": (
-        lambda path: references.read_sizes(path.parent),
-        lambda path: references.write_sizes(path.parent, {"a": (5, 6), "scene.v2": (7, 8)}),
-    ),
-    "scores.csv": (scores.read, lambda path: scores.write(path, SCORES)),
-}
 
 
 @pytest.fixture(params=READERS)

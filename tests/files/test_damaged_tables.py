@@ -13,22 +13,12 @@ from typing import Any
 
 import pytest
 from mutations import mutations, share
-from whole_tables import COSTS, RATES, SCORES
+from whole_tables import READERS
 
 from cmcbench.anchors.imports import read_costs
 from cmcbench.errors import BadInput
 from cmcbench.files import captions, manifest, rates, references, scores, store
 from cmcbench.files.names import plain_name, stem
-
-READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], None]]] = {
-    "rates.csv": (rates.read, lambda path: rates.write(path, COSTS)),
-    "rate.csv": (references.read_rates, lambda path: references.write_rates(path, RATES)),
-    "sizes.csv": (
-        lambda path: references.read_sizes(path.parent),
-        lambda path: references.write_sizes(path.parent, {"a": (5, 6), "scene.v2": (7, 8)}),
-    ),
-    "scores.csv": (scores.read, lambda path: scores.write(path, SCORES)),
-}
 
 
 @pytest.fixture(params=READERS)

@@ -14,8 +14,9 @@ from ...files.anonymous import anonymous
 from ...files.images import list_images
 from ...files.names import plain_name, stem
 from ...files.store import digest
+from ...files.target import modes_of
 from ...files.untrusted import Unusable
-from ...protocol import MODES, PLAIN
+from ...protocol import MODES
 from ...runtime.messages import say
 from ..scored import Rows, ScoredTarget
 from ..summaries import Summary
@@ -77,10 +78,7 @@ def _object(file: Path, notes: list[str]) -> dict[str, Any]:
 
 def _pictures(folder: Path) -> dict[str, dict[str, Path]]:
     """mode -> stem -> file of the pictures of a target. A folder that cannot be listed is named and left out."""
-    found = {mode: _listed(folder / mode) for mode in MODES}
-    if not any(found.values()):
-        found = {PLAIN: _listed(folder)}
-    return {mode: images for mode, images in found.items() if images}
+    return modes_of(folder, _listed)
 
 
 def _listed(folder: Path) -> dict[str, Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from PIL import Image
 from scoring_runs import METRICS, blur, scores
 
@@ -69,3 +71,16 @@ def test_an_existing_name_comes_before_a_pattern(faked, small_truth):
         done = faked.score("--metrics", "psnr", "--no_report", "--target", asked)
         named = [line.strip("-") for line in done.stdout.splitlines() if line.startswith("------E")]
         assert named == [f"Evaluating {name}" for name in meant]
+
+
+def test_a_reconstruction_that_cannot_be_used_is_named(ready):
+    folder = ready.folder / "Result/real/full"
+    os.mkfifo(folder / "pipe.png")
+    (folder / "a:b.png").write_bytes(next(folder.glob("NSI*")).read_bytes())
+    (folder / "notes.txt").write_text("mine")
+    done = ready.score(*METRICS, code=1)
+    assert (
+        "pipe.png: is a pipe, socket or device" in done.stderr
+    assert "'a:b.png': its name cannot be used" in done.stderr
+    )
+    assert "passed over 1 file(s) that are no pictures (notes.txt)" in done.stderr and len(scores(ready)) == 8

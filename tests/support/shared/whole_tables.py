@@ -1,5 +1,10 @@
 """Rows of rates.csv, rate.csv and scores.csv that are whole and have something odd in each column."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cmcbench.files import rates, references, scores
 from cmcbench.files.rates import Cost
 from cmcbench.files.references import ReferenceRate
 from cmcbench.files.scores import ScoreRow
@@ -22,4 +27,14 @@ RATES = {
 SCORES = {
     ("a", "full"): ScoreRow("a.png", "full", "aa", "bb", {"psnr": 30.5, "ms_ssim": 0.5}, None, 0.25),
     ("b", "text"): ScoreRow("b.png", "text", "aa", "cc", {"psnr": 31.0}, Cost("b.png", "text", 8, caption_bits=8), 0.1),
+}
+# table -> how it is read, and how one with the rows above is written
+READERS: dict[str, tuple[Callable[[Path], Any], Callable[[Path], None]]] = {
+    "rates.csv": (rates.read, lambda path: rates.write(path, COSTS)),
+    "rate.csv": (references.read_rates, lambda path: references.write_rates(path, RATES)),
+    "sizes.csv": (
+        lambda path: references.read_sizes(path.parent),
+        lambda path: references.write_sizes(path.parent, {"a": (5, 6), "scene.v2": (7, 8)}),
+    ),
+    "scores.csv": (scores.read, lambda path: scores.write(path, SCORES)),
 }
