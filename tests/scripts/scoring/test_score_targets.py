@@ -79,8 +79,6 @@ def test_a_reconstruction_that_cannot_be_used_is_named(ready):
     (folder / "a:b.png").write_bytes(next(folder.glob("NSI*")).read_bytes())
     (folder / "notes.txt").write_text("mine")
     done = ready.score(*METRICS, code=1)
-    assert (
-        "pipe.png: is a pipe, socket or device" in done.stderr
+    assert "pipe.png: is a pipe, socket or device" in done.stderr
     assert "'a:b.png': its name cannot be used" in done.stderr
-    )
     assert "passed over 1 file(s) that are no pictures (notes.txt)" in done.stderr and len(scores(ready)) == 8
