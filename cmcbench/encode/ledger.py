@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from models import sources
 from models.base import Caption
@@ -20,6 +22,8 @@ from . import journal
 
 if TYPE_CHECKING:
     from .request import EncodeRequest
+
+Entry = TypeVar("Entry")  # a caption, or what one was made of
 
 
 class CaptionLedger:
@@ -53,6 +57,7 @@ class CaptionLedger:
         self.made_of: dict[str, dict[str, Any]] = {}
         self.begun: dict[str, Any] = {}
         self.chosen = {path.name for path in request.images.values()}
+        self._spelled = {unicodedata.normalize("NFC", name): name for name in request.order}
         # Only then may --overwrite drop what cannot be read: it may hold images that are not chosen
         self._all_again = request.overwrite and self.chosen >= set(request.order)
         self._journal = journal.Journal(request.file, request.ranks.number, lasting=request.model.runs_on == "server")
@@ -117,14 +122,14 @@ class CaptionLedger:
                     raise
                 continue
             if problem := manifest.differences(without_secrets_in(kept.settings), self.settings):
-                if not self.request.overwrite or kept.texts.keys() - self.chosen:
+                if not self.request.overwrite or self._as_here(kept.texts).keys() - self.chosen:
                     whole = " without --subset and --images" if self.request.overwrite else ""
                     raise BadInput(
                         f"{path} holds captions of another run: {problem}. Finish that run, or use --overwrite{whole}."
                     )
                 continue
-            self.texts |= kept.texts
-            self.made_of |= kept.images
+            self.texts |= self._as_here(kept.texts)
+            self.made_of |= self._as_here(kept.images)
             self.begun = self.begun or kept.settings
         return paths
 
@@ -154,7 +159,8 @@ class CaptionLedger:
             if not self._all_again:
                 raise
             return
-        others = [name for name in found.texts if name not in self.chosen]
+        texts = self._as_here(found.texts)
+        others = [name for name in texts if name not in self.chosen]
         if record is None:
             problem = "was not made by this program (it has no manifest beside it)"
         else:
@@ -166,10 +172,14 @@ class CaptionLedger:
                 f"{request.file} {problem}.{kept} Write elsewhere with --output_path, or make all captions again with "
                 "--overwrite (without --subset and --images)."
             )
-        self.texts = dict(found.texts)
-        self.made_of = dict(record.get("images", {})) if record else {}
+        self.texts = texts
+        self.made_of = self._as_here(record.get("images", {})) if record else {}
         self.begun = dict(record.get("settings", {})) if record else {}
         self.addresses = list(record.get("addresses", [])) if record else []
+
+    def _as_here(self, by_name: Mapping[str, Entry]) -> dict[str, Entry]:
+        """The same by the names of the ground truth, which may be spelled in another of Unicode's forms (NFC, NFD)."""
+        return {self._spelled.get(unicodedata.normalize("NFC", name), name): each for name, each in by_name.items()}
 
     def _record(self) -> dict[str, Any] | None:
         """The manifest beside the captions, None where there is none. Raises BadInput for a broken one."""

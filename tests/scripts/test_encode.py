@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import signal
+import unicodedata
 from contextlib import suppress
 
 import fake
@@ -271,3 +272,20 @@ def test_an_option_that_the_model_would_not_heed_is_refused(bench, small_truth, 
     bench.inside = True
     done = bench.encode("--model_name", "llava", "--model_dir", bench.folder, *flag, code=2)
     assert f"error: {flag[0]}" in done.stderr and "llava" in done.stderr and "leave it out" in done.stderr
+
+
+def test_a_name_in_another_unicode_form_is_not_captioned_twice(faked):
+    """As when a folder comes from a Mac, which decomposes letters."""
+    names = [unicodedata.normalize(form, f"{word}.png") for form in ("NFC", "NFD") for word in ("café", "naïve")]
+    place = faked.folder / "GT"
+    for name in names[:2]:
+        place.mkdir(exist_ok=True)
+        Image.new("RGB", (30, 20), (len(name), 9, 9)).save(place / name)
+    faked.encode("--model_name", "me")
+    for old, new in zip(names[:2], names[2:]):
+        (place / old).rename(place / new)
+    done = faked.encode("--model_name", "me")
+    assert "0 captions made" in done.stderr and list(captions(faked)) == names[:2]
+    Image.new("RGB", (30, 20)).save(place / "z.png")
+    faked.encode("--model_name", "me")
+    assert list(captions(faked)) == [*names[2:], "z.png"]  # as the ground truth spells them now
