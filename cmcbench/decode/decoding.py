@@ -5,8 +5,10 @@ beside.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from models.base import Job, ModelError
 from models.secrets import without_secrets
@@ -14,9 +16,10 @@ from models.secrets import without_secrets
 from ..bitstream.inputs import DecoderInput
 from ..errors import ImageProblem, RunFailed, first_line
 from ..files.images import read_rgb
-from ..files.store import only_writer, png_bytes, sweep, write_bytes
+from ..files.store import digest, only_writer, png_bytes, sweep, write_bytes
 from ..protocol import image_seed, working_size
 from ..runtime.batches import ask
+from ..runtime.beside import Ahead, Behind, threads
 from ..runtime.devices import resolve_device, resolve_dtype
 from ..runtime.messages import progress
 from .clock import Clock
@@ -44,13 +47,15 @@ def make(*requests: DecodeRequest) -> int:
                     locks.enter_context(only_writer(request.folder / f".{mode}.lock", str(place)))
                     sweep(place)
         works = [_Decoding(request, several=len(requests) > 1) for request in requests]
-        if any(any(work.mine.values()) for work in works):
-            _load(works)
-        for work in works:
-            work.settle()
-        ranks.meet()  # no image before the manifest
-        clock = Clock(sum(work.batches for work in works), works[0].device, requests[0].model.runs_on == "here")
-        made = sum(ranks.collect(sum(work.run(clock) for work in works)))
+        planned = [each for work in works for each in work.planned()]
+        with Ahead(_prepared, planned, 2 * requests[0].batch_size + threads(), _weight) as ready:
+            if planned:
+                _load(works)  # while the first guides are read
+            for work in works:
+                work.settle()
+            ranks.meet()  # no image before the manifest
+            clock = Clock(sum(work.batches for work in works), works[0].device, requests[0].model.runs_on == "here")
+            made = sum(ranks.collect(sum(work.run(clock, ready) for work in works)))
         for failures in ranks.collect(report.failures):
             report.failures.update(failures)
         if ranks.first:
@@ -81,6 +86,35 @@ def _load(works: list[_Decoding]) -> None:
             work.place.check()
 
 
+@dataclass(frozen=True)
+class _Planned:
+    """A reconstruction to make, of a mode with these settings."""
+
+    settings: dict[str, Any]
+    of: DecoderInput
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What the model gets for one, and the note of its guide's conversion."""
+
+    job: Job
+    note: str | None
+
+
+def _prepared(planned: _Planned) -> _Ready:
+    """The guide read, in a thread of its own. Raises ImageProblem."""
+    settings, of = planned.settings, planned.of
+    guide, note = (None, None) if of.guide is None else read_rgb(of.guide)
+    seed = image_seed(settings["seed"], of.stem)
+    size = working_size(*of.size)
+    return _Ready(Job(of.stem, of.prompt, guide, size, seed, settings["strength"], settings["steps"]), note)
+
+
+def _weight(ready: _Ready) -> int:
+    return 3 * ready.job.guide.width * ready.job.guide.height if ready.job.guide else 0
+
+
 class _Decoding:
     """One request: which of its images are missing, and which of them are this process's."""
 
@@ -89,6 +123,7 @@ class _Decoding:
         self.place = ResultFolder(request)
         self.costs = CostLedger(request.folder, request.jobs, request.ranks)
         self.device = "cpu"
+        self.made = 0
         self.missing: dict[str, list[DecoderInput]] = {}
         if request.ranks.first:
             self.place.check()
@@ -100,6 +135,12 @@ class _Decoding:
     def batches(self) -> int:
         return sum(len(list(self._batches(jobs))) for jobs in self.mine.values())
 
+    def planned(self) -> Iterator[_Planned]:
+        """What this process makes, in the order in which `run` does."""
+        for mode, jobs in self.mine.items():
+            for batch in self._batches(jobs):
+                yield from (_Planned(self.request.settings[mode], each) for each in batch)
+
     def settle(self) -> None:
         """Process 0, once the model is loaded: the manifest, rates of what is there, room for what is re-created."""
         if self.request.ranks.first:
@@ -108,19 +149,21 @@ class _Decoding:
                 self.place.remove(self.missing)
             self.place.record()
 
-    def run(self, clock: Clock) -> int:
-        """Make this process's images. Returns their number."""
-        request, made = self.request, 0
+    def run(self, clock: Clock, ready: Ahead[_Planned, _Ready]) -> int:
+        """Make this process's images, which `ready` gives in the order of `planned`. Returns their number."""
+        request = self.request
         try:
             for mode, jobs in self.mine.items():
                 total = len(jobs) if request.ranks.size > 1 else len(request.jobs[mode])
-                with progress(total, total - len(jobs), self._label(mode)) as bar:
+                with (
+                    progress(total, total - len(jobs), self._label(mode)) as bar,
+                    Behind(request.batch_size + threads()) as behind,
+                ):
                     for batch in self._batches(jobs):
-                        made += self._batch(mode, batch, clock)
-                        bar.update(len(batch))
+                        self._batch(mode, batch, ready.take(len(batch)), clock, behind, bar)
         finally:  # also when it is interrupted
             self.costs.end()
-        return made
+        return self.made
 
     def _label(self, mode: str) -> str:
         return f"{mode} of {self.request.folder.name}" if self.several else mode
@@ -138,57 +181,86 @@ class _Decoding:
             for start in range(0, len(group), size):
                 yield group[start : start + size]
 
-    def _batch(self, mode: str, planned: list[DecoderInput], clock: Clock) -> int:
-        """Make a few images and write them. Returns how many were made."""
+    def _batch(
+        self,
+        mode: str,
+        planned: list[DecoderInput],
+        ready: list[tuple[_Planned, Future[_Ready]]],
+        clock: Clock,
+        behind: Behind,
+        bar: Any,
+    ) -> None:
+        """Make a few images, and have them written behind the model's back."""
         from PIL.Image import Image
 
         model, jobs, of = self.request.model, {}, {each.stem: each for each in planned}
-        for each in planned:
+        for each, (_, prepared) in zip(planned, ready, strict=True):
             try:
-                jobs[each.stem] = self._job(mode, each)
+                found = prepared.result()
             except ImageProblem as error:
                 self._fail(mode, each.stem, str(error))
-        made = 0
+                bar.update()
+                continue
+            if each.guide is not None:
+                self.request.report.converted(each.guide.name, found.note)
+            jobs[each.stem] = found.job
         clock.start()
         answers = ask(model, model.generate, jobs, Image)
         seconds, memory = clock.stop(len(jobs)), clock.memory()
         for stem, image in answers.items():
-            png = image if isinstance(image, ModelError) else _finished(image, of[stem].size)
-            if isinstance(png, ModelError):
-                self._fail(mode, stem, f"{stem}: {without_secrets(str(png))}")
-                continue
-            write_bytes(self.place.path(mode, of[stem]), png)
-            self.costs.add(of[stem], png, seconds, memory)
-            made += 1
-        self.costs.save_if_due()
+            self._write(mode, of[stem], image, (seconds, memory), behind, bar)
+        self.costs.save_if_due(behind)
         if model.stopped:
             raise RunFailed(f"{model.stopped} What is finished is kept; the same command goes on from here.")
-        return made
 
-    def _job(self, mode: str, planned: DecoderInput) -> Job:
-        settings = self.request.settings[mode]
-        guide = None
-        if planned.guide is not None:
-            guide, note = read_rgb(planned.guide)
-            self.request.report.converted(planned.guide.name, note)
-        seed = image_seed(settings["seed"], planned.stem)
-        return Job(
-            planned.stem,
-            planned.prompt,
-            guide,
-            working_size(*planned.size),
-            seed,
-            settings["strength"],
-            settings["steps"],
-        )
+    def _write(
+        self,
+        mode: str,
+        of: DecoderInput,
+        image: Image | ModelError,
+        spent: tuple[float | None, int | None],
+        behind: Behind,
+        bar: Any,
+    ) -> None:
+        """Have one picture written, and its row entered once it is there."""
+        path = self.place.path(mode, of)
+        picture = image if isinstance(image, ModelError) else _copy(image)
+
+        def finish() -> str | ModelError:
+            png = picture if isinstance(picture, ModelError) else _finished(picture, of.size)
+            if isinstance(png, ModelError):
+                return png
+            write_bytes(path, png)
+            return digest(png)
+
+        def settle(seen: str | ModelError) -> None:
+            if isinstance(seen, ModelError):
+                self._fail(mode, of.stem, f"{of.stem}: {without_secrets(str(seen))}")
+            else:
+                self.costs.add(of, seen, *spent)
+                self.made += 1
+            bar.update()
+
+        behind.put(finish, settle)
 
 
-def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
-    """A decoder's picture as the PNG to write, at the ground truth's size; an error for one that cannot be read."""
+def _copy(image: Image) -> Image | ModelError:
+    """A decoder's picture in RGB and out of its hands: it may use the same memory for the next one."""
     if not (image.width and image.height):
         return ModelError(f"the model's picture cannot be used: it has {image.width}x{image.height} pixels")
     try:
-        image = image.convert("RGB")
-        return png_bytes(image if image.size == size else image.resize(size))
+        return image.convert("RGB")
     except Exception as error:  # what Pillow raises for a picture that it has not read yet
-        return ModelError(f"the model's picture cannot be used ({type(error).__name__}: {first_line(error)})")
+        return _unusable(error)
+
+
+def _finished(image: Image, size: tuple[int, int]) -> bytes | ModelError:
+    """An RGB picture as the PNG to write, at the ground truth's size."""
+    try:
+        return png_bytes(image if image.size == size else image.resize(size))
+    except Exception as error:
+        return _unusable(error)
+
+
+def _unusable(error: Exception) -> ModelError:
+    return ModelError(f"the model's picture cannot be used ({type(error).__name__}: {first_line(error)})")

@@ -13,6 +13,7 @@ from ..errors import BadInput
 from ..files import rates
 from ..files.rates import Cost, Rates
 from ..files.store import digest, only_writer, sweep
+from ..runtime.beside import Behind
 from ..runtime.messages import say
 from ..runtime.pace import Pace
 from ..runtime.ranks import Ranks
@@ -32,7 +33,7 @@ class CostLedger:
         self.file = folder / rates.FILE
         self.parts = f"{PART}{'+'.join(sorted(jobs))}-"
         self.rows: Rates = {}
-        self._unsaved, self._pace = False, Pace()
+        self._unsaved, self._saving, self._pace = False, False, Pace()
 
     def open(self, missing: dict[str, list[DecoderInput]]) -> None:
         """Process 0: settle the rows of what is there, before anything is made.
@@ -59,23 +60,29 @@ class CostLedger:
         self._drop_parts()
         sweep(self.folder, self.parts)
 
-    def add(self, job: DecoderInput, picture: bytes, seconds: float | None, memory: int | None) -> None:
-        """A reconstruction has been made. picture: its file. seconds: its share of its batch's time. memory: peak, in
+    def add(self, job: DecoderInput, seen: str, seconds: float | None, memory: int | None) -> None:
+        """A reconstruction is there. seen: digest of its file. seconds: its share of its batch's time. memory: peak, in
         bytes.
         """
         seconds = None if seconds is None else round(seconds, 6)
-        row = replace(job.spent, sha256=digest(picture), decode_seconds=seconds, peak_memory=memory)
+        row = replace(job.spent, sha256=seen, decode_seconds=seconds, peak_memory=memory)
         self.rows[row.key] = row
         self._unsaved = True
 
-    def save_if_due(self) -> None:
-        """Save, unless it was done a moment ago: all savings together stay below a hundredth of the run."""
-        if self._unsaved and self._pace.due:
-            self._save()
+    def save_if_due(self, behind: Behind) -> None:
+        """Save behind the model's back, unless it was done a moment ago: all savings together stay below a hundredth
+        of the run. Where saving fails, `end` tries again.
+        """
+        if self._unsaved and not self._saving and self._pace.due:
+            rows, self._saving, self._unsaved = dict(self.rows), True, False
+            behind.put(lambda: self._write(rows), self._saved)
+
+    def _saved(self, nothing: None) -> None:
+        self._saving = False
 
     def end(self) -> None:
-        """Save what is not saved yet, however the run ends."""
-        if self._unsaved:
+        """Save what is not saved yet, however the run ends. Nothing may be in flight."""
+        if self._unsaved or self._saving:
             self._save()
 
     def take_over(self) -> None:
@@ -86,15 +93,18 @@ class CostLedger:
         self._drop_parts()
 
     def _save(self) -> None:
+        self._write(self.rows)
+        self._unsaved = self._saving = False
+
+    def _write(self, rows: Rates) -> None:
         with self._pace.saving():
             if self.ranks.first:
                 with only_writer(self.folder / ".rates.lock", str(self.file), wait=30):
                     sweep(self.folder, rates.FILE)
                     others = {key: row for key, row in rates.read(self.file).items() if key[1] not in self.jobs}
-                    rates.write(self.file, {**others, **self.rows})
+                    rates.write(self.file, {**others, **rows})
             else:
-                rates.write(self.folder / f"{self.parts}{self.ranks.number}.csv", self.rows)
-        self._unsaved = False
+                rates.write(self.folder / f"{self.parts}{self.ranks.number}.csv", rows)
 
     def _mine(self, found: Rates) -> Rates:
         return {key: row for key, row in found.items() if key[1] in self.jobs}

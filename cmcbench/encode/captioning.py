@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
+from concurrent.futures import Future
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,10 @@ from models.base import Caption, ModelError
 from models.secrets import without_secrets
 
 from ..errors import ImageProblem, RunFailed
-from ..files.images import picture_bytes, read_rgb
+from ..files.images import image_size, picture_bytes, read_rgb
 from ..files.store import digest, only_writer, sweep
 from ..runtime.batches import ask
+from ..runtime.beside import Ahead, threads
 from ..runtime.devices import resolve_device, resolve_dtype
 from ..runtime.messages import progress, say
 from .ledger import CaptionLedger
@@ -22,6 +25,8 @@ from .suspicion import suspicions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+WINDOW = 8  # batches within which images are sorted by size
 
 
 def make(request: EncodeRequest) -> int:
@@ -62,14 +67,42 @@ def _caption_share(request: EncodeRequest, ledger: CaptionLedger) -> int:
     mine = ranks.share(missing)
     if not mine:
         return 0
-    _load(request, ledger)
-    made, total = 0, len(mine) if ranks.size > 1 else len(images)
-    with progress(total, total - len(mine), "captions") as bar:
-        for start in range(0, len(mine), request.batch_size):
-            batch = mine[start : start + request.batch_size]
-            made += _caption_batch(request, ledger, {name: images[name] for name in batch})
-            bar.update(len(batch))
+    batches = _batches(mine, images, request)
+    total = len(mine) if ranks.size > 1 else len(images)
+    size = request.batch_size
+    with Ahead(_read, [images[name] for batch in batches for name in batch], 2 * size + threads(), _weight) as pictures:
+        _load(request, ledger)  # while the first pictures are read
+
+        def gathered(batch: list[str]) -> _Batch:
+            return _gathered(request, ledger.settings["prompt"], pictures.take(len(batch)))
+
+        made = 0
+        with progress(total, total - len(mine), "captions") as bar, Ahead(gathered, batches, 1, workers=1) as ready:
+            for names, batch in ready:
+                made += _caption_batch(request, ledger, batch.result())
+                bar.update(len(names))
     return made
+
+
+def _batches(names: list[str], images: dict[str, Path], request: EncodeRequest) -> list[list[str]]:
+    """The batches. For a model that works here, images of like sizes go together within a window, so that a batch is
+    padded little; neither captions nor the order of their rows depend on it.
+    """
+    size = request.batch_size
+    if size > 1 and request.model.runs_on == "here":
+        wide = {name: _pixels(images[name]) for name in names}
+        windows = [names[start : start + WINDOW * size] for start in range(0, len(names), WINDOW * size)]
+        names = [name for window in windows for name in sorted(window, key=wide.__getitem__)]
+    return [names[start : start + size] for start in range(0, len(names), size)]
+
+
+def _pixels(path: Path) -> tuple[int, int]:
+    """(pixels, width) of a picture, (0, 0) of one that cannot be read."""
+    try:
+        width, height = image_size(path)
+    except ImageProblem:
+        return 0, 0
+    return width * height, width
 
 
 def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
@@ -81,26 +114,65 @@ def _load(request: EncodeRequest, ledger: CaptionLedger) -> None:
     ledger.check_loaded_settings(None if request.model.runs_on == "server" else name)
 
 
-def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[str, Path]) -> int:
-    """Caption a few images. Returns how many got a caption."""
-    model, report = request.model, request.report
-    pictures: dict[str, Image] = {}
-    digests: dict[str, str] = {}
-    broken: list[OSError] = []
-    for name, path in images.items():
+@dataclass(frozen=True)
+class _Picture:
+    """A picture as it was read, the note of its conversion, and the digest of its file."""
+
+    image: Image
+    note: str | None
+    seen: str
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What the model gets next. inputs: the model's own, already prepared, None where it prepares nothing."""
+
+    pictures: dict[str, _Picture]
+    problems: dict[str, ImageProblem]
+    inputs: Any
+
+
+def _read(path: Path) -> _Picture:
+    """Read, in a thread of its own. Raises ImageProblem."""
+    data = picture_bytes(path)
+    image, note = read_rgb(data, path.name)
+    return _Picture(image, note, digest(data))
+
+
+def _weight(picture: _Picture) -> int:
+    return 3 * picture.image.width * picture.image.height
+
+
+def _gathered(request: EncodeRequest, prompt: str, read: list[tuple[Path, Future[_Picture]]]) -> _Batch:
+    """A batch with the model's inputs of it, in a thread of its own while the model works on the last batch."""
+    pictures: dict[str, _Picture] = {}
+    problems: dict[str, ImageProblem] = {}
+    for path, future in read:
         try:
-            data = picture_bytes(path)
-            pictures[name], note = read_rgb(data, name)
-            digests[name] = digest(data)
-            report.converted(name, note)
+            pictures[path.name] = future.result()
         except ImageProblem as error:
-            report.fail(name, str(error))
+            problems[path.name] = error
+    inputs = None
+    if pictures and request.model.runs_on == "here":
+        with suppress(Exception):  # `caption` will meet it again, and say which image it is
+            inputs = request.model.prepare([each.image for each in pictures.values()], prompt, request.words)
+    return _Batch(pictures, problems, inputs)
+
+
+def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, found: _Batch) -> int:
+    """Caption a few images. Returns how many got a caption."""
+    model, report, pictures = request.model, request.report, found.pictures
+    broken: list[OSError] = []
+    for name, error in found.problems.items():
+        report.fail(name, str(error))
+    for name, picture in pictures.items():
+        report.converted(name, picture.note)
 
     def keep(name: str, answer: Caption | ModelError, seconds: float | None = None) -> bool:
         """Whether there is a caption, which is kept then."""
         text = " ".join(answer.text.split()) if _has_text(answer) else ""
         if text:
-            ledger.keep(name, text, answer, digests[name], seconds)
+            ledger.keep(name, text, answer, pictures[name].seen, seconds)
         return bool(text)
 
     def caption(batch: list[tuple[str, Image]]) -> list[Caption | ModelError]:
@@ -111,10 +183,13 @@ def _caption_batch(request: EncodeRequest, ledger: CaptionLedger, images: dict[s
                 broken.append(error)
 
         model.on_answer = keep_early
-        return model.caption([picture for _, picture in batch], ledger.settings["prompt"], request.words)
+        asked = [picture for _, picture in batch], ledger.settings["prompt"], request.words
+        if found.inputs is not None and len(batch) == len(pictures):
+            return model.caption_prepared(found.inputs, *asked)
+        return model.caption(*asked)
 
     start, made = time.perf_counter(), 0
-    answers = ask(model, caption, {name: (name, picture) for name, picture in pictures.items()}, Caption)
+    answers = ask(model, caption, {name: (name, picture.image) for name, picture in pictures.items()}, Caption)
     if broken:
         raise broken[0]
     seconds = round((time.perf_counter() - start) / max(1, len(pictures)), 6)

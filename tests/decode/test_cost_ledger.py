@@ -16,6 +16,7 @@ from cmcbench.files import rates
 from cmcbench.files.rates import Cost
 from cmcbench.files.store import digest
 from cmcbench.runtime import pace
+from cmcbench.runtime.beside import Behind
 from cmcbench.runtime.ranks import Ranks
 
 pytestmark = pytest.mark.usefixtures("avif")
@@ -35,7 +36,7 @@ def jobs_of(folder: Path, mode: str, count: int = 4) -> dict[str, list[DecoderIn
 def made(work: CostLedger, jobs: dict[str, list[DecoderInput]], seconds: float) -> None:
     for mode, planned in jobs.items():
         for job in planned:
-            work.add(job, f"{mode} {job.stem}".encode(), seconds, 7)
+            work.add(job, digest(f"{mode} {job.stem}".encode()), seconds, 7)
 
 
 def test_each_process_writes_its_own_rows_and_the_first_takes_them_over(tmp_path):
@@ -96,12 +97,32 @@ def test_saving_is_a_bounded_share_of_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(ledger.rates, "write", write)
     monkeypatch.setattr(ledger.rates, "read", lambda path: {})
     work = CostLedger(tmp_path, jobs, Ranks())
-    for job in jobs["text"]:
-        work.add(job, b"", 0.58, None)
-        clock[0] += 0.58
-        work.save_if_due()
+    with Behind(2) as behind:
+        for job in jobs["text"]:
+            work.add(job, "", 0.58, None)
+            clock[0] += 0.58
+            work.save_if_due(behind)
+            behind.settle()
     work.end()
     assert 2 <= len(saved) <= 2 + clock[0] / 5
+
+
+def test_rows_that_could_not_be_saved_behind_the_model_are_saved_at_the_end(tmp_path, monkeypatch):
+    jobs = jobs_of(tmp_path, "text", 2)
+    work = CostLedger(tmp_path, jobs, Ranks())
+    work.open({"text": jobs["text"]})
+    write = rates.write
+
+    def fail(path, rows):
+        raise OSError(28, "No space left on device")
+
+    made(work, jobs, 1.0)
+    monkeypatch.setattr(ledger.rates, "write", fail)
+    with pytest.raises(OSError), Behind(2) as behind:
+        work.save_if_due(behind)
+    monkeypatch.setattr(ledger.rates, "write", write)
+    work.end()
+    assert len(rates.read(tmp_path / "rates.csv")) == 2
 
 
 # What is timed

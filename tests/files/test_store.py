@@ -55,7 +55,7 @@ def test_a_file_is_written_whole_with_its_folders(tmp_path, data):
     assert path.read_bytes() == data[::-1] and listed(path.parent) == ["c.bin"]
 
 
-@pytest.mark.parametrize("function", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("function", ["fsync", "replace"])
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "Ctrl-C"])
 def test_a_failing_write_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch, function, error):
     path = tmp_path / "x.csv"

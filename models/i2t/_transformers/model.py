@@ -6,6 +6,7 @@ have nothing to do with the image is refused at load: random weights, a foreign 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from ... import sources
@@ -27,6 +28,8 @@ OWN_PROMPTS = {"florence2": "florence2"}  # model type without instructions -> t
 
 class Model(I2TModel):
     """A captioner with transformers' own classes, greedy: the same image and prompt give the same caption."""
+
+    _tokenizer_use = threading.Lock()  # tokenizers refuse ("already borrowed") to be set up while they are in use
 
     def load(self, model_dir: str | None, device: str, dtype: torch.dtype, **options: Any) -> None:
         """Load, then prove that images arrive. Options used: trust_remote_code (bool), max_tokens (int or None),
@@ -67,11 +70,23 @@ class Model(I2TModel):
 
         Images may differ in size. In float32 a batch equals its images one by one.
         """
-        answers, tokens, room = self._ask(images, prompt, words)
+        return self.caption_prepared(self._asked(images, prompt, words), images, prompt, words)
+
+    def prepare(self, images: list[Image.Image], prompt: str, words: int) -> BatchFeature | None:
+        """The batch on the model's device; None for a subclass with a `caption` of its own."""
+        own = type(self).caption is not Model.caption
+        return None if own else self._asked(images, prompt, words)
+
+    def caption_prepared(
+        self, prepared: BatchFeature, images: list[Image.Image], prompt: str, words: int
+    ) -> list[Caption | ModelError]:
+        """As `caption`, from inputs that `prepare` made."""
+        answers, tokens, room = self._ask(prepared, words)
         cut = [place for place, answer in enumerate(answers) if isinstance(answer, _Cut)]
         again = [place for place in cut if self._budget.spent(words, tokens, room)]
         if again:
-            more, tokens, room = self._ask([images[place] for place in again], prompt, words)
+            inputs = self._asked([images[place] for place in again], prompt, words)
+            more, tokens, room = self._ask(inputs, words)
             for place, answer in zip(again, more, strict=True):
                 answers[place] = answer
                 if isinstance(answer, Spent):
@@ -81,10 +96,13 @@ class Model(I2TModel):
         self.stopped = self._budget.stop
         return [answer.caption or no_caption(tokens) if isinstance(answer, _Cut) else answer for answer in answers]
 
-    def _ask(self, images: list[Image.Image], prompt: str, words: int) -> tuple[list[Caption | ModelError], int, int]:
+    def _asked(self, images: list[Image.Image], prompt: str, words: int) -> BatchFeature:
+        with self._tokenizer_use:
+            return self._inputs(images, self._request(prompt, words))
+
+    def _ask(self, inputs: BatchFeature, words: int) -> tuple[list[Caption | ModelError], int, int]:
         """The answers, a _Cut for one whose tokens ended after a thought; the most tokens of each, and the room for
         them."""
-        inputs = self._inputs(images, self._request(prompt, words))
         echo = inputs["input_ids"].clone()  # BLIP's generate writes into them
         room = self._room(echo.shape[1])
         tokens = min(self._budget.tokens(words), room)
@@ -185,7 +203,8 @@ class Model(I2TModel):
         marks = {token for token in set(special) if MARKERS.fullmatch(tokenizer.convert_ids_to_tokens(token))}
         if marks:  # they part thought and caption, and would be skipped
             ids = [token for token in ids if token not in self._special or token in marks]
-        text = tokenizer.decode(ids, skip_special_tokens=not marks).strip()
+        with self._tokenizer_use:
+            text = tokenizer.decode(ids, skip_special_tokens=not marks).strip()
         return Caption(text, reason, {"output_tokens": tokens})
 
 
