@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -49,19 +50,23 @@ class Ahead(Generic[Item, Result]):
         self._pool = ThreadPoolExecutor(self._workers, "ahead")
         self._waiting: deque[tuple[Item, Future[Result]]] = deque()
         self._largest: int | None = None  # bytes of a result, once one is known
+        self._guard, self._ended = threading.RLock(), False
         self._fill()
 
     def __enter__(self) -> Ahead[Item, Result]:
         return self
 
     def __exit__(self, *error: object) -> None:
+        with self._guard:
+            self._ended = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def __iter__(self) -> Iterator[tuple[Item, Future[Result]]]:
         """(item, its prepared result); `result()` raises what `prepare` raised for this item alone."""
         while self._waiting:
-            item, future = self._waiting.popleft()
-            self._fill()
+            with self._guard:
+                item, future = self._waiting.popleft()
+                self._fill()
             future.exception()  # waits
             yield item, future
 
@@ -69,13 +74,17 @@ class Ahead(Generic[Item, Result]):
         """The next `count` items, fewer at the end."""
         return list(itertools.islice(self, count))
 
-    def _fill(self) -> None:
-        while len(self._waiting) < self._most and self._fits():
-            try:
-                item = next(self._items)
-            except StopIteration:
-                return
-            self._waiting.append((item, self._pool.submit(self._prepare, item)))
+    def _fill(self, done: object = None) -> None:
+        """Begin what there is room for: when a result is taken, and when one is done and its size known."""
+        with self._guard:
+            while not self._ended and len(self._waiting) < self._most and self._fits():
+                try:
+                    item = next(self._items)
+                except StopIteration:
+                    return
+                future = self._pool.submit(self._prepare, item)
+                self._waiting.append((item, future))
+                future.add_done_callback(self._fill)
 
     def _fits(self) -> bool:
         """Whether one more stays within HELD: unfinished ones count as the largest so far."""

@@ -14,7 +14,7 @@ from ..files.scores import ScoreRow
 from ..files.subset import choose
 from ..files.target import Target, check_leaderboard, find, holds_images
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
-from ..runtime.cli import add_choice, parser
+from ..runtime.cli import add_choice, parser, positive
 from ..runtime.messages import RunLog, say
 from ..runtime.ranks import join
 from .metrics.allocator import tune_allocator
@@ -69,7 +69,17 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
         if ranks.first:
             report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")
     request = ScoreRequest(
-        targets, truth, chosen, modes, metrics, options.device, options.overwrite, options.i2t_table, ranks, report
+        targets,
+        truth,
+        chosen,
+        modes,
+        metrics,
+        options.device,
+        options.overwrite,
+        options.i2t_table,
+        options.batch_size,
+        ranks,
+        report,
     )
     results, ready = score(request)
     if not ranks.first:
@@ -242,6 +252,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
     options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
+    options.add_argument(
+        "--batch_size",
+        type=positive,
+        default=None,
+        help="pictures of one size scored together (None: what a GPU's memory allows; on a CPU one)",
+    )
     options.add_argument(
         "--no_report",
         action="store_true",

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
 from ..files import scores
-from ..files.images import image_size, picture_bytes
+from ..files.images import image_size
+from ..files.names import stem as stem_of
 from ..files.scores import ScoreRow
 from ..files.store import Foreign, digest, write_bytes, write_json
 from ..files.target import Target
 from ..runtime.messages import say
 from ..runtime.ranks import Ranks
 from . import journal
+from .digests import Digests
 from .journal import Made, ScoreJournal
 from .metrics.base import Metric, SetMetric
 from .summary import summarise
@@ -35,19 +36,20 @@ class ScoreLedger:
     def __init__(
         self,
         target: Target,
-        truth: dict[str, Path],
-        truth_digests: dict[str, str],
+        truth: Digests,
         metrics: Sequence[Metric | SetMetric],
         ranks: Ranks,
         overwrite: bool = False,
     ) -> None:
-        self.target, self.truth, self.truth_digests = target, truth, dict(truth_digests)
+        self.target, self.truth = target, truth
+        self.seen = {mode: Digests(images) for mode, images in target.modes.items()}
         self.ranks, self.overwrite = ranks, overwrite
         self.asked = list(metrics)
         self.wanted = {metric.name: metric.identity for metric in metrics}
         self.file, self.summary_file = target.folder / "scores.csv", target.folder / "summary.json"
         self.rows: scores.Table = {}
         self.sets: Sets = {}
+        self.alien: dict[str, str] = {}  # ground truths of kept rows that are not in --gt_path: stem -> digest
         self.known: dict[str, dict[str, Any]] = {}  # metric -> what the summary says of it
         self.stale: set[str] = set()
         self.invalid: list[Path] = []  # files of ours that cannot be used; they are kept under another name
@@ -60,7 +62,7 @@ class ScoreLedger:
         Raises BadInput for files that are not of this program, or cannot be read at the moment.
         """
         before = self._before()
-        self._pair(before)
+        self._pair(before, [] if self.overwrite else journal.read(self.target.folder))
         for held in self._held():
             for metric in [name for name in held if name not in self.known]:
                 del held[metric]  # a column that the summary does not describe
@@ -103,35 +105,58 @@ class ScoreLedger:
             self.known, self.sets, rows = {}, {}, {}
         return rows
 
-    def _pair(self, before: scores.Table) -> None:
-        """Rows of all reconstructions that have a ground truth, with the scores of those that have not changed."""
+    def _pair(self, before: scores.Table, journaled: list[Made]) -> None:
+        """Rows of all reconstructions that have a ground truth, with the scores of those that have not changed.
+
+        Only where there are scores is it looked whether the pictures are the same; the others are known when they are
+        read (`identify`).
+        """
+        known = {(stem_of(made.name), made.mode) for made in journaled if made.name} | before.keys()
+        whole = {made.mode for made in journaled if not made.name} | self.sets.keys()
         for mode, images in self.target.modes.items():
-            paired = {stem: path for stem, path in images.items() if stem in self.truth}
-            for stem, seen in digests(paired).items():
-                row = ScoreRow(self.truth[stem].name, mode, self.truth_digests[stem], seen)
-                old = before.get((stem, mode))
-                if old and (old.ground_truth, old.reconstruction) == (row.ground_truth, row.reconstruction):
+            paired = [stem for stem in images if stem in self.truth.images]
+            for stem in paired:
+                self.rows[stem, mode] = ScoreRow(self.truth.images[stem].name, mode, "", "")
+            self._settle_rows(mode, paired if mode in whole else [stem for stem in paired if (stem, mode) in known])
+            for stem in paired:
+                row, old = self.rows[stem, mode], before.get((stem, mode))
+                if old and _made_of(old) == _made_of(row) and row.reconstruction:
                     row.scores = dict(old.scores)
-                row.spent = self.target.spent(row.name, mode, seen)
-                row.bpp = self._bpp(row.spent.bits if row.spent else None, stem)
-                self.rows[stem, mode] = row
-            alien = {stem: path for stem, path in images.items() if stem not in self.truth}
+            alien = {stem: path for stem, path in images.items() if stem not in self.truth.images}
             kept = self._keep(mode, alien, before)
             unscored = sorted(set(alien) - kept)
             if unscored and self.ranks.first:
                 first = images[unscored[0]].name
                 say(f"note: {mode}: {len(unscored)} image(s) have no ground truth and are not scored (first: {first}).")
 
+    def _settle_rows(self, mode: str, stems: list[str]) -> None:
+        """Find out what the pictures of these rows are, as far as it is not known yet."""
+        unknown = [stem for stem in stems if not self.rows[stem, mode].reconstruction]
+        seen, truth = self.seen[mode].need(unknown), self.truth.need(unknown)
+        for stem in unknown:
+            self.identify(self.rows[stem, mode], truth[stem], seen[stem])
+
+    def identify(self, row: ScoreRow, truth: str, reconstruction: str) -> None:
+        """Enter what a row is of: the digests of its two files. A row that was of others loses its scores."""
+        if (row.ground_truth, row.reconstruction) == (truth, reconstruction):
+            return
+        stem = stem_of(row.name)
+        row.scores = {}
+        row.ground_truth, row.reconstruction = truth, reconstruction
+        self.truth[stem], self.seen[row.mode][stem] = truth, reconstruction
+        row.spent = self.target.spent(row.name, row.mode, reconstruction)
+        row.bpp = self._bpp(row.spent.bits if row.spent else None, stem)
+
     def _keep(self, mode: str, images: dict[str, Path], before: scores.Table) -> set[str]:
         """Keep the rows of unchanged reconstructions whose ground truth is not in --gt_path this time."""
         if self.overwrite:
             return set()
         rows = {stem: before[stem, mode] for stem in images if (stem, mode) in before}
-        seen = digests({stem: images[stem] for stem in rows})
+        seen = self.seen[mode].need(rows)
         kept = {stem: row for stem, row in rows.items() if row.scores and row.reconstruction == seen[stem]}
         for stem, row in kept.items():
             self.rows[stem, mode] = row
-            self.truth_digests.setdefault(stem, row.ground_truth)
+            self.alien.setdefault(stem, row.ground_truth)
         if kept and self.ranks.first:
             say(
                 f"note: {self.target.folder.name}/{mode}: {len(kept)} image(s) of the last run are not in --gt_path "
@@ -142,7 +167,7 @@ class ScoreLedger:
     def _bpp(self, bits: int | None, stem: str) -> float | None:
         try:
             # As it stands in the file, so that a row read back equals the row that was written
-            return None if bits is None else round(bpp(bits, *image_size(self.truth[stem])), 6)
+            return None if bits is None else round(bpp(bits, *image_size(self.truth.images[stem])), 6)
         except ImageProblem:
             return None  # scoring this image will say why
 
@@ -156,10 +181,15 @@ class ScoreLedger:
 
     def set_digest(self, mode: str) -> str:
         """One digest of all pairs of a mode, by name: what a measure of the set is the measure of."""
+        self._settle_rows(mode, self._paired(mode))
         pairs = sorted(
             (stem, row.ground_truth, row.reconstruction) for (stem, where), row in self.rows.items() if where == mode
         )
         return digest("".join("\0".join(pair) + "\n" for pair in pairs).encode())
+
+    def _paired(self, mode: str) -> list[str]:
+        """The stems of a mode's rows whose ground truth is here."""
+        return [stem for stem, where in self.rows if where == mode and stem in self.truth.images]
 
     def _held(self) -> list[dict[str, Any]]:
         """What has values by metric: every row's scores, and every mode's measures."""
@@ -213,7 +243,12 @@ class ScoreLedger:
         self.others = []
         for made in journal.read(self.target.folder):
             row = by_name.get((made.name, made.mode))
-            here = self.set_digest(made.mode) if not made.name else row and _made_of(row)
+            if (
+                row and stem_of(row.name) not in self.seen[row.mode]
+            ):  # another process of this run has read its pictures
+                truth, _, seen = made.made_of.partition(" ")
+                self.identify(row, truth, seen)
+            here = self._set_here(made.mode) if not made.name else row and _made_of(row)
             if made.made_of != here:
                 continue  # of pictures that have changed since
             if self.wanted.get(made.metric) != made.identity:
@@ -225,6 +260,9 @@ class ScoreLedger:
             else:
                 row.scores.setdefault(made.metric, made.value)
 
+    def _set_here(self, mode: str) -> str | None:
+        return self.set_digest(mode) if mode in self.target.modes else None
+
     def finish(self, i2t_table: bool) -> None:
         """Write scores and summary, and take the journals away.
 
@@ -232,6 +270,9 @@ class ScoreLedger:
         """
         self.journal.close()
         self.join_journals()
+        for mode in self.target.modes:
+            self._settle_rows(mode, self._paired(mode))
+        truth = {**self.alien, **self.truth.need(self.truth.images)}
         for metric in self.asked:  # also those that cannot be loaded today, of which a killed run had made scores
             if metric.name not in self.stale:
                 self.describe(metric)
@@ -239,7 +280,7 @@ class ScoreLedger:
             write_bytes(file.with_name(f"{file.name}.invalid"), file.read_bytes())
         present = {name for held in self._held() for name in held}
         described = {name: self.known[name] for name in sorted(present)}
-        summary = summarise(self.target, self.truth_digests, self.rows, described, self.sets)
+        summary = summarise(self.target, truth, self.rows, described, self.sets)
         scores.write(self.file, self.rows)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
         journal.replace(self.target.folder, self.others)
@@ -256,16 +297,3 @@ def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
         if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):
             raise ValueError(f"{name} is no measure of a set")
     return found
-
-
-def digests(images: dict[str, Path]) -> dict[str, str]:
-    """stem -> digest of each file, "" of one that cannot be read; several at once, since hashing waits for the disk."""
-
-    def one(path: Path) -> str:
-        try:
-            return digest(picture_bytes(path))
-        except ImageProblem:
-            return ""  # reading it as a picture will say why
-
-    with ThreadPoolExecutor(4) as pool:
-        return dict(zip(images, pool.map(one, images.values())))

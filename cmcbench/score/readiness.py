@@ -14,6 +14,11 @@ from .metrics.base import Metric, SetMetric
 from .request import ScoreRequest
 from .set_scores import Missing, missing, refused
 
+MOST_AT_ONCE = 32  # pairs: more make no metric faster
+BYTES_A_PIXEL = (
+    1500  # of a GPU's memory that a pair takes in TOPIQ FR, the largest of the usual metrics; one that takes
+)
+# more has its batches halved
 Problems = dict[str, BadInput | RunFailed]  # metric -> why it cannot be used
 
 
@@ -27,6 +32,8 @@ class Readiness:
         self.metrics = [metric for metric in request.metrics if isinstance(metric, Metric)]
         self.measures = [metric for metric in request.metrics if isinstance(metric, SetMetric)]
         self.sets: list[Missing] = []
+        self.device = ""  # once something is loaded
+        self._at_once: dict[tuple[int, int], int] = {}
 
     @property
     def ready(self) -> list[Metric | SetMetric]:
@@ -40,25 +47,46 @@ class Readiness:
         return [(stem, mode) for stem in self.request.chosen for mode in modes if stem in paired[mode]]
 
     def load(self) -> None:
-        """Load the metrics that something lacks, or all with --overwrite.
+        """Load the metrics that something lacks, or all with --overwrite. For process 0, which knows what is there.
 
         Raises RunFailed where none is left, BadInput for a file that is there and damaged, which its user would want to
         mend before hours of scoring. Nothing was changed then.
         """
+        problems = self._choose_sets()
+        wanted = {work.metric for work in self.sets}
         needed: list[Metric | SetMetric] = [metric for metric in self.metrics if self._needs(metric)]
-        problems: Problems = {}
-        if self.request.ranks.first:
-            problems.update(self._choose_sets())
-            needed += [metric for metric in self.measures if any(work.metric is metric for work in self.sets)]
-        device = self.request.ranks.device(resolve_device(self.request.device)) if needed else ""
+        needed += [metric for metric in self.measures if metric.name in wanted]
+        self._load(needed, problems)
+        for ledger in self.ledgers:
+            ledger.renew([metric for metric in needed if metric in self.ready], self.keys(ledger))
+
+    def load_as_told(self, names: set[str], sets: list[Missing]) -> None:
+        """Load what process 0 says that something lacks: metrics of single images by name, and measures of sets."""
+        self.sets = sets
+        names = names | {work.metric for work in sets}
+        self._load([metric for metric in self.request.metrics if metric.name in names], {})
+
+    def at_once(self, size: tuple[int, int]) -> int | None:
+        """How many pairs of this size (width, height) go through the metrics together; None: those of one ground truth.
+
+        On an accelerator as many as half of its free memory holds, where the user does not say.
+        """
+        if self.request.batch_size is not None or self.device in ("", "cpu"):
+            return self.request.batch_size
+        if size not in self._at_once:
+            self._at_once[size] = max(
+                1, min(MOST_AT_ONCE, _free(self.device) // 2 // (BYTES_A_PIXEL * size[0] * size[1]))
+            )
+        return self._at_once[size]
+
+    def _load(self, needed: list[Metric | SetMetric], problems: Problems) -> None:
+        self.device = self.request.ranks.device(resolve_device(self.request.device)) if needed else ""
         for metric in needed:
             try:
-                metric.load(device)
+                metric.load(self.device)
             except RunFailed as error:
                 problems[metric.name] = error
         self._leave_out(problems)
-        for ledger in self.ledgers:
-            ledger.renew([metric for metric in needed if metric in self.ready], self.keys(ledger))
 
     def _needs(self, metric: Metric) -> bool:
         return self.request.overwrite or any(
@@ -69,14 +97,17 @@ class Readiness:
         """Note what is to be measured of whole sets. Returns why, of a measure that makes no sense for any of them."""
         problems: Problems = {}
         wanted = missing(self.ledgers, self.measures, self.request.modes, self.request.overwrite)
-        reasons = {id(work): refused(work, set(self.request.chosen)) for work in wanted}
-        self.sets = [work for work in wanted if not reasons[id(work)]]
+        smallest = {metric.name: metric.smallest for metric in self.measures}
+        reasons = {
+            work: refused(work, self.ledgers, smallest[work.metric], set(self.request.chosen)) for work in wanted
+        }
+        self.sets = [work for work in wanted if not reasons[work]]
         for work in wanted:
-            name, reason = work.metric.name, reasons[id(work)]
-            if reason and (any(each.metric is work.metric for each in self.sets) or self._has_sets(name)):
-                self.request.report.fail(f"{name}/{work.where}", reason)
+            reason = reasons[work]
+            if reason and (any(each.metric == work.metric for each in self.sets) or self._has_sets(work.metric)):
+                self.request.report.fail(f"{work.metric}/{work.where(self.ledgers)}", reason)
             elif reason:
-                problems.setdefault(name, BadInput(f"{reason}."))
+                problems.setdefault(work.metric, BadInput(f"{reason}."))
         return problems
 
     def _has_sets(self, name: str) -> bool:
@@ -86,7 +117,7 @@ class Readiness:
     def _leave_out(self, problems: Problems) -> None:
         self.metrics = [metric for metric in self.metrics if metric.name not in problems]
         self.measures = [metric for metric in self.measures if metric.name not in problems]
-        self.sets = [work for work in self.sets if work.metric.name not in problems]
+        self.sets = [work for work in self.sets if work.metric not in problems]
         if problems and not self.ready:
             raise next(iter(problems.values()))
         for name, error in problems.items():
@@ -94,3 +125,10 @@ class Readiness:
                 self.request.report.fail(f"metric {name}", f"{str(error).rstrip('.')}. It is left out.")
             else:
                 self.request.report.fail_all([(f"metric {name}", str(error))])
+
+
+def _free(device: str) -> int:
+    """Bytes of memory that are free on an accelerator; a GiB where it does not tell."""
+    import torch
+
+    return torch.cuda.mem_get_info(device)[0] if torch.device(device).type == "cuda" else 1 << 30

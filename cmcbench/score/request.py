@@ -17,7 +17,8 @@ from .metrics.base import Metric, SetMetric
 class ScoreRequest:
     """truth: stem -> path of the whole ground truth. chosen: the stems to score. modes: target name -> modes to score.
 
-    metrics: what to score with, measures of whole sets among them.
+    metrics: what to score with, measures of whole sets among them. batch_size: pairs of pictures that go through them
+    together, None: as many as the device's memory suggests, on a CPU those of one ground truth.
     """
 
     targets: list[Target]
@@ -28,6 +29,7 @@ class ScoreRequest:
     device: str
     overwrite: bool
     i2t_table: bool
+    batch_size: int | None = None
     ranks: Ranks = Ranks()
     report: RunLog = field(default_factory=RunLog)
 

@@ -1,30 +1,32 @@
 """Scoring: the reconstructions of one or more targets against one ground truth, cached by content, resumable.
 
-The work goes image by image through all modes and targets, so that a ground truth is read and encoded once and only one
-image's pictures are in memory.
+The work goes image by image through all modes and targets, so that a ground truth is read and encoded once and few
+images' pictures are in memory; they are read while the metrics work on those before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..errors import ImageProblem
-from ..files.images import read_rgb
 from ..files.scores import ScoreRow
 from ..files.store import only_writer, sweep
 from ..runtime.messages import progress
 from . import journal
-from .ledger import ScoreLedger, digests
+from .digests import Digests
+from .ledger import ScoreLedger
 from .metrics.base import Metric, SetMetric, checked
+from .metrics.pairs import Pair, Pairs
+from .pictures import Read, Reading, reading, same_size
 from .readiness import Readiness
 from .request import ScoreRequest, ScoreResult
-from .set_scores import measure
+from .set_scores import SetWork
 
-if TYPE_CHECKING:
-    from PIL import Image
+MOST_WAITING = 64  # pairs of sizes that do not fill a batch
 
 
 def score(request: ScoreRequest) -> tuple[list[ScoreResult], list[Metric | SetMetric]]:
@@ -43,16 +45,13 @@ def score(request: ScoreRequest) -> tuple[list[ScoreResult], list[Metric | SetMe
                 for file in ("scores.csv", "summary.json"):
                     sweep(target.folder, file)
         work = _Scoring(request)
-        if ranks.first:
-            work.prepare()
-        ranks.meet()
-        if not ranks.first:
-            work.prepare()  # process 0 has downloaded what has to be, and removed the journals with --overwrite
+        work.prepare()
         work.run()
+        found = ranks.collect(work.sets.features(work.readiness.device))
         for failures in ranks.collect(request.report.failures):
             request.report.failures.update(failures)
         if ranks.first:
-            work.finish()
+            work.finish(found)
         ranks.meet()  # torchrun ends the others when one has ended with an error
         return (
             ([ScoreResult(ledger.rows, ledger.sets) for ledger in work.ledgers], work.readiness.ready)
@@ -62,108 +61,186 @@ def score(request: ScoreRequest) -> tuple[list[ScoreResult], list[Metric | SetMe
 
 
 @dataclass(frozen=True)
-class _Picture:
-    """A reconstruction to score. where: TARGET/MODE, for messages."""
+class _Lacking:
+    """A reconstruction that lacks scores of some metrics (by name). target: its place in the request."""
+
+    target: int
+    mode: str
+    metrics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A reconstruction to score, read. where: TARGET/MODE, for messages."""
 
     where: str
     ledger: ScoreLedger
     row: ScoreRow
-    picture: Image.Image
+    pair: Pair
+    metrics: frozenset[str]
 
 
 class _Scoring:
-    """One process's share of a request, image by image."""
+    """One process's share of a request. Process 0 knows what is there and tells the others what lacks scores."""
 
     def __init__(self, request: ScoreRequest) -> None:
         self.request = request
-        seen = digests(request.truth)
+        self.truth = Digests(request.truth)
         self.ledgers = [
-            ScoreLedger(target, request.truth, seen, request.metrics, request.ranks, request.overwrite)
+            ScoreLedger(target, self.truth, request.metrics, request.ranks, request.overwrite)
             for target in request.targets
         ]
         self.readiness = Readiness(request, self.ledgers)
+        self.sets = SetWork(request, self.ledgers)
+        self.lacking: dict[str, list[_Lacking]] = {}  # stem -> its reconstructions that lack a score
+        self.total = 0  # reconstructions asked for
 
     def prepare(self) -> None:
         """Take over what still holds, then load metrics. Only when that went well is anything removed."""
-        for ledger in self.ledgers:
-            ledger.settle()
-        self.readiness.load()
-        if self.request.overwrite and self.request.ranks.first:
+        ranks = self.request.ranks
+        if ranks.first:
             for ledger in self.ledgers:
-                journal.replace(ledger.target.folder, [])
+                ledger.settle()
+            self.readiness.load()
+            self._find_lacking()
+            if self.request.overwrite:
+                for ledger in self.ledgers:
+                    journal.replace(ledger.target.folder, [])
+        # The others load when process 0 has downloaded what has to be
+        self.lacking, wanted = ranks.tell((self.lacking, self.readiness.sets))
+        if not ranks.first:
+            names = {name for entries in self.lacking.values() for each in entries for name in each.metrics}
+            self.readiness.load_as_told(names, wanted)
+        self.sets.wanted = self.readiness.sets
+
+    def _find_lacking(self) -> None:
+        for place, ledger in enumerate(self.ledgers):
+            for stem, mode in self.readiness.keys(ledger):
+                self.total += 1
+                row = ledger.rows[stem, mode]
+                names = frozenset(each.name for each in self.readiness.metrics if ledger.lacks(row, each))
+                if names:
+                    self.lacking.setdefault(stem, []).append(_Lacking(place, mode, names))
 
     def run(self) -> None:
         """Score this process's share of the images that lack a score."""
-        total = 0
-        lacking: dict[str, list[tuple[ScoreLedger, ScoreRow]]] = {}  # stem -> the rows that lack a score
-        for ledger in self.ledgers:
-            for stem, mode in self.readiness.keys(ledger):
-                total += 1
-                row = ledger.rows[stem, mode]
-                if any(ledger.lacks(row, metric) for metric in self.readiness.metrics):
-                    lacking.setdefault(stem, []).append((ledger, row))
-        stems = self.request.ranks.share(sorted(lacking))
+        ranks, lacking = self.request.ranks, self.lacking
+        stems = ranks.share(sorted(lacking))
         if not stems:
             return
-        done = total - sum(len(entries) for entries in lacking.values())
-        if self.request.ranks.size > 1:
-            total, done = sum(len(lacking[stem]) for stem in stems), 0
-        with progress(total, done, "scores") as bar:
+        mine = sum(len(lacking[stem]) for stem in stems)
+        total = mine if ranks.size > 1 else self.total
+        paths = [path for stem in stems for path in (self.request.truth[stem], *map(self._path(stem), lacking[stem]))]
+        with progress(total, total - mine, "scores") as bar, reading(paths) as pictures:
+            waiting = _Waiting(self)
             for stem in stems:
-                self._image(stem, lacking[stem])
+                truth, *made = pictures.take(1 + len(lacking[stem]))
+                waiting.add(self._read(stem, lacking[stem], truth, made))
                 bar.update(len(lacking[stem]))
+            waiting.end()
         for ledger in self.ledgers:
             ledger.journal.close()
 
-    def finish(self) -> None:
-        """Measure whole sets, then write every target's scores and summary."""
-        measure(self.readiness.sets, self.request.truth, self.request.report)
+    def _path(self, stem: str) -> Callable[[_Lacking], Path]:
+        return lambda each: self.ledgers[each.target].target.modes[each.mode][stem]
+
+    def finish(self, found: list[Any]) -> None:
+        """Measure whole sets from what all processes found, then write every target's scores and summary."""
+        self.sets.measure(found)
         for ledger in self.ledgers:
             ledger.finish(self.request.i2t_table)
 
-    def _image(self, stem: str, entries: list[tuple[ScoreLedger, ScoreRow]]) -> None:
-        """Score the reconstructions of one ground truth. A failure is reported and leaves its scores out."""
-        path = self.request.truth[stem]
+    def _read(self, stem: str, entries: list[_Lacking], truth: Reading, made: list[Reading]) -> list[_Scored]:
+        """The pairs of one ground truth that can be scored. A failure is reported and leaves its scores out."""
+        path, future = truth
+        report = self.request.report
         try:
-            truth, note = read_rgb(path)
+            of = future.result()
         except ImageProblem as error:
-            self.request.report.fail(stem, f"ground truth {error}")
-            return
-        self.request.report.converted(path.name, note)
-        pictures: list[_Picture] = []
-        for ledger, row in entries:
-            where = f"{ledger.target.folder.name}/{row.mode}"
+            report.fail(stem, f"ground truth {error}")
+            return []
+        report.converted(path.name, of.note)
+        found: list[_Scored] = []
+        for each, (path, future) in zip(entries, made, strict=True):
+            ledger = self.ledgers[each.target]
+            where = f"{ledger.target.folder.name}/{each.mode}"
             try:
-                picture = self._picture(ledger.target.modes[row.mode][stem], where, truth)
-                pictures.append(_Picture(where, ledger, row, picture))
+                picture = future.result()
+                report.converted(f"{where}/{path.name}", picture.note)
+                same_size(path, picture, of)
             except ImageProblem as error:
-                self.request.report.fail(f"{where}/{stem}", f"{where}/{error}")
-        for metric in self.readiness.metrics:
-            self._metric(metric, truth, [each for each in pictures if each.ledger.lacks(each.row, metric)])
-
-    def _picture(self, path: Path, where: str, truth: Image.Image) -> Image.Image:
-        picture, note = read_rgb(path)
-        self.request.report.converted(f"{where}/{path.name}", note)
-        if picture.size != truth.size:
-            raise ImageProblem(
-                f"{path.name}: is {picture.width}x{picture.height} and its ground truth {truth.width}x{truth.height}"
+                report.fail(f"{where}/{stem}", f"{where}/{error}")
+                continue
+            found.append(
+                _Scored(
+                    where,
+                    ledger,
+                    self._row(ledger, stem, each, of, picture),
+                    Pair(of.picture, picture.picture),
+                    each.metrics,
+                )
             )
-        return picture
+        return found
 
-    def _metric(self, metric: Metric, truth: Image.Image, pictures: list[_Picture]) -> None:
-        """Enter a metric's scores of one ground truth's pictures. Where they fail together, each is tried by itself."""
-        if not pictures:
-            return
+    def _row(self, ledger: ScoreLedger, stem: str, each: _Lacking, truth: Read, made: Read) -> ScoreRow:
+        """The row of a reconstruction that was read; a process other than 0 knows no more of it than that."""
+        row = ledger.rows.get((stem, each.mode))
+        if row is None:
+            return ScoreRow(self.request.truth[stem].name, each.mode, truth.seen, made.seen)
+        ledger.identify(row, truth.seen, made.seen)
+        return row
+
+    def score(self, scored: list[_Scored], at_once: int | None) -> None:
+        """Enter the scores of pairs of one size."""
+        made: dict[tuple[int, ...], Pairs] = {}  # those of metrics that lack the same pairs are on the device once
+        for metric in self.readiness.metrics:
+            lacking = [each for each in scored if metric.name in each.metrics]
+            key = tuple(map(id, lacking))
+            if lacking:
+                made.setdefault(key, Pairs([each.pair for each in lacking], at_once))
+                self._metric(metric, made[key], lacking)
+
+    def _metric(self, metric: Metric, pairs: Pairs, scored: list[_Scored]) -> None:
+        """Enter a metric's scores. Where they fail together, each is tried by itself."""
         try:
-            scores = metric.score(truth, [each.picture for each in pictures])
-            values = [checked(value, metric) for _, value in zip(pictures, scores, strict=True)]
+            scores = metric.score_pairs(pairs)
+            values = [checked(value, metric) for _, value in zip(scored, scores, strict=True)]
         except ImageProblem as error:
-            if len(pictures) > 1:
-                for each in pictures:
-                    self._metric(metric, truth, [each])
+            if len(scored) > 1:
+                for each in scored:
+                    self._metric(metric, Pairs([each.pair], pairs.at_once), [each])
                 return
-            where, name = pictures[0].where, pictures[0].row.name
+            where, name = scored[0].where, scored[0].row.name
             self.request.report.fail(f"{metric.name}/{where}/{name}", f"{where}/{name}: {error}")
             return
-        for each, value in zip(pictures, values, strict=True):
+        for each, value in zip(scored, values, strict=True):
             each.ledger.enter(each.row, metric, value)
+
+
+class _Waiting:
+    """Pairs that are read and not scored yet, by size: a device takes several ground truths' at once."""
+
+    def __init__(self, work: _Scoring) -> None:
+        self.work = work
+        self.by_size: dict[tuple[int, int], list[_Scored]] = {}
+
+    def add(self, scored: list[_Scored]) -> None:
+        """Add the pairs of one ground truth; score what is enough for the device."""
+        if not scored:
+            return
+        size = scored[0].pair.truth.image.size
+        at_once = self.work.readiness.at_once(size)
+        here = self.by_size.setdefault(size, [])
+        here += scored
+        while at_once is not None and len(here) >= at_once:
+            self.work.score(here[:at_once], at_once)
+            del here[:at_once]
+        if at_once is None or sum(map(len, self.by_size.values())) > MOST_WAITING:
+            self.end()
+
+    def end(self) -> None:
+        """Score what is left."""
+        for size, here in self.by_size.items():
+            if here:
+                self.work.score(here, self.work.readiness.at_once(size))
+        self.by_size.clear()

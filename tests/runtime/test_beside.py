@@ -93,7 +93,7 @@ def test_leaving_early_cancels_what_has_not_begun():
         time.sleep(0.01)
 
     with pytest.raises(KeyboardInterrupt), Ahead(prepare, range(1000), 500, workers=2) as ahead:
-        for item, _ in ahead:
+        for _ in ahead:
             raise KeyboardInterrupt
     assert len(begun) < 100
 

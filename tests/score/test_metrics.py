@@ -8,7 +8,8 @@ from bench import write_truth
 from PIL import Image, ImageFilter
 
 from cmcbench.errors import BadInput, ImageProblem
-from cmcbench.score.metrics.base import checked, in_batches
+from cmcbench.score.metrics.base import AtOnce, checked
+from cmcbench.score.metrics.pairs import Pair, Pairs, Picture
 from cmcbench.score.metrics.registry import resolve
 
 
@@ -36,8 +37,12 @@ def test_batches_are_halved_until_they_fit(room):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return [item * 10 for item in batch]
 
-    assert in_batches(function, list(range(11)), 8) == [item * 10 for item in range(11)]
+    at_once = AtOnce()
+    assert at_once.each(function, list(range(11)), 8) == [item * 10 for item in range(11)]
     assert max(sizes) == 8 and sizes[-1] <= room
+    sizes.clear()
+    assert at_once.each(function, list(range(11)), 8) == [item * 10 for item in range(11)]
+    assert max(sizes) <= room  # what did not fit is not tried again
 
 
 def test_one_picture_that_does_not_fit():
@@ -45,7 +50,69 @@ def test_one_picture_that_does_not_fit():
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(ImageProblem, match="--device cpu"):
-        in_batches(function, [1, 2], 2)
+        AtOnce().each(function, [1, 2], 2)
+
+
+def pairs_of(pictures, at_once):
+    """Reconstructions of three ground truths: two, one, and two."""
+    turned = [each.transpose(Image.Transpose.FLIP_LEFT_RIGHT) for each in pictures]
+    truths = [Picture(pictures[0]), Picture(turned[0]), Picture(pictures[1])]
+    made = [(0, pictures[1]), (0, pictures[2]), (1, turned[2]), (2, pictures[2]), (2, pictures[0])]
+    return Pairs([Pair(truths[place], Picture(each)) for place, each in made], at_once)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 5, 8])
+def test_a_batch_across_ground_truths_gives_the_scores_of_its_pictures(weights, pictures, at_once):
+    for metric in loaded("topiq,ssim,piqe", weights):
+        expected = [
+            score for pair in pairs_of(pictures, None) for score in metric.score(pair.truth.image, [pair.made.image])
+        ]
+        assert len(set(expected)) >= 3
+        for _ in range(2):  # the first batch is also what a metric of pyiqa is tried on
+            assert metric.score_pairs(pairs_of(pictures, at_once)) == pytest.approx(expected, abs=1e-5), metric.name
+        assert metric.score_pairs(pairs_of(pictures, None)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_metric_that_gives_something_else_in_a_batch_is_asked_one_by_one(tmp_path, pictures):
+    (metric,) = resolve("psnr", tmp_path)
+    metric.device, sizes = "cpu", []
+
+    def network(made, truth):
+        sizes.append(len(made))
+        crop = torch.randint(0, 20, (len(made),))  # as those that crop at random
+        return torch.stack([each[:, place:].mean() for each, place in zip(made, crop)])
+
+    metric.network = network
+    expected = [metric.score(pair.truth.image, [pair.made.image])[0] for pair in pairs_of(pictures, None)]
+    for _ in range(2):
+        sizes.clear()
+        assert metric.score_pairs(pairs_of(pictures, 4)) == expected
+    assert metric.takes_batches is False and set(sizes) == {1}
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_one_that_is_no_number_named(weights, pictures, monkeypatch):
+    fr, nr = loaded("topiq", weights)
+    expected = nr.score_pairs(pairs_of(pictures, 1))
+    whole, sizes = nr.network.score, []
+
+    def small(images):
+        sizes.append(len(images))
+        if len(images) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return whole(images)
+
+    monkeypatch.setattr(nr.network, "score", small)
+    assert nr.score_pairs(pairs_of(pictures, 4)) == pytest.approx(expected, abs=1e-5)
+    assert sizes == [4, 2, 2, 1]
+    monkeypatch.setattr(fr.network, "score", lambda *_, **__: [float("nan")] * 5)
+    assert len(fr.score_pairs(pairs_of(pictures, 8))) == 5  # `checked` refuses it by name
+
+
+def test_pictures_are_put_on_a_device_once_for_all_metrics(pictures):
+    pairs = pairs_of(pictures, 4)
+    made = pairs.tensor("cpu", truths=False)
+    assert pairs.tensor("cpu", truths=False) is made and tuple(made.shape[:1]) == (5,)
+    assert tuple(pairs.tensor("cpu", truths=True).shape) == (3, *made.shape[1:]) and pairs.places == [0, 0, 1, 2, 2]
 
 
 def test_lower_precisions_are_close_and_have_columns_of_their_own(weights, pictures):

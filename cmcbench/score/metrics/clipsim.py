@@ -9,12 +9,14 @@ the usual.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ImageProblem, RunFailed, first_line
 from ...files.manifest import checkpoint
-from .base import Metric, in_batches
+from .base import AtOnce, Metric
+from .pairs import Pair, Pairs, Picture
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,6 +35,7 @@ class Clipsim(Metric):
     def __init__(self, model: str = DEFAULT_CLIP) -> None:
         self.model = model
         self.identity = f"CLIP {checkpoint(model)}"
+        self.at_once = AtOnce()
 
     def load(self, device: str) -> None:
         from transformers import CLIPImageProcessor, CLIPModel
@@ -66,15 +69,20 @@ class Clipsim(Metric):
         )
 
     def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
-        first, *others = in_batches(self._embed, [truth, *pictures], BATCH)
-        return [float((first * other).sum().clamp(-1, 1)) for other in others]
+        return self.score_pairs(Pairs([Pair(Picture(truth), Picture(each)) for each in pictures], None))
 
-    def _embed(self, pictures: list[Image.Image]) -> list[Any]:
+    def score_pairs(self, pairs: Pairs) -> list[float]:
+        images = [each.image for each in (*pairs.truths, *(pair.made for pair in pairs))]
+        found = self.at_once.each(self._embed, images, max(BATCH, pairs.at_once or 0))
+        made = found[len(pairs.truths) :]
+        return [float((found[place] * each).sum().clamp(-1, 1)) for place, each in zip(pairs.places, made, strict=True)]
+
+    def _embed(self, pictures: Sequence[Image.Image]) -> list[Any]:
         """Embeddings of length 1, as float64 on the CPU."""
         import torch
 
         with torch.inference_mode():
-            pixels = self.processor(images=pictures, return_tensors="pt")["pixel_values"].to(self.device)
+            pixels = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"].to(self.device)
             found = self.network.visual_projection(self.network.vision_model(pixels).pooler_output).double().cpu()
         lengths = found.norm(dim=-1, keepdim=True)
         if not math.isfinite(float(lengths.sum())) or float(lengths.min()) == 0:

@@ -37,15 +37,18 @@ class Fid(SetMetric):
         model = create(self.name, device).net.model
         self.network = lambda batch: model(batch, False, False)[0]
 
-    def embed(self, picture: Image.Image) -> np.ndarray:
+    def prepare(self, picture: Image.Image) -> np.ndarray:
+        return prepared(picture)[None]
+
+    def embed(self, inputs: np.ndarray) -> np.ndarray:
         import torch
 
-        planes = torch.from_numpy(prepared(picture)).unsqueeze(0).to(self.device)
         with torch.inference_mode():
-            return self.network(planes).reshape(-1).double().cpu().numpy()
+            found = self.network(torch.from_numpy(inputs).to(self.device))
+        return found.flatten(1).double().cpu().numpy()
 
     def measure(self, truth: np.ndarray, made: np.ndarray) -> float:
-        return frechet_distance(truth, made)
+        return frechet_distance(truth[:, 0], made[:, 0])
 
     def caution(self, images: int) -> str:
         if images >= FULL_RANK:

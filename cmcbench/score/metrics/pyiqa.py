@@ -8,12 +8,13 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadInput, ImageProblem, RunFailed, first_line
-from .base import Metric
+from .base import AtOnce, Metric
+from .pairs import Pairs
 from .topiq import WITHOUT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -28,27 +29,63 @@ class Pyiqa(Metric):
         self.needs_truth = config.get("metric_mode") == "FR"
         self.lower_is_better = bool(config.get("lower_better", False))
         self.identity = f"pyiqa {pyiqa_version()}"
+        self.takes_batches: bool | None = None  # not known before two pictures were scored both ways
+        self.at_once = AtOnce()
 
     def load(self, device: str) -> None:
-        self.network = create(self.name, device)
+        self.device, self.network = device, create(self.name, device)
 
     def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
+        reference = _tensor(truth) if self.needs_truth else None
+        return [self._asked(_tensor(picture), reference)[0] for picture in pictures]
+
+    def score_pairs(self, pairs: Pairs) -> list[float]:
+        """Several at once where the metric gives the same so: that is tried on the first ones, since some crop at
+        random, and others look at the first picture of a batch alone.
+        """
+        if pairs.at_once is None or len(pairs) < 2 or self.takes_batches is False:
+            return super().score_pairs(pairs)
+        if self.takes_batches is None:
+            one_by_one = super().score_pairs(pairs)
+            try:
+                together = self._together(pairs, pairs.at_once)
+            except ImageProblem:
+                together = []
+            self.takes_batches = len(together) == len(pairs) and all(map(_alike, together, one_by_one))
+            return one_by_one
+        return self._together(pairs, pairs.at_once)
+
+    def _together(self, pairs: Pairs, size: int) -> list[float]:
+        made, truth = (pairs.tensor(self.device, truths) for truths in (False, self.needs_truth))
+
+        def some(places: Sequence[int]) -> list[float]:
+            here = slice(places[0], places[-1] + 1)
+            reference = _planes(truth[pairs.places[here]]) if self.needs_truth else None
+            return self._asked(_planes(made[here]), reference)
+
+        return self.at_once.each(some, range(len(pairs)), size)
+
+    def _asked(self, pictures: Any, reference: Any) -> list[float]:
+        """The network's scores of planes (N, 3, height, width). Raises ImageProblem."""
         import numpy as np
         import torch
 
-        reference = _tensor(truth) if self.needs_truth else None
-        scores = []
-        for picture in pictures:
-            torch.manual_seed(0)  # some metrics crop at random: the same for an image whatever came before it
-            np.random.seed(0)
-            try:
-                score = (
-                    self.network(_tensor(picture), reference) if self.needs_truth else self.network(_tensor(picture))
-                )
-                scores.append(float(score))
-            except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
-                raise ImageProblem(f"{self.name} does not take it: {_reason(error)}") from None
-        return scores
+        torch.manual_seed(0)  # some metrics crop at random: the same for an image whatever came before it
+        np.random.seed(0)
+        try:
+            found = self.network(pictures, reference) if self.needs_truth else self.network(pictures)
+            scores = found.reshape(-1).tolist() if isinstance(found, torch.Tensor) else [float(found)]
+            if len(scores) != len(pictures):
+                raise ValueError(f"{len(scores)} values for {len(pictures)} pictures")
+            return scores
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, AssertionError, ValueError, IndexError, TypeError) as error:
+            raise ImageProblem(f"{self.name} does not take it: {_reason(error)}") from None
+
+
+def _alike(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-5 * max(1.0, abs(other))
 
 
 @contextlib.contextmanager
@@ -147,4 +184,9 @@ def _tensor(picture: Image.Image) -> Any:
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.asarray(picture).transpose(2, 0, 1).copy()).float().div(255).unsqueeze(0)
+    return _planes(torch.from_numpy(np.array(picture))[None])
+
+
+def _planes(pictures: Any) -> Any:
+    """uint8 (N, height, width, 3) as float (N, 3, height, width) in [0, 1]."""
+    return pictures.permute(0, 3, 1, 2).contiguous().float().div(255)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput, ImageProblem
 from ...files.store import digest
-from .base import Metric, in_batches
+from .base import AtOnce, Metric
+from .pairs import Pair, Pairs, Picture
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from .topiq_network import Features
 
 SMALLEST = 32  # pixels a side; the networks halve a picture five times
 BYTES_A_PIXEL = 800  # that TOPIQ FR takes on a CPU: 1.7 GiB at 1024x1024, 4.4 at 2048x2048, 12.5 at 4096x4096
@@ -33,6 +36,8 @@ class Topiq(Metric):
         marks += [precision] if precision != "fp32" else []
         self.name = "@".join([kind, *marks])
         self.identity = f"weights {digest(weights.read_bytes())}"
+        self.at_once = AtOnce()
+        self._kept: tuple[Picture, Features] | None = None
 
     def load(self, device: str) -> None:
         from .topiq_network import TopiqFR, TopiqNR
@@ -45,28 +50,44 @@ class Topiq(Metric):
             raise BadInput(f"{error} {where_weights_are(self.weights.parent)}") from None
 
     def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
+        return self.score_pairs(Pairs([Pair(Picture(truth), Picture(each)) for each in pictures], 1))
+
+    def score_pairs(self, pairs: Pairs) -> list[float]:
         import torch
 
-        for picture in pictures:
-            _check_size(picture.width, picture.height, self.device)
+        width, height = pairs[0].made.image.size
+        _check_size(width, height, self.device)
         reduced = self.precision != "fp32"
         dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.precision)
         with torch.autocast(torch.device(self.device).type, dtype=dtype, enabled=reduced):
             try:
-                return self._score(truth, pictures)
+                # On a CPU a batch saves nothing and costs memory
+                size = pairs.at_once or 1
+                return self.at_once.each(lambda places: self._score(pairs, places), range(len(pairs)), size)
             except ValueError as error:  # a score that is no number
                 raise ImageProblem(str(error)) from None
+            finally:
+                self._kept = None
 
-    def _score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
-        import numpy as np
-
-        arrays = [np.asarray(picture) for picture in pictures]
-        # On a CPU a batch saves nothing and costs memory
-        size = 1 if self.device == "cpu" else len(arrays)
+    def _score(self, pairs: Pairs, places: Sequence[int]) -> list[float]:
+        """The scores of some of the pairs, a run of them."""
+        made = pairs.tensor(self.device, truths=False)[places[0] : places[-1] + 1]
         if not self.needs_truth:
-            return in_batches(lambda batch: self.network.score(np.stack(batch)), arrays, size)
-        features = in_batches(lambda batch: [self.network.encode(batch[0])], [np.asarray(truth)], 1)[0]
-        return in_batches(lambda batch: self.network.score(features, np.stack(batch), order=self.order), arrays, size)
+            return self.network.score(made)
+        first, last = pairs.places[places[0]], pairs.places[places[-1]]
+        features = self._encoded(pairs, first, last)
+        if first != last:
+            features = features.chosen([pairs.places[place] - first for place in places])
+        return self.network.score(features, made, order=self.order)
+
+    def _encoded(self, pairs: Pairs, first: int, last: int) -> Features:
+        """Features of the ground truths from `first` to `last`. One that goes on into the next call is kept."""
+        if first != last:
+            return self.network.encode(pairs.tensor(self.device, truths=True)[first : last + 1])
+        if self._kept is None or self._kept[0] is not pairs.truths[first]:
+            self._kept = None  # its memory is needed
+            self._kept = pairs.truths[first], self.network.encode(pairs.tensor(self.device, truths=True)[first])
+        return self._kept[1]
 
 
 def _check_size(width: int, height: int, device: str) -> None:

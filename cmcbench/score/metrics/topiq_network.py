@@ -50,6 +50,11 @@ class Features:
     maps: tuple[Tensor, ...]
     size: tuple[int, int]
 
+    def chosen(self, places: list[int]) -> Features:
+        """Features of the images at these places, as often as they are named."""
+        index = torch.tensor(places, device=self.maps[0].device)
+        return Features(tuple(each.index_select(0, index) for each in self.maps), self.size)
+
 
 class _Topiq:
     """What both networks share: ResNet-50, the transformer, the regression. Keeps weights only, nothing of an image."""
