@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -18,9 +19,10 @@ from ..bitstream.bits import bpp
 from ..codecs import FAMILY, SCALES, Codec, Coded, Search, create, decoded, timed
 from ..codecs.ffmpeg import peak
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import list_images, picture_bytes, read_rgb
-from ..files.store import digest, only_writer
+from ..files.images import digests, list_images, read_rgb
+from ..files.store import only_writer
 from ..files.subset import choose
+from ..runtime.beside import Behind
 from ..runtime.cli import add_choice, parser, positive
 from ..runtime.messages import RunLog, progress, say
 from .output import Output
@@ -89,11 +91,11 @@ def main(argv: list[str]) -> int:
 def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], dict[str, Path]]:
     """(stem -> digest, stem -> path) of the ground truths whose files can be read at all."""
     truth = {}
-    for stem, path in images.items():
-        try:
-            truth[stem] = digest(picture_bytes(path))
-        except ImageProblem as error:
-            report.fail(stem, str(error))
+    for stem, seen in digests(images).items():
+        if isinstance(seen, ImageProblem):
+            report.fail(stem, str(seen))
+        else:
+            truth[stem] = seen
     return truth, {stem: images[stem] for stem in truth}
 
 
@@ -124,6 +126,9 @@ def _ffmpeg_release() -> str | None:
         return None
 
 
+_Result = tuple[_CodecTarget, str, Any]  # what one rate of one image gave, or an exception
+
+
 class _CodecRun:
     """The codings that are missing, several images at once; an image's rates share its trial encodings."""
 
@@ -140,34 +145,32 @@ class _CodecRun:
         ]
         total = len(self.images) * len(self.targets)
         done = total - sum(len(targets) for _, targets in groups)
-        with ThreadPoolExecutor(jobs) as pool, progress(total, done, "codec") as bar:
-            waiting = {pool.submit(self._image, stem, targets): len(targets) for stem, targets in groups if targets}
+        with progress(total, done, "codec") as bar, Behind(2 * jobs, jobs, drop=True) as behind:
             try:
-                while waiting:
-                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                        bar.update(waiting.pop(future))
-                        self._finish(future)
+                for stem, targets in groups:
+                    if targets:
+                        behind.put(functools.partial(self._image, stem, targets), functools.partial(self._finish, bar))
+                behind.settle()
             finally:
                 self.stopped = True  # a search that goes on ends with its next encoding
-                pool.shutdown(wait=True, cancel_futures=True)
 
-    def _finish(self, future: Future[list]) -> None:
-        """Write what one image gave. By this thread alone, so that no table is written by two."""
-        for target, stem, result in future.result():
+    def _finish(self, bar: Any, results: list[_Result]) -> None:
+        """Enter what one image gave. By the run's own thread alone, so that no table is written by two."""
+        bar.update(len(results))
+        for target, stem, result in results:
             name = target.output.folder.name
             if isinstance(result, Exception):
                 self.report.fail(f"{name}/{stem}", f"{self.images[stem].name}: {name}: {result}")
                 continue
-            coded, picture, spent, setting, note = result
+            coded, size, seen, spent, setting, note = result
             self.report.converted(self.images[stem].name, note)
-            rate = bpp(coded.bits, *picture.size)
+            rate = bpp(coded.bits, *size)
             target.scaled[coded.scale] = target.scaled.get(coded.scale, 0) + 1
-            if target.rate is not None and coded.bits > target.rate * picture.width * picture.height:
+            if target.rate is not None and coded.bits > target.rate * size[0] * size[1]:
                 target.over.append(rate)
-            target.output.write(
+            target.output.enter(
                 stem,
-                picture,
-                coded.stream,
+                seen,
                 bits=coded.bits,
                 image_bits=coded.bits,
                 encode_seconds=round(coded.seconds, 4),
@@ -176,23 +179,24 @@ class _CodecRun:
                 **spent,
             )
 
-    def _image(self, stem: str, targets: list[_CodecTarget]) -> list[tuple[_CodecTarget, str, object]]:
-        """Code one image for several rates of one codec: for each the coding, its picture, time and memory, setting,
-        note, or why not.
+    def _image(self, stem: str, targets: list[_CodecTarget]) -> list[_Result]:
+        """Code one image for several rates of one codec and write what was made: for each the coding, the picture's
+        size and digest, time and memory, setting, note, or why not.
         """
         try:
             image, note = read_rgb(self.images[stem])
         except ImageProblem as error:
             return [(target, stem, error) for target in targets]
         search = Search(targets[0].codec, image, lambda: self.stopped)
-        results: list[tuple[_CodecTarget, str, object]] = []
+        results: list[_Result] = []
         for target in targets:
             try:
                 coded, setting = self._coded(target, search, image)
                 begun, peak.bytes = time.perf_counter(), None
                 picture = decoded(target.codec, coded, image.size)
                 spent = {"decode_seconds": round(time.perf_counter() - begun, 4), "peak_memory": peak.bytes}
-                results.append((target, stem, (coded, picture, spent, setting, note)))
+                seen = target.output.put(stem, picture, coded.stream)
+                results.append((target, stem, (coded, picture.size, seen, spent, setting, note)))
             except RunFailed as error:
                 results.append((target, stem, error))
         return results

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadInput, ImageProblem
 from ..files import csv_tables
 from ..files.csv_tables import file_name, number, whole
-from ..files.images import image_size, list_images, picture_bytes, read_rgb
+from ..files.images import digests, image_size, list_images, read_rgb
 from ..files.names import plain_name, stem, target_name
-from ..files.store import digest, only_writer
+from ..files.store import only_writer
 from ..files.subset import choose
 from ..protocol import MODES
+from ..runtime.beside import Behind, threads
 from ..runtime.cli import add_choice, parser
 from ..runtime.messages import RunLog, progress
 from .output import Output
@@ -70,14 +73,15 @@ def main(argv: list[str]) -> int:
     with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
         try:
-            with progress(len(inputs), len(inputs) - len(missing), "import") as bar:
+            with (
+                progress(len(inputs), len(inputs) - len(missing), "import") as bar,
+                Behind(2 * threads()) as behind,
+            ):
                 for image in missing:
-                    try:
-                        _bring(image, truth[image], found[image], costs[image], unit, output, report)
-                    except (ImageProblem, ValueError) as error:
-                        file = found[image].name
-                        report.fail(image, f"{file}: {str(error).removeprefix(f'{file}: ')}")
-                    bar.update()
+                    bring = functools.partial(_bring, image, truth[image], found[image], costs[image], unit, output)
+                    behind.put(
+                        bring, lambda brought, image=image: _enter(image, found[image], brought, output, report, bar)
+                    )
         finally:  # also when it is interrupted
             output.end()
     return report.close(f"{output.folder / options.mode} has the {len(inputs)} reconstructions but for what failed.")
@@ -112,28 +116,52 @@ def _inputs(
 ) -> dict[str, dict[str, object]]:
     """stem -> what its reconstruction is made of, as the manifest keeps it, of the images whose files can be read."""
     inputs = {}
+    seen = [digests({image: folder[image] for image in known}) for folder in (truth, found)]
     for image in known:
-        try:
-            inputs[image] = {
-                "ground_truth": digest(picture_bytes(truth[image])),
-                "reconstruction": digest(picture_bytes(found[image])),
-                unit: costs[image].value,
-                **{name: getattr(costs[image], name) for name in COSTS},
-            }
-        except ImageProblem as error:
-            report.fail(image, str(error))
+        of = {"ground_truth": seen[0][image], "reconstruction": seen[1][image]}
+        problem = next((each for each in of.values() if isinstance(each, ImageProblem)), None)
+        if problem is not None:
+            report.fail(image, str(problem))
+            continue
+        own = {name: getattr(costs[image], name) for name in COSTS}
+        inputs[image] = {**of, unit: costs[image].value, **own}
     return inputs
 
 
-def _bring(name: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output, report: RunLog) -> None:
-    image, note = read_rgb(found)
-    size = image_size(truth)
-    if image.size != size:
-        raise ImageProblem(f"has {image.size[0]}x{image.size[1]} pixels, its ground truth {size[0]}x{size[1]}")
-    report.converted(found.name, note)
-    bits = cost.bits(unit, *size)
-    costs = {column: getattr(cost, column) for column in COSTS}
-    output.write(name, image, None, bits=bits, image_bits=bits, **costs)
+@dataclass(frozen=True)
+class _Brought:
+    """A reconstruction that is in its place. seen: digest of its file there. note: of its conversion."""
+
+    seen: str
+    bits: int
+    costs: dict[str, Any]
+    note: str | None
+
+
+def _bring(
+    name: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output
+) -> _Brought | ImageProblem | ValueError:
+    """Bring a reconstruction to its place, in a thread; or why it cannot be."""
+    try:
+        image, note = read_rgb(found)
+        size = image_size(truth)
+        if image.size != size:
+            raise ImageProblem(f"has {image.size[0]}x{image.size[1]} pixels, its ground truth {size[0]}x{size[1]}")
+        bits = cost.bits(unit, *size)
+    except (ImageProblem, ValueError) as error:
+        return error
+    return _Brought(output.put(name, image, None), bits, {column: getattr(cost, column) for column in COSTS}, note)
+
+
+def _enter(
+    name: str, found: Path, brought: _Brought | ImageProblem | ValueError, output: Output, report: RunLog, bar: Any
+) -> None:
+    if isinstance(brought, Exception):
+        report.fail(name, f"{found.name}: {str(brought).removeprefix(f'{found.name}: ')}")
+    else:
+        report.converted(found.name, brought.note)
+        output.enter(name, brought.seen, bits=brought.bits, image_bits=brought.bits, **brought.costs)
+    bar.update()
 
 
 def read_costs(path: Path) -> tuple[str, dict[str, ImportedCost], dict[str, str]]:

@@ -97,15 +97,19 @@ class Output:
         except OSError:
             return False
 
-    def write(self, stem: str, image: Image.Image, stream: bytes | None, **spent: Any) -> None:
-        """Write a picture and its stream, and enter its row, which says that they are there; a row that a kill takes
-        makes its picture missing. `end` writes the last rows.
-        """
+    def put(self, stem: str, image: Image.Image, stream: bytes | None) -> str:
+        """Write a picture and its stream, in any thread. Returns the picture's digest, for `enter`."""
         png = png_bytes(image)
         if stream is not None:
             write_bytes(self.stream(stem), stream)
         write_bytes(self.picture(stem), png)
-        row = Cost(f"{stem}.png", self.mode, sha256=digest(png), **spent)
+        return digest(png)
+
+    def enter(self, stem: str, seen: str, **spent: Any) -> None:
+        """Enter the row of a picture, which says that it is there; a row that a kill takes makes it missing. `end`
+        writes the last rows.
+        """
+        row = Cost(f"{stem}.png", self.mode, sha256=seen, **spent)
         self.spent[row.key] = row
         self._unsaved = True
         if self._pace.due:

@@ -5,11 +5,11 @@ Ref/stream holds the coded pictures that Ref/image was decoded from: what is cou
 
 from __future__ import annotations
 
-import os
+import functools
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -21,7 +21,11 @@ from ..files.images import is_whole_png, picture_bytes, read_rgb
 from ..files.references import RATES, STREAMS, ReferenceRate, read_rates, stream_file, write_rates
 from ..files.store import digest, only_writer, png_bytes, refuse_links, sweep, write_bytes
 from ..protocol import REFERENCES
+from ..runtime.beside import Behind, cores
 from ..runtime.messages import RunLog, progress, say
+from ..runtime.pace import Pace
+
+UNSAVED = 32  # references in memory; saving the table of rates for each would cost more than making them
 
 
 def pixel_reference(image: Image.Image) -> Image.Image:
@@ -79,6 +83,8 @@ class _ReferenceRun:
         self.settings = {"pixel": ("rgb332", ""), "image": (codec.name, f"{budget:g}")}
         self.jobs = [(kind, stem) for kind in REFERENCES for stem in ground_truth]
         self.missing: list[tuple[str, str]] = []
+        self.unsaved: dict[tuple[str, str], _Made] = {}  # made, and not in the folder yet
+        self._pace = Pace()
 
     def path(self, kind: str, stem: str) -> Path:
         return self.folder / kind / f"{stem}.png"
@@ -155,16 +161,22 @@ class _ReferenceRun:
 
     def run(self) -> None:
         """Make what is missing, several pictures at once: ffmpeg works in processes of its own."""
-        done = len(self.jobs) - len(self.missing)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as pool, progress(len(self.jobs), done, "references") as bar:
-            waiting: dict[Future, tuple[str, str]] = {pool.submit(self._make, *job): job for job in self.missing}
-            try:
-                while waiting:
-                    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                        self._finish(waiting.pop(future), future)
-                        bar.update()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        done, workers = len(self.jobs) - len(self.missing), cores()
+        try:
+            with (
+                progress(len(self.jobs), done, "references") as bar,
+                Behind(2 * workers, workers, drop=True) as behind,
+            ):
+                for job in self.missing:
+                    behind.put(functools.partial(self._attempt, *job), functools.partial(self._finish, job, bar))
+        finally:
+            self._save()
+
+    def _attempt(self, kind: str, stem: str) -> _Made | ImageProblem | RunFailed:
+        try:
+            return self._make(kind, stem)
+        except (ImageProblem, RunFailed) as error:
+            return error
 
     def _make(self, kind: str, stem: str) -> _Made:
         source = self.ground_truth[stem]
@@ -174,39 +186,41 @@ class _ReferenceRun:
             begun = time.perf_counter()
             reference = pixel_reference(image)
             seconds, bits = time.perf_counter() - begun, grid_bits(*image.size)
-            rate = self._rate(kind, source.name, digest(data), reference, bits, "", BLOCK, seconds)
-            return _Made(rate, png_bytes(reference), None, note)
+            png = png_bytes(reference)
+            rate = self._rate(kind, source.name, digest(data), reference.size, png, bits, "", BLOCK, seconds)
+            return _Made(rate, png, None, note)
         if is_whole_png(self.path(kind, stem)):
             return self._made_before(stem, image)
         coded = to_budget(self.codec, image, self.budget * image.width * image.height)
         reference = decoded(self.codec, coded, image.size)
-        level, bits = str(coded.level), coded.bits
-        rate = self._rate(kind, source.name, digest(data), reference, bits, level, coded.scale, coded.seconds)
-        return _Made(rate, png_bytes(reference), coded.stream, note)
+        png, level, size = png_bytes(reference), str(coded.level), reference.size
+        rate = self._rate(kind, source.name, digest(data), size, png, coded.bits, level, coded.scale, coded.seconds)
+        return _Made(rate, png, coded.stream, note)
 
     def _rate(
         self,
         kind: str,
         name: str,
         seen: str,
-        reference: Image.Image,
+        size: tuple[int, int],
+        png: bytes,
         bits: int,
         level: str,
         scale: int,
         seconds: float,
     ) -> ReferenceRate:
-        """The row of a reference. name, seen: of the ground truth's file, its digest. reference: of the same size."""
+        """The row of a reference. name, seen: of the ground truth's file, its digest. size: of both. png: its file."""
         return ReferenceRate(
             name,
             kind,
             bits,
-            f"{bpp(bits, *reference.size):.6f}",
-            *reference.size,
+            f"{bpp(bits, *size):.6f}",
+            *size,
             *self.settings[kind],
             level,
             scale,
             seen,
-            digest(png_bytes(reference)),
+            digest(png),
             round(seconds, 4),
         )
 
@@ -227,23 +241,35 @@ class _ReferenceRun:
             )
         return _Made(replace(rate, seconds=round(coded.seconds, 4)), None, coded.stream, None)
 
-    def _finish(self, job: tuple[str, str], future: Future) -> None:
+    def _finish(self, job: tuple[str, str], bar: Any, made: _Made | ImageProblem | RunFailed) -> None:
+        bar.update()
         kind, stem = job
-        try:
-            made = future.result()
-        except (ImageProblem, RunFailed) as error:
-            self.report.fail(f"{kind}/{stem}", f"{self.ground_truth[stem].name}: {kind} reference: {error}")
+        if isinstance(made, Exception):
+            self.report.fail(f"{kind}/{stem}", f"{self.ground_truth[stem].name}: {kind} reference: {made}")
             return
         self.report.converted(self.ground_truth[stem].name, made.note)
         self._tell(made.rate)
-        # The row first: a picture without a row would look like somebody else's and be refused. The picture last: with
-        # it, the reference is done
         self.rates[job] = made.rate
-        write_rates(self.file, self.rates)
-        if made.stream is not None:
-            write_bytes(stream_file(self.folder, stem, self.codec.extension), made.stream)
-        if made.png is not None:
-            write_bytes(self.path(kind, stem), made.png)
+        self.unsaved[job] = made
+        if self._pace.due or len(self.unsaved) >= UNSAVED:
+            self._save()
+
+    def _save(self) -> None:
+        """Write what is made. The rows first: a picture without a row would look like somebody else's and be refused.
+        The picture last: with it, a reference is done.
+        """
+        if not self.unsaved:
+            return
+        with self._pace.saving():
+            write_rates(self.file, self.rates)
+        while self.unsaved:
+            job = next(iter(self.unsaved))
+            made = self.unsaved[job]
+            if made.stream is not None:
+                write_bytes(stream_file(self.folder, job[1], self.codec.extension), made.stream)
+            if made.png is not None:
+                write_bytes(self.path(*job), made.png)
+            del self.unsaved[job]
 
     def _tell(self, rate: ReferenceRate) -> None:
         if rate.reference != "image":

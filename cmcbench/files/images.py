@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import BadInput
+from ..errors import BadInput, ImageProblem
+from ..runtime.beside import threads
 from .names import name_problem, stem
 from .pictures import ENDINGS, bare_copy, form_of, image_size, picture_bytes, read_rgb
 from .pictures.formats import NEEDED, UNREAD
+from .store import digest
 from .subset import choose
 
-__all__ = ["ENDINGS", "Listing", "bare_copy", "image_size", "is_whole_png", "list_images", "picture_bytes", "read_rgb"]
+__all__ = [
+    "ENDINGS",
+    "Listing",
+    "bare_copy",
+    "digests",
+    "image_size",
+    "is_whole_png",
+    "list_images",
+    "picture_bytes",
+    "read_rgb",
+]
 
 SHOWN = 3  # names in a note
 LOOKED_AT = 200  # entries of a sub-folder, and sub-folders, in the search for pictures
@@ -149,6 +162,21 @@ def _holds_pictures(folder: Path) -> bool:
 def _some(names: list[str]) -> str:
     shown = ", ".join(name if name.isprintable() else ascii(name) for name in names[:SHOWN])
     return shown + (", ..." if len(names) > SHOWN else "")
+
+
+def digests(images: Mapping[str, Path]) -> dict[str, str | ImageProblem]:
+    """stem -> digest of each picture's file, or why it cannot be read; several at once, since hashing waits for the
+    disk.
+    """
+
+    def one(path: Path) -> str | ImageProblem:
+        try:
+            return digest(picture_bytes(path))
+        except ImageProblem as error:
+            return error
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return dict(zip(images, pool.map(one, images.values())))
 
 
 def is_whole_png(path: Path) -> bool:

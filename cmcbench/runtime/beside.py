@@ -108,10 +108,13 @@ class Behind:
     by `put`, `settle` or the end of the block.
     """
 
-    def __init__(self, most: int) -> None:
-        """most: results in flight; `put` waits while there are as many."""
-        self._most = most
-        self._pool = ThreadPoolExecutor(threads(), "behind")
+    def __init__(self, most: int, workers: int | None = None, drop: bool = False) -> None:
+        """most: results in flight; `put` waits while there are as many. workers: threads, None: `threads()`.
+
+        drop: whether what has not begun is left undone when the block ends by an error.
+        """
+        self._most, self._drop = most, drop
+        self._pool = ThreadPoolExecutor(workers or threads(), "behind")
         self._flying: deque[tuple[Future[Any], Callable[[Any], None]]] = deque()
 
     def __enter__(self) -> Behind:
@@ -119,6 +122,8 @@ class Behind:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         first: BaseException | None = None
+        if kind is not None and self._drop:
+            self._flying = deque(each for each in self._flying if not each[0].cancel())
         while self._flying:
             try:
                 self._settle_one()

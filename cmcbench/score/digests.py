@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..errors import ImageProblem
-from ..files.images import picture_bytes
-from ..files.store import digest
-from ..runtime.beside import threads
+from ..files.images import digests
 
 
 class Digests(dict[str, str]):
@@ -21,15 +17,7 @@ class Digests(dict[str, str]):
 
     def need(self, stems: Iterable[str]) -> Digests:
         """Read those that are not known yet, several at once, since hashing waits for the disk. Returns itself."""
-        unknown = [stem for stem in stems if stem not in self]
-        if unknown:
-            with ThreadPoolExecutor(threads()) as pool:
-                self.update(zip(unknown, pool.map(_one, (self.images[stem] for stem in unknown))))
+        found = digests({stem: self.images[stem] for stem in stems if stem not in self})
+        # Reading an unreadable one as a picture will say why it is
+        self.update({stem: seen if isinstance(seen, str) else "" for stem, seen in found.items()})
         return self
-
-
-def _one(path: Path) -> str:
-    try:
-        return digest(picture_bytes(path))
-    except ImageProblem:
-        return ""  # reading it as a picture will say why

