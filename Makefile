@@ -1,6 +1,6 @@
 # make demo: the whole job on samples/, here and now. make test: style, types and tests. make bench: how fast the steps are.
 # Each sets itself up in .venv.
-.PHONY: demo test test-quick test-fuzz coverage check format bench clean
+.PHONY: demo test test-quick test-fuzz test-gpu coverage check format bench clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -75,10 +75,16 @@ test-quick: $(VENV)/ready-test
 test-fuzz: $(VENV)/ready-test
 	CMCBENCH_FUZZ=3000 $(BIN)/python -m pytest -n 2 --dist worksteal -k "mutat"
 
+# What only a GPU can show; skipped, and said so, where there is none
+test-gpu: $(VENV)/ready-test
+	$(BIN)/python -m pytest -rs tests/gpu
+
 bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/score.py
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/encode.py
+	$(BIN)/python benchmarks/waits.py
+	$(BIN)/python benchmarks/growth.py
 
 clean:
 	rm -rf $(DEMO) $(VENV)

@@ -1,10 +1,12 @@
 """How fast TOPIQ is scored: this scorer against pyiqa, the same images and weights, alternating in one run.
 
     python benchmarks/score.py --sizes 512x512 1024x1024 --rounds 5
+    python benchmarks/score.py --sizes 512x512 1024x1024 --device cuda --count 8
 
 (a) the published loop: pyiqa's metric on one pair of paths at a time, every mode, FR then NR
 (b) the same with this project's allocator settings
-(c) this scorer: the ground truth encoded once for its modes
+(c) this scorer: the ground truth encoded once for its modes; on a GPU pictures of several ground truths at once, read
+    ahead of it
 
 Each runs in a process of its own that is idle while another works. Seconds are wall-clock seconds for one ground truth
 in all modes, FR and NR, pictures read from disk. The floor is the time that the multiplications of (c) would take at
@@ -30,20 +32,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/support/tiny")]
 
 MODES = 4
+AT_ONCE = 16  # pictures, on a GPU
 NAMES = {"a": "published loop", "b": "pyiqa, allocator set", "c": "this scorer"}
 
 
 # The three contenders, each in a process of its own
 
 
-def worker(kind: str, weights: Path, precision: str) -> None:
+def worker(kind: str, weights: Path, precision: str, device: str) -> None:
     """Score what comes on standard input, a JSON line a request: [[ground truth, [pictures]], ...]."""
     if kind != "a":
         from cmcbench.score.metrics.allocator import tune_allocator
 
         tune_allocator()
     start = time.process_time()
-    score = _ours(weights, precision) if kind == "c" else _pyiqa(weights)
+    score = _ours(weights, precision, device) if kind == "c" else _pyiqa(weights, device)
     print(json.dumps({"startup": time.process_time() - start}), flush=True)
     for line in sys.stdin:
         begin = time.perf_counter()
@@ -54,12 +57,14 @@ def worker(kind: str, weights: Path, precision: str) -> None:
         print(json.dumps({"seconds": seconds, "scores": scores, "peak": peak}), flush=True)
 
 
-def _pyiqa(weights: Path) -> Any:
+def _pyiqa(weights: Path, device: str) -> Any:
     import pyiqa
+    import torch
 
     def metric(kind: str) -> Any:
         file = str(weights / f"topiq-{kind}.pth")
-        return pyiqa.create_metric(f"topiq_{kind}", pretrained_model_path=file, backbone_pretrain=False)
+        on = torch.device(device)
+        return pyiqa.create_metric(f"topiq_{kind}", pretrained_model_path=file, backbone_pretrain=False, device=on)
 
     with contextlib.redirect_stdout(sys.stderr):  # it tells what it loads
         fr, nr = metric("fr"), metric("nr")
@@ -75,21 +80,42 @@ def _pyiqa(weights: Path) -> Any:
     return score
 
 
-def _ours(weights: Path, precision: str) -> Any:
-    from cmcbench.files.images import read_rgb
+def _ours(weights: Path, precision: str, device: str) -> Any:
+    from cmcbench.score.metrics.pairs import Pair, Pairs
     from cmcbench.score.metrics.registry import resolve
+    from cmcbench.score.pictures import reading
 
-    fr, nr = resolve("topiq", weights, "published", precision)
-    for metric in (fr, nr):
-        metric.load("cpu")
+    metrics = resolve("topiq", weights, "published", precision)
+    for metric in metrics:
+        metric.load(device)
+    at_once = None if device == "cpu" else AT_ONCE
 
     def score(work: list) -> list[float]:
-        by_image = []
-        for truth, pictures in work:
-            images = [read_rgb(Path(path))[0] for path in (truth, *pictures)]
-            by_image.append([metric.score(images[0], images[1:]) for metric in (fr, nr)])
-        modes = range(len(work[0][1]))
-        return [each[metric][mode] for mode in modes for metric in (0, 1) for each in by_image]
+        modes = len(work[0][1])
+        paths = [Path(path) for truth, pictures in work for path in (truth, *pictures)]
+        found: list[list[float]] = [[], []]
+        waiting: list[Pair] = []
+
+        def flush() -> None:
+            pairs = Pairs(waiting, at_once)
+            for scores, metric in zip(found, metrics):
+                scores += metric.score_pairs(pairs)
+
+        with reading(paths) as pictures:
+            for _ in work:
+                truth, *made = [future.result().picture for _, future in pictures.take(1 + modes)]
+                waiting += [Pair(truth, each) for each in made]
+                if at_once is None or len(waiting) >= at_once:
+                    flush()
+                    waiting = []
+        if waiting:
+            flush()
+        return [
+            found[metric][place]
+            for mode in range(modes)
+            for metric in (0, 1)
+            for place in range(mode, modes * len(work), modes)
+        ]
 
     return score
 
@@ -100,8 +126,9 @@ def _ours(weights: Path, precision: str) -> Any:
 class Contender:
     """A worker process. `run` gives it work and waits."""
 
-    def __init__(self, kind: str, weights: Path, precision: str = "fp32") -> None:
+    def __init__(self, kind: str, weights: Path, device: str, precision: str = "fp32") -> None:
         command = [sys.executable, __file__, "--worker", kind, "--weights", str(weights), "--precision", precision]
+        command += ["--device", device]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -133,11 +160,15 @@ def pictures(folder: Path, size: tuple[int, int], count: int) -> list:
     return work
 
 
-def compare(weights: Path, sizes: list[tuple[int, int]], rounds: int, count: int, folder: Path) -> dict[str, Any]:
+def compare(
+    weights: Path, sizes: list[tuple[int, int]], rounds: int, count: int, folder: Path, device: str
+) -> dict[str, Any]:
     """size -> seconds an image of each contender and round, ratios, the largest difference of scores, peaks in GiB."""
     results = {}
     for size in sizes:
-        contenders = {kind: Contender(kind, weights) for kind in NAMES}  # new ones, so that a peak belongs to a size
+        contenders = {
+            kind: Contender(kind, weights, device) for kind in NAMES
+        }  # new ones, so that a peak belongs to a size
         work = pictures(folder, size, count)
         for contender in contenders.values():
             contender.run(work[:1])  # warm: oneDNN prepares its kernels at the first image of a size
@@ -158,14 +189,14 @@ def compare(weights: Path, sizes: list[tuple[int, int]], rounds: int, count: int
     return results
 
 
-def reduced_precision(weights: Path, size: tuple[int, int], count: int, folder: Path) -> dict[str, float]:
+def reduced_precision(weights: Path, size: tuple[int, int], count: int, folder: Path, device: str) -> dict[str, float]:
     """bf16 against fp32 on the same images: how much faster, how far off, and whether the order of images stays."""
     from scipy.stats import spearmanr
 
     work = pictures(folder, size, count)
     runs = {}
     for precision in ("fp32", "bf16"):
-        contender = Contender("c", weights, precision)
+        contender = Contender("c", weights, device, precision)
         contender.run(work[:1])
         runs[precision] = contender.run(work)
         contender.close()
@@ -237,11 +268,12 @@ def main() -> None:
     options.add_argument(
         "--weights", type=Path, default=None, help="folder of real weights (default: seeded random ones)"
     )
+    options.add_argument("--device", default="cpu", help="cpu or cuda")
     options.add_argument("--worker", choices=sorted(NAMES), help=argparse.SUPPRESS)
     options.add_argument("--precision", default="fp32", help=argparse.SUPPRESS)
     arguments = options.parse_args()
     if arguments.worker:
-        worker(arguments.worker, arguments.weights, arguments.precision)
+        worker(arguments.worker, arguments.weights, arguments.precision, arguments.device)
         return
     sizes = [tuple(int(side) for side in size.split("x")) for size in arguments.sizes]
     with tempfile.TemporaryDirectory() as scratch:
@@ -250,30 +282,31 @@ def main() -> None:
             import tiny_topiq
 
             tiny_topiq.weights(weights)
-        results = compare(weights, sizes, arguments.rounds, arguments.count, Path(scratch))
-        peak = convolution_peak()
-        print(
-            f"best convolution: {peak:.0f} GFLOP/s; {MODES} modes, FR and NR, {arguments.rounds} rounds of"
-            f" {arguments.count} images"
-        )
+        device = arguments.device
+        results = compare(weights, sizes, arguments.rounds, arguments.count, Path(scratch), device)
+        print(f"{device}; {MODES} modes, FR and NR, {arguments.rounds} rounds of {arguments.count} images")
+        peak = convolution_peak() if device == "cpu" else None
+        if peak:
+            print(f"best convolution: {peak:.0f} GFLOP/s")
         for (name, result), size in zip(results.items(), sizes):
-            show(name, result, work_of_ours(weights, size) / peak)
-        reduced = reduced_precision(weights, sizes[0], 6, Path(scratch))
+            show(name, result, work_of_ours(weights, size) / peak if peak else None)
+        reduced = reduced_precision(weights, sizes[0], 6, Path(scratch), device)
         print(f"\nbf16 at {arguments.sizes[0]}: " + ", ".join(f"{key} {value:.4g}" for key, value in reduced.items()))
 
 
-def show(name: str, result: dict[str, Any], floor: float) -> None:
+def show(name: str, result: dict[str, Any], floor: float | None) -> None:
     print(f"\n{name}")
     for kind, seconds in result["seconds"].items():
         peak, startup = result["peak"][kind], result["startup"][kind]
         print(
-            f"  ({kind}) {NAMES[kind]:22} {statistics.median(seconds):7.2f} s an image, peak {peak:.2f} GiB, start"
-            f" {startup:.1f} CPU s"
+            f"  ({kind}) {NAMES[kind]:22} {statistics.median(seconds):7.2f} s an image"
+            f" ({statistics.median(seconds) / MODES:.4f} s a picture), peak {peak:.2f} GiB, start {startup:.1f} CPU s"
         )
     for kind, ratios in result["ratios"].items():
         print(f"  faster than ({kind}): {statistics.median(ratios):.2f} (min {min(ratios):.2f}, max {max(ratios):.2f})")
     ours = statistics.median(result["seconds"]["c"])
-    print(f"  floor by the best convolution: {floor:.2f} s; this scorer takes {ours / floor:.2f} times that")
+    if floor is not None:
+        print(f"  floor by the best convolution: {floor:.2f} s; this scorer takes {ours / floor:.2f} times that")
     print(f"  largest difference of scores from pyiqa's: {result['difference']:.1e}")
 
 
