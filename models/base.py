@@ -106,6 +106,18 @@ class I2TModel(Model, ABC):
         is not one image's: the batch is asked again in halves.
         """
 
+    def prepare(self, images: list[Image.Image], prompt: str, words: int) -> Any:
+        """What `caption_prepared` gets beside the images: the model's inputs, made in another thread while the model
+        works on the batch before. None where there is nothing to prepare; a subclass that writes this writes both.
+        """
+        return None
+
+    def caption_prepared(
+        self, prepared: Any, images: list[Image.Image], prompt: str, words: int
+    ) -> list[Caption | ModelError]:
+        """As `caption`, with what `prepare` gave for these images."""
+        return self.caption(images, prompt, words)
+
 
 class T2IModel(Model, ABC):
     """A decoder. Subclasses write `load` and `generate`."""

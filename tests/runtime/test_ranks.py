@@ -102,6 +102,24 @@ def test_two_processes_give_the_rows_of_one(ready):
     assert "two" in (ready.folder / "Result/leaderboard.md").read_text()
 
 
+def test_features_of_sets_are_made_by_all_processes(ready):
+    """FID by a stand-in for Inception: two processes' value is one's, and each embeds its share."""
+    processes = [launch(ready.folder, ROOT / "tests/support/sets.py", "--target", "two", "--metrics", "fid,psnr")]
+    _, errors = processes[0].communicate(timeout=180)
+    assert processes[0].returncode == 0, errors
+    count = len(list((ready.folder / "GT").iterdir()))
+    # A ground truth and both of its modes each
+    share = [f"embedded {3 * part}" for part in (count // 2, count - count // 2)]
+    assert sorted(line for line in errors.splitlines() if line.startswith("embedded")) == share
+    command = [sys.executable, ROOT / "tests/support/sets.py", "--target", "one", "--metrics", "fid,psnr"]
+    subprocess.run(list(map(str, command)), cwd=ready.folder, check=True, capture_output=True)
+    one, two = (json.loads((ready.folder / f"Result/{name}/summary.json").read_text()) for name in ("one", "two"))
+    for mode in ("full", "text"):
+        alone, found = (each["modes"][mode]["metrics"]["fid"] for each in (one, two))
+        assert found["mean"] == pytest.approx(alone["mean"], rel=1e-6) and found["mean"] > 0
+        assert found["n"] == count and found["digest"] == alone["digest"]
+
+
 def test_killed_processes_lose_nothing(faked):
     """Both processes die at once; one process then goes on from what both had written."""
     truth = Path(shutil.copytree(SAMPLES, faked.folder / "GT"))  # of full size, so that there is time to die in
