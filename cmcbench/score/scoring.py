@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import ImageProblem
 from ..files.scores import ScoreRow
 from ..files.store import only_writer, sweep
+from ..runtime.beside import Ahead
 from ..runtime.messages import progress
 from . import journal
 from .digests import Digests
@@ -38,13 +39,13 @@ def score(request: ScoreRequest) -> tuple[list[ScoreResult], list[Metric | SetMe
     stay as they were, and the scores made so far are in the targets' journals.
     """
     ranks = request.ranks
-    with ExitStack() as locks:
+    with ExitStack() as held:
         if ranks.first:
             for target in request.targets:
-                locks.enter_context(only_writer(target.folder / ".scores.lock", f"scores of {target.folder}"))
+                held.enter_context(only_writer(target.folder / ".scores.lock", f"scores of {target.folder}"))
                 for file in ("scores.csv", "summary.json"):
                     sweep(target.folder, file)
-        work = _Scoring(request)
+        work = _Scoring(request, held)
         work.prepare()
         work.run()
         found = ranks.collect(work.sets.features(work.readiness.device))
@@ -83,8 +84,9 @@ class _Scored:
 class _Scoring:
     """One process's share of a request. Process 0 knows what is there and tells the others what lacks scores."""
 
-    def __init__(self, request: ScoreRequest) -> None:
-        self.request = request
+    def __init__(self, request: ScoreRequest, held: ExitStack) -> None:
+        """held: where what is open while the metrics load is closed, however that ends."""
+        self.request, self.held = request, held
         self.truth = Digests(request.truth)
         self.ledgers = [
             ScoreLedger(target, self.truth, request.metrics, request.ranks, request.overwrite)
@@ -94,6 +96,7 @@ class _Scoring:
         self.sets = SetWork(request, self.ledgers)
         self.lacking: dict[str, list[_Lacking]] = {}  # stem -> its reconstructions that lack a score
         self.total = 0  # reconstructions asked for
+        self.begun: tuple[list[Path], Ahead[Path, Read]] | None = None  # pictures that are read while metrics load
 
     def prepare(self) -> None:
         """Take over what still holds, then load metrics. Only when that went well is anything removed."""
@@ -101,8 +104,10 @@ class _Scoring:
         if ranks.first:
             for ledger in self.ledgers:
                 ledger.settle()
+            self._find_lacking(self.request.overwrite)
+            self._begin()
             self.readiness.load()
-            self._find_lacking()
+            self._find_lacking()  # some metrics may be left out
             if self.request.overwrite:
                 for ledger in self.ledgers:
                     journal.replace(ledger.target.folder, [])
@@ -110,15 +115,27 @@ class _Scoring:
         self.lacking, wanted = ranks.tell((self.lacking, self.readiness.sets))
         if not ranks.first:
             names = {name for entries in self.lacking.values() for each in entries for name in each.metrics}
+            self._begin()
             self.readiness.load_as_told(names, wanted)
         self.sets.wanted = self.readiness.sets
 
-    def _find_lacking(self) -> None:
+    def _begin(self) -> None:
+        """Begin to read this process's share."""
+        if paths := self._paths():
+            self.begun = paths, self.held.enter_context(reading(paths))
+
+    def _paths(self) -> list[Path]:
+        truth, lacking = self.request.truth, self.lacking
+        stems = self.request.ranks.share(sorted(lacking))
+        return [path for stem in stems for path in (truth[stem], *map(self._path(stem), lacking[stem]))]
+
+    def _find_lacking(self, everything: bool = False) -> None:
+        self.lacking, self.total = {}, 0
         for place, ledger in enumerate(self.ledgers):
             for stem, mode in self.readiness.keys(ledger):
                 self.total += 1
                 row = ledger.rows[stem, mode]
-                names = frozenset(each.name for each in self.readiness.metrics if ledger.lacks(row, each))
+                names = frozenset(each.name for each in self.readiness.metrics if everything or ledger.lacks(row, each))
                 if names:
                     self.lacking.setdefault(stem, []).append(_Lacking(place, mode, names))
 
@@ -130,8 +147,10 @@ class _Scoring:
             return
         mine = sum(len(lacking[stem]) for stem in stems)
         total = mine if ranks.size > 1 else self.total
-        paths = [path for stem in stems for path in (self.request.truth[stem], *map(self._path(stem), lacking[stem]))]
-        with progress(total, total - mine, "scores") as bar, reading(paths) as pictures:
+        if self.begun is None or self.begun[0] != self._paths():
+            self._begin()
+        assert self.begun is not None
+        with progress(total, total - mine, "scores") as bar, self.begun[1] as pictures:
             waiting = _Waiting(self)
             for stem in stems:
                 truth, *made = pictures.take(1 + len(lacking[stem]))
