@@ -106,7 +106,7 @@ def main() -> None:
     options = parser.parse_args()
     only = [name for name in COMMANDS if name in options.only]
     few = min(options.targets)
-    cells = [*((images, few) for images in sorted(options.images)), *((options.at, each) for each in options.targets)]
+    cells = [*((images, few) for images in options.images), *((options.at, each) for each in options.targets)]
     found = {cell: measure(*cell, only, options.scratch) for cell in sorted(set(cells))}
     print(f"\n{'':16} exponent: images  targets")
     for name in only:

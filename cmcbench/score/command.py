@@ -84,9 +84,10 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     results, ready = score(request)
     if not ranks.first:
         return 0, [], options  # process 0 tells
+    among = set(chosen)
     for target, result in zip(targets, results):
         print(f"------Evaluating {target.name}------")
-        wanted = [result.rows[key] for key in sorted(result.rows) if key[0] in set(chosen)]
+        wanted = [result.rows[key] for key in sorted(result.rows) if key[0] in among]
         _print(wanted, result.sets, modes[target.name], ready, len(chosen), options)
     files = ", ".join(str(target.folder) for target in targets)
     code = report.close(f"Scores are in scores.csv, means in summary.json in {files}.")

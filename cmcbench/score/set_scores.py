@@ -100,9 +100,9 @@ class SetWork:
         metrics = {
             key: [work.metric for work in self.wanted if (work.target, work.mode) == key] for key in self._keys()
         }
-        everything = sorted(set().union(*(self._images(key) for key in metrics))) if metrics else []
-        stems = self.request.ranks.share(everything)
-        plan = {stem: [key for key in metrics if stem in self._images(key)] for stem in stems}
+        images = {key: self._images(key) for key in metrics}
+        stems = self.request.ranks.share(sorted(set().union(*images.values())))
+        plan = {stem: [key for key in metrics if stem in images[key]] for stem in stems}
         if not plan:
             return found
         inputs = self.request.batch_size or (1 if device == "cpu" else INPUTS)
