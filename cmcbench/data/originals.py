@@ -93,8 +93,6 @@ def check_target(folder: Path, images: Mapping[str, Path], ours: bool) -> None:
 
     ours: whether prepare wrote the pictures of these names, or may replace them. Raises BadInput.
     """
-    if any(folder.resolve() == path.parent.resolve() for path in images.values()):
-        raise BadInput(f"--to {folder} is the folder that is read. Name another one.")
     there = list_images(folder, "--to")
     foreign = sorted(path.name for image, path in there.items() if image not in images or path.suffix != ".png")
     if foreign:

@@ -12,7 +12,7 @@ from ..files.images import picture_bytes, read_rgb
 from ..files.manifest import PREPARED, differences, environment
 from ..files.names import folder_name
 from ..files.store import digest, only_writer, png_bytes, read_bytes, read_json, sweep, write_bytes, write_json
-from ..published.test_sets import TEST_SETS, KnownSet
+from ..published.test_sets import BENCHMARK, TEST_SETS, KnownSet
 from ..runtime.cli import parser, positive
 from ..runtime.messages import SHOWN, RunLog, progress, say
 from ..runtime.pace import Pace
@@ -20,6 +20,7 @@ from . import originals
 from .preparation import FILTERS, Preparation, pixel_digest, seal
 
 DEFAULT_TO = "./GT/"
+RESERVED = (*TEST_SETS, BENCHMARK)
 LARGEST_PNG = 1 << 30  # bytes
 AGAIN = "make them anew with --overwrite, or choose another folder with --to"
 
@@ -36,6 +37,8 @@ def main(argv: list[str]) -> int:
     problems += originals.check_sizes(images, known, preparation)
     if problems:
         _refuse(name, problems, known)
+    if any(Path(options.to).resolve() == path.parent.resolve() for path in images.values()):
+        raise BadInput(f"--to {options.to} is the folder that is read. Name another one.")
     with only_writer(Path(options.to) / ".prepare.lock", str(options.to)):
         return _Preparing(name, known, preparation, images, Path(options.to), options.overwrite).run()
 
@@ -58,7 +61,13 @@ def _asked(options: argparse.Namespace) -> tuple[str, KnownSet | None, list[Path
     folder = Path(options.set)
     if not folder.is_dir():
         raise BadInput(f"{ascii(options.set)[1:-1]} is neither a folder nor one of the sets {', '.join(TEST_SETS)}.")
-    return folder_name(folder.resolve().name, "the folder's name"), None, [folder]
+    name = folder_name(folder.resolve().name, "the folder's name")
+    if name in RESERVED:
+        raise BadInput(
+            f"{folder}: its pictures would go by the name {name} without being compared with that set. Name the set"
+            f" with --from {folder}, or rename the folder."
+        )
+    return name, None, [folder]
 
 
 def _refuse(name: str, problems: list[str], known: KnownSet | None) -> None:
@@ -88,7 +97,7 @@ class _Preparing:
         self.images, self.folder, self.overwrite = images, folder, overwrite
         self.file = folder / PREPARED
         self.made: dict[str, dict[str, Any]] = {}  # file name -> what the manifest says of the picture
-        self.sealed: Any = None  # the digest of the set in the manifest that is there
+        self.found: dict[str, Any] = {}  # the manifest that is there
         self.written = False  # whether this run has made a picture
         self.report = RunLog()
         self.pace = Pace()
@@ -131,7 +140,7 @@ class _Preparing:
         pictures = found.get("pictures")
         if other or not isinstance(pictures, dict):
             return None
-        self.sealed = found.get("digest")
+        self.found = found
         whole = (name for name, each in pictures.items() if isinstance(each, dict) and _recorded(each))
         return {name: pictures[name] for name in whole}
 
@@ -176,21 +185,21 @@ class _Preparing:
     def _write(self, sealed: str = "") -> None:
         state = {"digest": sealed} if sealed else {"unfinished": True}
         about = {"split": self.known.split, "source": self.known.source} if self.known else {}
-        write_json(
-            self.file,
-            {
-                "name": self.label,
-                **state,
-                "set": self.name,
-                **about,
-                "short": self.preparation.short,
-                "crop": self.preparation.crop,
-                **self.preparation.settings,
-                "images": len(self.images),
-                "environment": environment(),
-                "pictures": dict(sorted(self.made.items())),
-            },
-        )
+        told = {
+            "name": self.label,
+            **state,
+            "set": self.name,
+            **about,
+            "short": self.preparation.short,
+            "crop": self.preparation.crop,
+            **self.preparation.settings,
+            "images": len(self.images),
+            "environment": environment(),
+            "pictures": dict(sorted(self.made.items())),
+        }
+        # What made the pictures stays told, where this run has made none
+        if self.written or {**told, "environment": 0} != {**self.found, "environment": 0}:
+            write_json(self.file, told)
 
     def _end(self) -> int:
         if len(self.made) < len(self.images):
@@ -200,8 +209,7 @@ class _Preparing:
                 " others and run the same command again."
             )
         sealed = seal({name.removesuffix(".png"): each["pixels"] for name, each in self.made.items()})
-        if self.written or sealed != self.sealed:
-            self._write(sealed)
+        self._write(sealed)
         return self.report.close(f"{self.folder} is {self.label}: {len(self.made)} pictures, digest {sealed}.")
 
 
