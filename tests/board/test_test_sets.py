@@ -8,6 +8,7 @@ import json
 import made_results
 import pytest
 import scored
+from set_stated import LARGE, SMALL, state
 
 from cmcbench.board.compare import command as compare
 from cmcbench.board.curves import command as curves
@@ -15,14 +16,6 @@ from cmcbench.board.curves.collect import collect
 from cmcbench.board.leaderboard.build import update
 from cmcbench.errors import BadInput
 from cmcbench.files.store import write_json
-
-SMALL, LARGE = ("kodak short256 crop256", "a" * 16), ("kodak short512 crop512", "b" * 16)
-
-
-def state(folder, data) -> None:
-    """Put a test set into a summary."""
-    file = folder / "summary.json"
-    write_json(file, {**json.loads(file.read_text()), "data": dict(zip(("name", "digest"), data))})
 
 
 @pytest.fixture
