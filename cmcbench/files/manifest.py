@@ -150,11 +150,12 @@ class Prepared:
     files: dict[str, str]
 
 
-def read_prepared(folder: Path, seen: Mapping[str, str]) -> Prepared | None:
+def read_prepared(folder: Path, seen: Mapping[str, str] | None = None) -> Prepared | None:
     """What `prepare` wrote of a folder of ground truth, None where it wrote nothing.
 
-    seen: stem -> digest of every picture that is there. Raises BadInput where they are not the ones that it wrote, so
-    that no other pictures go by the set's name, and for a manifest that is unfinished or invalid.
+    seen: stem -> digest of every picture that is there, None where they are not to be compared. Raises BadInput where
+    they are not the ones that it wrote, so that no other pictures go by the set's name, and for a manifest that is
+    unfinished or invalid.
     """
     file = folder / PREPARED
     try:
@@ -167,6 +168,8 @@ def read_prepared(folder: Path, seen: Mapping[str, str]) -> Prepared | None:
         raise BadInput(f"{file} {error}. {PREPARE_AGAIN}") from None
     if made is None:
         raise BadInput(f"{folder} is not prepared whole: the run that prepares it has not ended. {PREPARE_AGAIN}")
+    if seen is None:
+        return made
     other = sorted(
         [f"{each} (changed)" for each in seen.keys() & made.files.keys() if seen[each] != made.files[each]]
         + [f"{each} (missing)" for each in made.files.keys() - seen.keys()]
