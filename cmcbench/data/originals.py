@@ -11,7 +11,7 @@ from ..published.test_sets import KnownSet
 from ..runtime.messages import say
 from .preparation import Preparation
 
-FLAG = "--from"
+WHAT = "originals"
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")  # the sets are distributed as PNG; these are somebody's copies
 
 
@@ -23,11 +23,11 @@ def find(folders: Sequence[Path], known: KnownSet | None, problems: list[str]) -
     """
     found: dict[str, Path] = {}
     for folder in (part for each in folders for part in _parts(each, known)):
-        listing = list_images(folder, FLAG)
+        listing = list_images(folder, WHAT)
         if not listing and not listing.problems:
             there = "holds no pictures" if folder.is_dir() else "does not exist"
-            raise BadInput(f"{FLAG} {folder} {there}.{listing.hint}")
-        problems += [reason.removeprefix(f"{FLAG}: ") for reason in listing.problems.values()]
+            raise BadInput(f"{folder} {there}.{listing.hint}")
+        problems += [reason.removeprefix(f"{WHAT}: ") for reason in listing.problems.values()]
         for image, path in listing.items():
             if found.setdefault(image, path) != path:
                 problems.append(f"{path} and {found[image]} have one name")
@@ -39,7 +39,7 @@ def find(folders: Sequence[Path], known: KnownSet | None, problems: list[str]) -
 def _parts(folder: Path, known: KnownSet | None) -> list[Path]:
     """The folder, or those of the set's parts within it: the archives hold a folder each."""
     inner = [folder / name for name in known.parts if (folder / name).is_dir()] if known else []
-    return inner if inner and not list_images(folder, FLAG) else [folder]
+    return inner if inner and not list_images(folder, WHAT) else [folder]
 
 
 def compare(name: str, known: KnownSet, images: Mapping[str, Path]) -> list[str]:
@@ -54,14 +54,8 @@ def compare(name: str, known: KnownSet, images: Mapping[str, Path]) -> list[str]
     elif len(images) != known.images:
         parts = ", ".join(f"{part} {count}" for part, count in known.parts.items())
         problems.append(f"there are {len(images)} pictures, and {name} has {known.images} ({parts})")
-    problems += [
-        f"{path.name}: is a lossy copy; the set consists of PNG files" for path in images.values() if _lossy(path)
-    ]
-    return problems
-
-
-def _lossy(path: Path) -> bool:
-    return path.suffix.lower() in LOSSY
+    lossy = [path.name for path in images.values() if path.suffix.lower() in LOSSY]
+    return problems + [f"{name}: is a lossy copy; the set consists of PNG files" for name in lossy]
 
 
 def check_sizes(images: Mapping[str, Path], known: KnownSet | None, preparation: Preparation) -> list[str]:
@@ -73,19 +67,19 @@ def check_sizes(images: Mapping[str, Path], known: KnownSet | None, preparation:
         except ImageProblem as error:
             problems.append(str(error))
             continue
-        wanted = (
-            [(limit, side) for limit, side in zip((known.short, known.long), sorted(size)) if limit] if known else []
-        )
-        if any(limit != side for limit, side in wanted):
-            sides = " and ".join(
-                f"the {what} side of {limit}"
-                for what, limit in zip(("short", "long"), (known.short, known.long) if known else ())
-                if limit
-            )
+        if sides := _other_sides(known, size):
             problems.append(f"{path.name}: is {size[0]}x{size[1]}; the set's pictures have {sides}")
         elif problem := preparation.problem(size):
             problems.append(f"{path.name}: {problem}")
     return problems
+
+
+def _other_sides(known: KnownSet | None, size: tuple[int, int]) -> str:
+    """The sides that every picture of the set has, as a phrase, where this one has others; "" where it has them."""
+    sides = [("short", known.short, min(size)), ("long", known.long, max(size))] if known else []
+    if all(limit in (None, side) for _, limit, side in sides):
+        return ""
+    return " and ".join(f"the {what} side of {limit}" for what, limit, _ in sides if limit)
 
 
 def check_target(folder: Path, images: Mapping[str, Path], ours: bool) -> None:

@@ -20,6 +20,7 @@ from . import originals
 from .preparation import FILTERS, Preparation, pixel_digest, seal
 
 DEFAULT_TO = "./GT/"
+LONGEST = 100  # characters of a set's name, which stands in tables and figures
 RESERVED = (*TEST_SETS, BENCHMARK)
 LARGEST_PNG = 1 << 30  # bytes
 AGAIN = "make them anew with --overwrite, or choose another folder with --to"
@@ -62,6 +63,8 @@ def _asked(options: argparse.Namespace) -> tuple[str, KnownSet | None, list[Path
     if not folder.is_dir():
         raise BadInput(f"{ascii(options.set)[1:-1]} is neither a folder nor one of the sets {', '.join(TEST_SETS)}.")
     name = folder_name(folder.resolve().name, "the folder's name")
+    if len(name) > LONGEST:
+        raise BadInput(f"{folder}: its name, which becomes the set's, has more than {LONGEST} characters. Rename it.")
     if name in RESERVED:
         raise BadInput(
             f"{folder}: its pictures would go by the name {name} without being compared with that set. Name the set"

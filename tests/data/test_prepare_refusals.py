@@ -92,6 +92,7 @@ def test_a_broken_picture_is_named_and_the_others_are_made(tmp_path, capsys):
         (["nowhere"], "neither a folder nor one of the sets kodak"),
         (["mine", "--from", "mine"], "--from goes with one of the sets"),
         (["cmc-bench"], "without being compared with that set"),
+        (["n" * 101], "more than 100 characters. Rename it"),
         (["kodak", "--from", "nowhere"], "does not exist"),
         (["kodak", "--from", "empty"], "holds no pictures"),
         (["kodak", "--from", "."], "holds no pictures.*Its sub-folder"),
@@ -99,7 +100,7 @@ def test_a_broken_picture_is_named_and_the_others_are_made(tmp_path, capsys):
 )
 def test_what_cannot_be_prepared_is_said(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
-    for name in ("mine", "cmc-bench"):
+    for name in ("mine", "cmc-bench", "n" * 101):
         picture(Path(name) / "a.png", (9, 9), 1)
     Path("empty").mkdir()
     with pytest.raises(BadInput, match=said):
