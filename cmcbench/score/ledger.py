@@ -11,6 +11,7 @@ from ..bitstream.bits import bpp
 from ..errors import BadInput, ImageProblem
 from ..files import scores
 from ..files.images import image_size
+from ..files.manifest import Prepared, read_prepared
 from ..files.names import stem as stem_of
 from ..files.scores import ScoreRow
 from ..files.store import Foreign, digest, write_bytes, write_json
@@ -55,12 +56,17 @@ class ScoreLedger:
         self.invalid: list[Path] = []  # files of ours that cannot be used; they are kept under another name
         self.others: list[Made] = []  # of journals: what this run has no use for, and a later one may have
         self.journal = ScoreJournal(target.folder, ranks.number)
+        self.prepared: Prepared | None = None  # the test set that the ground truth is, where `prepare` made it
 
     def settle(self) -> None:
         """Take over the rows of images that are still the same, and what killed runs had scored.
 
-        Raises BadInput for files that are not of this program, or cannot be read at the moment.
+        Raises BadInput for files that are not of this program, or cannot be read at the moment, and for a prepared
+        ground truth whose pictures have changed.
         """
+        folder = next(iter(self.truth.images.values())).parent
+        if read_prepared(folder):  # else the pictures are read as they are scored
+            self.prepared = read_prepared(folder, self.truth.need(self.truth.images))
         before = self._before()
         self._pair(before, [] if self.overwrite else journal.read(self.target.folder))
         for held in self._held():
@@ -280,7 +286,7 @@ class ScoreLedger:
             write_bytes(file.with_name(f"{file.name}.invalid"), file.read_bytes())
         present = {name for held in self._held() for name in held}
         described = {name: self.known[name] for name in sorted(present)}
-        summary = summarise(self.target, truth, self.rows, described, self.sets)
+        summary = summarise(self.target, truth, self.rows, described, self.sets, self.prepared)
         scores.write(self.file, self.rows)
         write_json(self.summary_file, {**summary, "i2t_table": i2t_table})
         journal.replace(self.target.folder, self.others)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ..files.manifest import Prepared
 from ..files.rates import MEASURED, NOMINAL
 from ..files.scores import ScoreRow, Table
 from ..files.target import Target
@@ -19,6 +20,7 @@ def summarise(
     rows: Table,
     metrics: dict[str, dict[str, Any]],
     sets: dict[str, Any] | None = None,
+    prepared: Prepared | None = None,
 ) -> dict[str, Any]:
     """The summary of a target. Its intervals take about a second, so it is made once, when all is scored.
 
@@ -27,6 +29,8 @@ def summarise(
     sets: mode -> measure of its whole set -> {"mean", "n", "set": True, "digest"}; no image has a score of it, so there
     is no
     interval.
+    prepared: the test set that the ground truth was made of. "data" is told only where the whole ground truth is it:
+    images of an earlier one may be among those that are summarised.
     """
     from .intervals import Scores, add_intervals, joint_intervals  # numpy, which --help need not wait for
 
@@ -36,11 +40,14 @@ def summarise(
     add_intervals(modes, scores)
     for mode, measures in (sets or {}).items():
         modes[mode]["metrics"].update(measures)
+    stated = prepared if prepared and prepared.files == truth else None
+    data = {"data": {"name": stated.name, "digest": stated.digest}} if stated else {}
     made_by = {key: target.manifest.get(key) for key in ("t2i", "captions", "baseline")}
     return {
         "target": target.name,
         "made_by": made_by,
         "ground_truth": {"images": len(truth), "digest": _fingerprint(truth)},
+        **data,
         "metrics": metrics,
         "modes": modes,
         "over_modes": {metric: over_modes(modes, metric) for metric in metrics},

@@ -1,10 +1,14 @@
-"""A hub that runs here, and a user who downloads from it."""
+"""A hub that runs here, a user who downloads from it, and a test set that a user has downloaded."""
 
 from __future__ import annotations
+
+import shutil
+from pathlib import Path
 
 import pytest
 from download_user import CAPTIONS, User, data, pictures, zipped
 from fake_hub import Hub
+from set_files import kodak
 
 
 @pytest.fixture
@@ -27,3 +31,14 @@ def hub():
 @pytest.fixture
 def user(hub, tmp_path):
     return User(hub, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    return kodak(tmp_path_factory.mktemp("kodak"))
+
+
+@pytest.fixture
+def copy(photos, tmp_path) -> Path:
+    """The set, of which a test may spoil files."""
+    return shutil.copytree(photos, tmp_path / "kodak")

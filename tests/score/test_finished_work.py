@@ -209,7 +209,7 @@ def test_a_metric_left_out_keeps_its_scores(ready, tmp_path):
     assert finished(ready) == before
 
 
-def test_scores_of_a_killed_run_are_kept_though_their_metric_cannot_be_loaded_today(ready):
+def test_scores_of_a_killed_run_are_kept_though_their_metric_cannot_be_loaded_today(ready, no_packages):
     ready.score(*METRICS)
     (lpips,) = resolve("lpips", Path("Weight"))  # its weights are not here
     row = rows(ready)[0]

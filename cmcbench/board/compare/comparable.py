@@ -18,19 +18,20 @@ from ...runtime.messages import say
 from .. import scored
 from ..image_scores import ImageScores
 from ..labels import ORDER
-from ..summaries import Metric
+from ..summaries import DataSet, Metric
 
 FORMULAS = {"overall": T2I, "overall-i2t": I2T}
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A scored target. metrics: those that score single images."""
+    """A scored target. metrics: those that score single images. data: the test set, None where it is not stated."""
 
     name: str
     folder: Path
     metrics: dict[str, Metric]
     images: ImageScores
+    data: DataSet | None = None
 
     @property
     def modes(self) -> list[str]:
@@ -66,7 +67,7 @@ def find(name: str, results: Path) -> Compared:
         raise BadInput(f"{folder / 'scores.csv'} {target.fault}. {scored.again(folder)}")
     single = {metric for _, metric in target.images.scores}
     metrics = {name: each for name, each in target.summary.metrics.items() if name in single}
-    return Compared(folder.resolve().name, folder, metrics, target.images)
+    return Compared(folder.resolve().name, folder, metrics, target.images, target.summary.data)
 
 
 def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:
@@ -89,6 +90,11 @@ def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> 
 
 def check_pair(first: Compared, second: Compared, wanted: Sequence[str]) -> None:
     """Raise BadInput where two targets' scores are not made alike: other weights, or another ground truth."""
+    if first.data and second.data and first.data.digest != second.data.digest:
+        raise BadInput(
+            f"{first.name} was scored on {first.data} and {second.name} on {second.data}. Numbers on different test"
+            " sets or crops are not compared; score both with the same --gt_path."
+        )
     for metric in common_metrics(first, second, wanted):
         about = [target.metrics[metric] for target in (first, second)]
         if len({(each.identity, each.lower_is_better) for each in about}) > 1:

@@ -3,6 +3,7 @@
 BD-rate: the mean difference of log10(rate) over the qualities that both curves reach, as percent of the anchor's rate.
 BD-metric: the mean difference of the metric over the log10(rates) that both curves have, in the metric's own unit.
 Curves are interpolated by PCHIP, since the cubic polynomial of the first proposal overshoots between the points.
+With a range of rates given, all BD-metrics are over it, and all BD-rates over the qualities that the anchor has there.
 Sources: Bjontegaard, Calculation of average PSNR differences between RD-curves, VCEG-M33, 2001; Herglotz et al., Beyond
 Bjontegaard: limits of video compression performance comparisons, ICIP 2022 (interpolation and overlap).
 """
@@ -11,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...statistics import RESAMPLES, SEED, percentiles, resampled_means
 from .collect import Curve, CurvePoint
-from .pchip import integrals
+from .pchip import integrals, values
 
 LEAST_POINTS = 2  # what an interpolant needs; the first proposal has 4
+Span = tuple[float, float] | None  # bits per pixel over which all deltas are taken; None: over all that both reach
 MOST_FAILED = 0.05  # of the resamples: an interval of 95 % cannot leave out more
 
 
@@ -70,9 +73,12 @@ class _Figures:
         return _Figures(*(np.take_along_axis(each, order, 1) for each in (self.rates, self.values)), self.sign)
 
 
-def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed: int = SEED) -> list[CurveDelta]:
+def compare(
+    curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed: int = SEED, span: Span = None
+) -> list[CurveDelta]:
     """Every other curve against the anchor in every metric, in the curves' order."""
     found = []
+    ways = [partial(each, span=span) for each in (_rate_delta, _why_no_rate, _quality_delta, _why_no_quality)]
     for metric, measure in anchor.measures.items():
         members = {curve.label: [point for point in curve.points if metric in point.values] for curve in curves}
         sign = -1.0 if measure.lower_is_better else 1.0
@@ -83,8 +89,8 @@ def compare(curves: list[Curve], anchor: Curve, resamples: int = RESAMPLES, seed
                 continue
             pair = exact[anchor.label], exact[curve.label]
             again = (drawn[anchor.label], drawn[curve.label]) if drawn else None
-            rate = _delta(*pair, again, _rate_delta, _why_no_rate, percent)
-            quality = _delta(*pair, again, _quality_delta, _why_no_quality, lambda value, sign=sign: sign * value)
+            rate = _delta(*pair, again, *ways[:2], percent)
+            quality = _delta(*pair, again, *ways[2:], lambda value, sign=sign: sign * value)
             numbers = len(members[anchor.label]), len(members[curve.label])
             n = members[curve.label][0].n if members[curve.label] else 0
             found.append(
@@ -152,30 +158,52 @@ def _delta(
     return Delta(unit(value), float(low[0]), float(high[0]), failed=failed, overlap=overlap)
 
 
-def _rate_delta(anchor: _Figures, test: _Figures) -> tuple[np.ndarray, np.ndarray]:
+def _rate_delta(anchor: _Figures, test: _Figures, span: Span) -> tuple[np.ndarray, np.ndarray]:
     """Mean difference of log10(rate) over the common qualities, and their part of all: (rows,), NaN where there is
     none.
     """
     usable = _rising(anchor.rates) & _rising(test.rates) & _rising(anchor.values) & _rising(test.values)
-    return _mean_difference(anchor.values, np.log10(_positive(anchor)), test.values, np.log10(_positive(test)), usable)
+    logs = [np.log10(_positive(each)) for each in (anchor, test)]
+    ends = _qualities(anchor, span) if span else None
+    return _mean_difference(anchor.values, logs[0], test.values, logs[1], usable, ends)
 
 
-def _quality_delta(anchor: _Figures, test: _Figures) -> tuple[np.ndarray, np.ndarray]:
+def _quality_delta(anchor: _Figures, test: _Figures, span: Span) -> tuple[np.ndarray, np.ndarray]:
     """Mean difference of the metric over the common log10(rates), as `_rate_delta`."""
     usable = _rising(anchor.rates) & _rising(test.rates)
-    return _mean_difference(np.log10(_positive(anchor)), anchor.values, np.log10(_positive(test)), test.values, usable)
+    ends = np.tile(np.log10(span), (len(anchor.rates), 1)) if span else None
+    logs = [np.log10(_positive(each)) for each in (anchor, test)]
+    return _mean_difference(logs[0], anchor.values, logs[1], test.values, usable, ends)
+
+
+def _qualities(anchor: _Figures, span: tuple[float, float]) -> np.ndarray:
+    """The anchor's qualities at both ends of a range of rates, (rows, 2); NaN where it does not have these rates."""
+    found = np.full((len(anchor.rates), 2), np.nan)
+    there = _rising(anchor.rates) & (anchor.rates[:, 0] > 0)
+    there &= (anchor.rates[:, 0] <= span[0]) & (span[1] <= anchor.rates[:, -1])
+    x, y = np.log10(anchor.rates[there]), anchor.values[there]
+    for end, rate in enumerate(span):
+        if len(x):
+            found[there, end] = values(x, y, np.full(len(x), np.log10(rate)))
+    return found
 
 
 def _mean_difference(
-    x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, usable: np.ndarray
+    x1: np.ndarray, y1: np.ndarray, x2: np.ndarray, y2: np.ndarray, usable: np.ndarray, ends: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
+    """ends: (rows, 2), where the difference is taken and both have to be; None: wherever both are."""
     low, high = np.maximum(x1[:, 0], x2[:, 0]), np.minimum(x1[:, -1], x2[:, -1])
     usable = usable & np.isfinite(low) & (high > low)
     result, overlap = np.full(len(x1), np.nan), np.zeros(len(x1))
+    shared = (high - low)[usable]
+    overlap[usable] = shared / (np.maximum(x1[:, -1], x2[:, -1]) - np.minimum(x1[:, 0], x2[:, 0]))[usable]
+    if ends is not None:
+        with np.errstate(invalid="ignore"):
+            usable &= (low <= ends[:, 0]) & (ends[:, 1] <= high) & (ends[:, 1] > ends[:, 0])
+        low, high = ends.T
     x1, y1, x2, y2, low, high = (each[usable] for each in (x1, y1, x2, y2, low, high))
     if len(low):
         result[usable] = (integrals(x2, y2, low, high) - integrals(x1, y1, low, high)) / (high - low)
-        overlap[usable] = (high - low) / (np.maximum(x1[:, -1], x2[:, -1]) - np.minimum(x1[:, 0], x2[:, 0]))
     return result, overlap
 
 
@@ -187,12 +215,25 @@ def _positive(figures: _Figures) -> np.ndarray:
     return np.where(figures.rates > 0, figures.rates, np.nan)
 
 
-def _why_no_quality(anchor: _Figures, test: _Figures) -> str:
+def _why_no_quality(anchor: _Figures, test: _Figures, span: Span) -> str:
     """Why a pair of curves has no BD-metric, "" where it has one."""
-    return _why_none(anchor, test) or _apart(anchor.rates[0], test.rates[0], "rates", " bpp")
+    reason = _why_none(anchor, test)
+    if reason or span is None:
+        return reason or _apart(anchor.rates[0], test.rates[0], "rates", " bpp")
+    own = ("the anchor's rates are", anchor), ("the curve's rates are", test)
+    return next(filter(None, (_outside(role, each.rates[0], span, " bpp") for role, each in own)), "")
 
 
-def _why_no_rate(anchor: _Figures, test: _Figures) -> str:
+def _outside(role: str, found: np.ndarray, span: tuple[float, float], unit: str, sign: float = 1.0) -> str:
+    """That a curve does not hold the whole range, as a phrase; "" where it does. sign: of what is shown."""
+    if found[0] <= span[0] and span[1] <= found[-1]:
+        return ""
+    shown = [sorted(sign * float(each) for each in pair) for pair in ((found[0], found[-1]), span)]
+    here, wanted = (f"{low:.4g} to {high:.4g}{unit}" for low, high in shown)
+    return f"{role} {here}, which do not hold {wanted}"
+
+
+def _why_no_rate(anchor: _Figures, test: _Figures, span: Span) -> str:
     """Why a pair of curves has no BD-rate, "" where it has one."""
     reason = _why_none(anchor, test)
     if reason:
@@ -202,7 +243,14 @@ def _why_no_rate(anchor: _Figures, test: _Figures) -> str:
         if len(falls):
             low, high = each.rates[0][falls[0] : falls[0] + 2]
             return f"{role} is not monotone: its quality does not rise from {low:.4f} to {high:.4f} bpp"
-    return _apart(anchor.sign * anchor.values[0], test.sign * test.values[0], "qualities", "")
+    if span is None:
+        return _apart(anchor.sign * anchor.values[0], test.sign * test.values[0], "qualities", "")
+    outside = _outside("the anchor's rates are", anchor.rates[0], span, " bpp")
+    if outside:
+        return outside
+    low, high = (float(each) for each in _qualities(anchor, span)[0])
+    reason = _outside("the curve's qualities are", test.values[0], (low, high), "", test.sign)
+    return f"{reason}, the anchor's at {span[0]:g} to {span[1]:g} bpp" if reason else ""
 
 
 def _why_none(anchor: _Figures, test: _Figures) -> str:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from ...errors import BadInput
 from ...runtime.messages import printable, say
 from ..scored import ScoredTarget, folders, named, read_all
-from ..summaries import Metric
-from .samples import ImageKey, TargetMode, modes_of
+from ..summaries import DataSet, Metric
+from .samples import ImageKey, TargetMode, modes_of, of_one_set
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ class CurvePoint:
 @dataclass(frozen=True)
 class Curve:
     """Points in the order of their rate. measures: every metric of the comparison, in the order of the paper's
-    figure.
+    figure. images: the names that all means are over. data: the test set that they are of, None where it is not stated.
     """
 
     group: str
@@ -82,6 +82,8 @@ class Curve:
     points: tuple[CurvePoint, ...]
     measures: dict[str, Metric] = field(repr=False, compare=False)
     codec: bool = False
+    images: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    data: DataSet | None = None
 
     @property
     def through_modes(self) -> bool:
@@ -102,13 +104,14 @@ def curves_of(targets: Iterable[ScoredTarget], metrics: list[str] | None = None)
     """The same of these targets."""
     found: dict[str, dict[str, Metric]] = {}
     raws: list[TargetMode] = []
+    targets, data = of_one_set(list(targets))
     for target in targets:
         modes, measures = modes_of(target)
         raws += modes
         found.update({target.folder.name: measures} if modes else {})
     measures = _comparable(found, metrics)
     raws = _full_enough([raw for raw in raws if _has_scores(raw, measures, found[raw.target])])
-    return _curves(raws, measures, found)
+    return _curves(raws, measures, data)
 
 
 def _folders(results: Path, asked: list[str] | None) -> list[Path]:
@@ -205,8 +208,9 @@ def _common(raws: list[TargetMode]) -> list[ImageKey]:
     return []
 
 
-def _curves(raws: list[TargetMode], measures: dict[str, Metric], found: dict[str, dict[str, Metric]]) -> list[Curve]:
+def _curves(raws: list[TargetMode], measures: dict[str, Metric], data: DataSet | None) -> list[Curve]:
     images = _common(raws)
+    names = tuple(name for name, _ in images)
     _same_size(raws, measures)
     grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
     for raw in raws:
@@ -219,9 +223,8 @@ def _curves(raws: list[TargetMode], measures: dict[str, Metric], found: dict[str
         points = sorted(
             (_point(raw, images) for raw in members), key=lambda point: (point.bpp, point.target, point.mode)
         )
-        curves.append(
-            Curve(key[0], _label(key, list(grouped)), tuple(points), shown, all(raw.codec for raw in members))
-        )
+        codec = all(raw.codec for raw in members)
+        curves.append(Curve(key[0], _label(key, list(grouped)), tuple(points), shown, codec, names, data))
     return sorted(curves, key=lambda curve: curve.label)
 
 

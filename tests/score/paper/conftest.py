@@ -16,7 +16,7 @@ def ready(bench, small_truth):
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_here(monkeypatch):
+def nothing_is_here(monkeypatch, no_packages):
     """Neither pyiqa's weights nor a network, whatever the machine has."""
     import pyiqa  # noqa: F401  its defaults are read when it is imported
     import pyiqa.utils.download_util as download

@@ -231,7 +231,7 @@ def test_wrong_flags(ready, flags, message):
     assert ready.files("Result/**/*") == before
 
 
-def test_a_metric_whose_weights_are_not_here(ready):
+def test_a_metric_whose_weights_are_not_here(ready, no_packages):
     done = ready.score("--metrics", "lpips", code=1)
     assert "metric lpips cannot be made ready" in done.stderr and "ms_ssim,piqe" in done.stderr
 

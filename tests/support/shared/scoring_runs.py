@@ -13,7 +13,7 @@ METRICS = ["--metrics", "psnr,piqe"]
 
 def blur(truth, folder, radius):
     folder.mkdir(parents=True, exist_ok=True)
-    for path in sorted(truth.iterdir()):
+    for path in sorted(truth.glob("*.png")):
         with Image.open(path) as image:
             image.filter(ImageFilter.GaussianBlur(radius)).save(folder / path.name)
 

@@ -16,6 +16,7 @@ CMC.parts.push(() => {
       ["Checkpoint", manifest.model_dir],
       ["Captions", target.encoder],
       ["Encoder checkpoint", target.captions.model_dir],
+      ["Test set", target.data],
       ...settings.filter(([key, value]) => key !== "Codec" || value !== target.decoder),
     ].filter(([, value]) => value !== undefined && value !== null && value !== "");
     const versions = Object.entries(manifest.environment ?? {}).filter(([, value]) => typeof value === "string");
