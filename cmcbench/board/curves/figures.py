@@ -65,7 +65,7 @@ def draw(curves: list[Curve], scale: str, published: Sequence[PublishedCurve] = 
         width = max(PANEL[0] * columns, 4.4)
         names = [_short(curve.label) for curve in curves] + [_short(each.source) for each in published]
         styles = [_style(number, curve) for number, curve in enumerate(curves)]
-        styles += [_style(len(curves) + number) for number in range(len(published))]
+        styles += [_crosses(number, len(curves)) for number in range(len(published))]
         longest = max(map(len, names))
         per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
         caption = textwrap.wrap(_caption(curves, bool(published)), int(width * 17))
@@ -111,9 +111,9 @@ def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str, publish
         ]
         if points:
             _curve(panel, curve, points, measure.name, number, BESIDE[scale])
-    for number, each in enumerate(published, len(curves)):
+    for number, each in enumerate(published):
         if measure.name in each.points:
-            panel.plot(*zip(*each.points[measure.name]), **_style(number), zorder=1)
+            panel.plot(*zip(*each.points[measure.name]), **_crosses(number, len(curves)), zorder=1)
     name = _short(NAMES.get(measure.name, measure.name))
     panel.set_title(f"{name} {arrow(measure.lower_is_better)}", fontweight="bold")
     panel.set_xlabel("rate (bits per pixel)")
@@ -181,14 +181,17 @@ def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right
     )
 
 
-def _style(number: int, curve: Curve | None = None) -> dict[str, Any]:
-    """How a curve is drawn, a published one where None: dashed for a codec; colour and mark together differ for 56
-    curves.
-    """
-    colour = COLOURS[number % len(COLOURS)]
-    if curve is None:
-        return {"color": colour, "linestyle": (0, (4, 2)), "linewidth": 1.0, "marker": CROSSES[number % len(CROSSES)]}
-    return {"color": colour, "linestyle": "--" if curve.codec else "-", "marker": MARKS[number % len(MARKS)]}
+def _style(number: int, curve: Curve) -> dict[str, Any]:
+    """How a curve is drawn: dashed for a codec; colour and mark together differ for 56 curves."""
+    line = "--" if curve.codec else "-"
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line, "marker": MARKS[number % len(MARKS)]}
+
+
+def _crosses(number: int, curves: int) -> dict[str, Any]:
+    """How published points are drawn, in the colours after those of the curves."""
+    colour, cross = COLOURS[(curves + number) % len(COLOURS)], CROSSES[number % len(CROSSES)]
+    line = {"linestyle": (0, (4, 2)), "linewidth": 1.0}
+    return {"color": colour, **line, "marker": cross, "markersize": 6.5, "markeredgewidth": 1.3}
 
 
 def _legend(figure: Any, names: list[str], styles: list[dict[str, Any]], per_row: int, top: float) -> None:
