@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..bitstream.bits import bpp
-from ..errors import BadInput, ImageProblem
+from ..errors import ImageProblem
 from ..files import scores
 from ..files.images import image_size
 from ..files.manifest import Prepared, read_prepared
 from ..files.names import stem as stem_of
 from ..files.scores import ScoreRow
-from ..files.store import Foreign, digest, write_bytes, write_json
+from ..files.store import digest, write_bytes, write_json
 from ..files.target import Target
 from ..runtime.messages import say
 from ..runtime.ranks import Ranks
 from . import journal
 from .digests import Digests
 from .journal import Made, ScoreJournal
+from .last_run import Sets, last_run
 from .metrics.base import Metric, SetMetric
 from .summary import summarise
-
-Sets = dict[str, dict[str, dict[str, Any]]]  # mode -> measure of its whole set -> its entry in the summary
 
 
 class ScoreLedger:
@@ -67,8 +65,9 @@ class ScoreLedger:
         folder = next(iter(self.truth.images.values())).parent
         if read_prepared(folder):  # else the pictures are read as they are scored
             self.prepared = read_prepared(folder, self.truth.need(self.truth.images))
-        before = self._before()
-        self._pair(before, [] if self.overwrite else journal.read(self.target.folder))
+        last = last_run(self.summary_file, self.file, self.overwrite)
+        self.known, self.sets, self.invalid = last.known, last.sets, last.invalid
+        self._pair(last.rows, [] if self.overwrite else journal.read(self.target.folder))
         for held in self._held():
             for metric in [name for name in held if name not in self.known]:
                 del held[metric]  # a column that the summary does not describe
@@ -80,36 +79,6 @@ class ScoreLedger:
         self._drop_other_sets()
         if not self.overwrite:
             self.join_journals()
-
-    def _before(self) -> scores.Table:
-        """The rows of the last run; `known` and `sets` from its summary."""
-        summary, rows = None, {}
-        for file in (self.summary_file, self.file):
-            try:
-                if file == self.file:
-                    rows = scores.read(file)
-                else:
-                    summary = scores.read_summary(file)
-                    found = summary or {}
-                    self.known = {name: dict(each) for name, each in found.get("metrics", {}).items()}
-                    self.sets = {mode: _sets(each) for mode, each in found.get("modes", {}).items()}
-            except OSError as error:
-                raise BadInput(
-                    f"{file} cannot be read at the moment ({error.strerror}). Nothing was changed; run the same command"
-                    " when it can be read."
-                ) from None
-            except Foreign as error:
-                if not self.overwrite:
-                    raise BadInput(
-                        f"{file} is not a file of this program ({error}). Move it away, or replace it with --overwrite."
-                    ) from None
-                self.invalid.append(file)
-            except (ValueError, AttributeError, TypeError, KeyError) as error:
-                say(f"note: {file} is invalid ({error}) and kept as {file.name}.invalid; everything is scored again.")
-                self.invalid.append(file)
-        if self.invalid or (rows and summary is None):
-            self.known, self.sets, rows = {}, {}, {}
-        return rows
 
     def _pair(self, before: scores.Table, journaled: list[Made]) -> None:
         """Rows of all reconstructions that have a ground truth, with the scores of those that have not changed.
@@ -249,9 +218,7 @@ class ScoreLedger:
         self.others = []
         for made in journal.read(self.target.folder):
             row = by_name.get((made.name, made.mode))
-            if (
-                row and stem_of(row.name) not in self.seen[row.mode]
-            ):  # another process of this run has read its pictures
+            if row and stem_of(row.name) not in self.seen[row.mode]:  # another process of this run has read it
                 truth, _, seen = made.made_of.partition(" ")
                 self.identify(row, truth, seen)
             here = self._set_here(made.mode) if not made.name else row and _made_of(row)
@@ -294,12 +261,3 @@ class ScoreLedger:
 
 def _made_of(row: ScoreRow) -> str:
     return f"{row.ground_truth} {row.reconstruction}"
-
-
-def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The measures of a whole set in a mode of a summary. Raises TypeError or ValueError for a broken one."""
-    found = {name: each for name, each in mode.get("metrics", {}).items() if each.get("set") is True}
-    for name, each in found.items():
-        if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):
-            raise ValueError(f"{name} is no measure of a set")
-    return found

@@ -4,19 +4,17 @@ when they are killed."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from bench import ROOT, SAMPLES, write_captions, write_truth
-from PIL import Image, ImageFilter
+from processes import launch, prepare
 
 from cmcbench.encode import journal
 from cmcbench.errors import BadInput
@@ -25,22 +23,6 @@ from cmcbench.runtime.ranks import Ranks, join
 from cmcbench.score import journal as score_journal
 
 METRICS = ["--metrics", "psnr,piqe"]
-
-
-def launch(folder: Path, *command: object, **environment: str) -> subprocess.Popen:
-    """A program with its arguments in two processes on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
-    return subprocess.Popen(
-        [*torchrun, "--master_port", str(port), *map(str, command)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )
 
 
 def scoring(folder: Path, *arguments: str) -> subprocess.Popen:
@@ -52,19 +34,6 @@ def kill(process: subprocess.Popen) -> None:
     for each in [*psutil.Process(process.pid).children(recursive=True), process]:
         each.send_signal(signal.SIGKILL)
     process.communicate()
-
-
-def prepare(faked, truth):
-    """The images of `truth` in two modes, once for one process and once for two."""
-    for target in ("one", "two"):
-        for radius, mode in enumerate(("full", "text"), 1):
-            (faked.folder / "Result" / target / mode).mkdir(parents=True)
-            for path in truth.iterdir():
-                with Image.open(path) as image:
-                    image.filter(ImageFilter.GaussianBlur(radius)).save(
-                        faked.folder / "Result" / target / mode / path.name
-                    )
-    return faked
 
 
 @pytest.fixture
@@ -100,24 +69,6 @@ def test_two_processes_give_the_rows_of_one(ready):
     assert output.count("------Evaluating two------") == 1
     assert not list((ready.folder / "Result/two").glob(".scores.part*"))
     assert "two" in (ready.folder / "Result/leaderboard.md").read_text()
-
-
-def test_features_of_sets_are_made_by_all_processes(ready):
-    """FID by a stand-in for Inception: two processes' value is one's, and each embeds its share."""
-    processes = [launch(ready.folder, ROOT / "tests/support/sets.py", "--target", "two", "--metrics", "fid,psnr")]
-    _, errors = processes[0].communicate(timeout=180)
-    assert processes[0].returncode == 0, errors
-    count = len(list((ready.folder / "GT").iterdir()))
-    # A ground truth and both of its modes each
-    share = [f"embedded {3 * part}" for part in (count // 2, count - count // 2)]
-    assert sorted(line for line in errors.splitlines() if line.startswith("embedded")) == share
-    command = [sys.executable, ROOT / "tests/support/sets.py", "--target", "one", "--metrics", "fid,psnr"]
-    subprocess.run(list(map(str, command)), cwd=ready.folder, check=True, capture_output=True)
-    one, two = (json.loads((ready.folder / f"Result/{name}/summary.json").read_text()) for name in ("one", "two"))
-    for mode in ("full", "text"):
-        alone, found = (each["modes"][mode]["metrics"]["fid"] for each in (one, two))
-        assert found["mean"] == pytest.approx(alone["mean"], rel=1e-6) and found["mean"] > 0
-        assert found["n"] == count and found["digest"] == alone["digest"]
 
 
 def test_killed_processes_lose_nothing(faked):
