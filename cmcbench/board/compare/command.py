@@ -21,7 +21,7 @@ from ...runtime.messages import printable, say
 from ...statistics import LEVEL, RESAMPLES, Difference, holm, paired_differences
 from ..labels import LABELS
 from ..markup import csv_text, markdown_table, markdown_text
-from .comparable import Compared, check_pair, columns_of, common_metrics, find, values_of
+from .comparable import Compared, check_pair, columns_of, common_metrics, find, told_apart, values_of
 
 ALPHA = 1 - LEVEL
 SHOWN = {**LABELS, "overall": "Overall", "overall-i2t": "Overall (I2T table)"}
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
         raise BadInput(
             f"--output {options.output}: its ending says what is written; name a file that ends in .csv or .md."
         )
-    targets = [find(name, Path(options.results)) for name in options.targets]
+    targets = told_apart([find(name, Path(options.results)) for name in options.targets])
     if len({target.folder.resolve() for target in targets}) < len(targets) or len(targets) < 2:
         raise BadInput("compare needs two or more different targets, e.g. python -m cmcbench compare real sdxl")
     found = compare(targets, _listed(options.metrics), _listed(options.modes), options.types, options.i2t)

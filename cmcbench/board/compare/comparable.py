@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +68,12 @@ def find(name: str, results: Path) -> Compared:
     single = {metric for _, metric in target.images.scores}
     metrics = {name: each for name, each in target.summary.metrics.items() if name in single}
     return Compared(folder.resolve().name, folder, metrics, target.images)
+
+
+def told_apart(targets: Sequence[Compared]) -> list[Compared]:
+    """The targets; those of one name, from different folders, are called by their folders."""
+    count = Counter(target.name for target in targets)
+    return [replace(each, name=str(each.folder)) if count[each.name] > 1 else each for each in targets]
 
 
 def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:

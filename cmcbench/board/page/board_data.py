@@ -36,6 +36,7 @@ def _entry(entry: Entry, place: int | None) -> dict[str, Any]:
         "table": entry.table,
         "content": entry.content,
         "status": entry.status,
+        "why": entry.unranked,
         "n": entry.n,
         "of": entry.of,
         "baseline": entry.baseline,

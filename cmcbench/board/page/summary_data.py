@@ -7,7 +7,7 @@ from typing import Any
 
 from ...protocol import MODES, OVERALL_METRICS, PLAIN, SOURCES
 from ..labels import NAMES, OVERALL
-from ..leaderboard.entries import PARTIAL, entries_of
+from ..leaderboard.entries import entries_of
 from .targets import PageTarget
 
 ORDER = [*MODES, PLAIN]
@@ -41,7 +41,7 @@ def target_entry(target: PageTarget) -> dict[str, Any]:
     modes = {mode: summary.modes[mode] for mode in ORDER if mode in summary.modes}
     return {
         "name": target.name,
-        "folder": target.folder.name,
+        "called": summary.target if summary.target != target.name else "",
         "baseline": "decoder" in summary.baseline,
         "decoder": summary.decoder,
         "encoder": summary.encoder,
@@ -119,8 +119,8 @@ def distributions(targets: list[PageTarget], names: Iterable[str]) -> dict[str, 
 
 
 def order(targets: list[PageTarget]) -> list[PageTarget]:
-    """The targets as the page lists them: whole before partial, by Overall, else by the first metric's mean over
-    modes.
+    """The targets as the page lists them: those that take a place before the others, by Overall, else by the first
+    metric's mean over modes.
     """
     listed = metrics(targets)
 
@@ -133,8 +133,8 @@ def order(targets: list[PageTarget]) -> list[PageTarget]:
             if each["name"] in summary.over_modes
         )
         first = next(signed, None)
-        partial = any(entry.status == PARTIAL for entry in entries_of(target.scored) if entry.mode == OVERALL)
-        return partial, overall is None, -(overall or 0), first is None, first or 0.0, target.name, target.key
+        last = any(entry.unranked for entry in entries_of(target.scored) if entry.mode == OVERALL)
+        return last, overall is None, -(overall or 0), first is None, first or 0.0, target.name, target.key
 
     return sorted(targets, key=place)
 

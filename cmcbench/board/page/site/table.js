@@ -3,13 +3,14 @@
 CMC.table = (() => {
   const { el, fill } = CMC;
 
-  // columns: {key, label, title, value(row) -> number | string | null, cell(row) -> node or text, numeric, best: "high" | "low"}
+  // columns: {key, label, title, value(row) -> number | string | null, cell(row) -> node or text, numeric, best: "high" | "low",
+  // last(row): whether it comes after the others when the table is sorted by this column, in either order}
   // state: {key, down}: what it is sorted by; changed here and kept by the caller.
   function table(caption, columns, rows, state, redraw) {
     const by = columns.find((column) => column.key === state.key) ?? columns[0];
     const sorted = rows
       .map((row, place) => [by.value(row), place, row])
-      .sort((one, other) => compare(one, other, state.down))
+      .sort((one, other) => behind(by, one) - behind(by, other) || compare(one, other, state.down))
       .map(([, , row]) => row);
     const heads = columns.map((column) =>
       head(column, column === by ? state : null, () => {
@@ -97,6 +98,8 @@ CMC.table = (() => {
       inside ?? "–",
     );
   }
+
+  const behind = (column, [, , row]) => Number(Boolean(column.last?.(row)));
 
   // What is missing comes last in either order; equal values keep their order.
   function compare([one, place], [other, next], down) {
