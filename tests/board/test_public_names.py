@@ -10,8 +10,8 @@ from board_tables import NAMES, SPENT, cells_of, made_by, table
 from written_report import data
 
 from cmcbench.__main__ import main
-from cmcbench.board.compare.command import compare
 from cmcbench.board.compare.comparable import find, told_apart
+from cmcbench.board.compare.comparing import compare
 from cmcbench.board.curves import collect as curves
 from cmcbench.board.leaderboard.build import update
 

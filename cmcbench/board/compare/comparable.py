@@ -15,7 +15,6 @@ from ...files.names import plain_name
 from ...files.untrusted import Unusable
 from ...protocol import OVERALL_METRICS, content
 from ...published.tables import I2T, T2I
-from ...runtime.messages import say
 from .. import scored
 from ..image_scores import ImageScores
 from ..labels import ORDER
@@ -49,6 +48,13 @@ class Column(NamedTuple):
     metric: str
     content: str
     modes: tuple[str, ...]
+
+
+def meant(asked: str, results: Path) -> list[str]:
+    """The targets that a name, a folder or a pattern such as 'real*' means. Raises BadInput for a pattern of none."""
+    if any(mark in asked for mark in "*?[") and not (results / asked).is_dir() and not Path(asked).is_dir():
+        return [folder.name for folder in scored.named(results, [asked])]
+    return [asked]
 
 
 def find(name: str, results: Path) -> Compared:
@@ -117,9 +123,16 @@ def check_pair(first: Compared, second: Compared, wanted: Sequence[str]) -> None
 
 
 def columns_of(
-    modes: Iterable[str], metrics: Iterable[str], types: bool, i2t: bool, pair: tuple[Compared, Compared]
+    modes: Iterable[str],
+    metrics: Iterable[str],
+    types: bool,
+    i2t: bool,
+    pair: tuple[Compared, Compared],
+    notes: list[str],
 ) -> list[Column]:
-    """What two targets can be compared in: of these modes and metrics that which both have of some image."""
+    """What two targets can be compared in: of these modes and metrics that which both have of some image. What they
+    have no image in common in is added to `notes`.
+    """
     modes, metrics = list(modes), list(metrics)
     wanted = [Column(mode, metric, "", (mode,)) for mode in modes for metric in metrics]
     # Overall is made of the modes that have both of its metrics: it must be the same modes for both targets
@@ -141,7 +154,7 @@ def columns_of(
         if not found and not column.content and column.metric in metrics
     }
     if missing and there.any():
-        say(f"note: {pair[0].name} and {pair[1].name} have no image in common in {', '.join(sorted(missing))}.")
+        notes.append(f"{pair[0].name} and {pair[1].name} have no image in common in {', '.join(sorted(missing))}")
     return [column for column, found in zip(wanted, there) if found]
 
 
