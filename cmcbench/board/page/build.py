@@ -16,6 +16,7 @@ from ...files.images import list_images
 from ...files.store import only_writer, read_json
 from ...protocol import REFERENCES, content
 from ...runtime.messages import RunLog, say
+from ..families import styles_of
 from ..scored import ScoredTarget, again, folders, named, read_all
 from . import summary_data
 from .board_data import curves_data, entries_data
@@ -128,15 +129,16 @@ def page_files(
     """All files of the page but its pictures: path in the report -> content."""
     targets: list[PageTarget] = gallery.targets
     metrics = summary_data.metrics(targets)
+    styles = styles_of(everyone[0].folder.parent)
     board = {
         "version": __version__,
         "pictures": how,
         "images": len(gallery.stems),
         "truth": len(gallery.truth),
         "metrics": metrics,
-        "targets": [summary_data.target_entry(target) for target in targets],
+        "targets": [summary_data.target_entry(target, styles[target.name]) for target in targets],
         "lines": entries_data(everyone, targets),
-        "curves": curves_data(targets),
+        "curves": curves_data(targets, styles),
         "groups": summary_data.content_groups(gallery.names.values(), content),
         "distributions": summary_data.distributions(targets, [each["name"] for each in metrics]),
         "featured": featured(gallery, made, metrics),

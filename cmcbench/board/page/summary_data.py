@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...protocol import MODES, OVERALL_METRICS, PLAIN, SOURCES
+from ..families import Style
 from ..labels import NAMES, OVERALL
 from ..leaderboard.entries import entries_of
 from .targets import PageTarget
 
 ORDER = [*MODES, PLAIN]
-BINS = 24
+BINS = 48
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -35,13 +36,17 @@ def metrics(targets: Iterable[PageTarget]) -> list[dict[str, Any]]:
     )
 
 
-def target_entry(target: PageTarget) -> dict[str, Any]:
-    """A target as the page's run card shows it: what made it, what it cost."""
+def target_entry(target: PageTarget, style: Style) -> dict[str, Any]:
+    """A target as the page's run card shows it: what made it, what it cost; and how charts colour it."""
     summary = target.summary
     modes = {mode: summary.modes[mode] for mode in ORDER if mode in summary.modes}
     return {
         "name": target.name,
         "called": summary.target if summary.target != target.name else "",
+        "family": style.family,
+        "hue": style.place,
+        "tone": short(style.tone),
+        "codec": "codec" in target.manifest,
         "baseline": "decoder" in summary.baseline,
         "decoder": summary.decoder,
         "encoder": summary.encoder,

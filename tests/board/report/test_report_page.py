@@ -249,7 +249,8 @@ def test_codecs_baselines_and_nominal_rates_are_what_they_are(session, tmp_path)
     browser.wait("document.querySelector('.hero .after').naturalWidth === 60")
     browser.js("document.getElementById('dimensions').scrollIntoView()")
     browser.wait("document.querySelector('#radar canvas')")
-    shown = browser.texts("#dimensions-bar .chips [aria-pressed=true]")
+    assert browser.texts("#dimensions-bar .chips [aria-pressed=true]") == ["PG25"]
+    shown = browser.texts("#dimensions-body .key bdi")
     assert set(shown) == {"floor", LONG, "PG25"} and not browser.js("document.querySelector('.gaps').hidden")
     heads = "#leaderboard-table thead th"
     assert "bpp" in browser.texts(heads)

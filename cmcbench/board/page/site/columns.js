@@ -44,7 +44,7 @@ CMC.columns = (() => {
         el(
           "span",
           { class: "called" },
-          el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(line.target) } }),
+          CMC.dot(line.target),
           CMC.name(line.name),
         ),
         badges(line),

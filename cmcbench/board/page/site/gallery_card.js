@@ -89,7 +89,7 @@ CMC.card = (() => {
         : el(
             "span",
             { class: "who" },
-            el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(each.target) } }),
+            CMC.dot(each.target),
             CMC.name(CMC.board.targets[each.target].name),
           );
     const inside =

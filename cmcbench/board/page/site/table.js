@@ -2,6 +2,8 @@
 "use strict";
 CMC.table = (() => {
   const { el, fill } = CMC;
+  const MOST = 20; // rows on a phone, where each is a card, until somebody asks for all
+  const whole = new Set(); // tables of which somebody has
 
   // columns: {key, label, title, value(row) -> number | string | null, cell(row) -> node or text, numeric, best: "high" | "low",
   // last(row): whether it comes after the others when the table is sorted by this column, in either order}
@@ -19,7 +21,8 @@ CMC.table = (() => {
         redraw(column.key);
       }),
     );
-    const body = sorted.map((row) =>
+    const cut = sorted.length > MOST && !whole.has(caption) && matchMedia("(max-width: 40rem)").matches;
+    const body = (cut ? sorted.slice(0, MOST) : sorted).map((row) =>
       el(
         "tr",
         { class: row.class, role: "row" },
@@ -68,6 +71,22 @@ CMC.table = (() => {
           el("tbody", { role: "rowgroup" }, body),
         ),
       ),
+      cut
+        ? el(
+            "button",
+            {
+              type: "button",
+              class: "quiet rest",
+              on: {
+                click: () => {
+                  whole.add(caption);
+                  redraw(null);
+                },
+              },
+            },
+            `All ${CMC.count(sorted.length, "row")}`,
+          )
+        : null,
     );
   }
 

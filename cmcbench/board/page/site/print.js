@@ -1,0 +1,29 @@
+// On paper: everything is drawn, in the light scheme, as wide as the paper. Also what `report --pdf` opens: the address "#print".
+"use strict";
+CMC.paper = (() => {
+  const root = document.documentElement;
+  const WIDE = 1040; // pixels of A4 across, less its margins
+  let scheme = null;
+
+  function before() {
+    scheme ??= root.dataset.theme;
+    root.dataset.theme = "light";
+    CMC.chart.now();
+    CMC.chart.redress();
+    CMC.chart.resize(WIDE);
+    for (const image of document.images) image.loading = "eager";
+  }
+
+  function after() {
+    if (scheme === null) return;
+    root.dataset.theme = scheme;
+    scheme = null;
+    CMC.chart.redress();
+    CMC.chart.resize();
+  }
+
+  addEventListener("beforeprint", () => CMC.board && before());
+  addEventListener("afterprint", () => CMC.board && after());
+
+  return { before };
+})();
