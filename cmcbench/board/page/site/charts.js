@@ -12,7 +12,7 @@ CMC.chart = (() => {
     defaults.font.size = 12;
     defaults.color = css("--muted");
     defaults.borderColor = css("--line");
-    defaults.animation = CMC.still() ? false : { duration: 250 };
+    defaults.animation = CMC.still() || CMC.paper.on ? false : { duration: 250 };
     defaults.maintainAspectRatio = false;
     defaults.plugins.legend.display = false;
     Object.assign(defaults.plugins.tooltip, {
@@ -77,11 +77,14 @@ CMC.chart = (() => {
     CMC.state.follow(keys, () => begun.has(id) && draw(), bar);
   }
 
-  // On paper the page has another width; without `width` the window's again.
-  function resize(width) {
+  // On paper a chart has another width, and at most the height of a sheet; without `width` the window's again.
+  function resize(width, most) {
     for (const { chart } of drawn.values()) {
-      const box = chart.canvas.parentNode;
-      chart.resize(...(width ? [Math.min(width, box.clientWidth || width), box.clientHeight] : []));
+      const box = chart.canvas.parentNode, // which a chart never leaves
+        tall = box.clientHeight;
+      box.style.setProperty("width", width ? `${width}px` : null);
+      if (width) chart.resize(width, tall > 2.2 * most ? tall : Math.min(tall, most)); // a far higher one is made smaller
+      else chart.resize();
     }
   }
 

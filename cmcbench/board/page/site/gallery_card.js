@@ -138,7 +138,7 @@ CMC.card = (() => {
     const small = CMC.address(each.thumb || each.full);
     const node = el("img", {
       alt: each.alt,
-      loading: "lazy",
+      loading: CMC.paper.on ? "eager" : "lazy",
       decoding: "async",
       width: item.size?.[0],
       height: item.size?.[1],

@@ -92,6 +92,7 @@
         });
       if (location.hash.length > 1) CMC.chart.now();
       document.getElementById(CMC.state.section())?.scrollIntoView();
+      if (CMC.state.section() === "print") CMC.paper.before();
       root.dataset.ready = "yes";
     },
     (error) =>

@@ -94,7 +94,13 @@ CMC.table = (() => {
     const order = state ? (state.down ? "descending" : "ascending") : "none";
     return el(
       "th",
-      { scope: "col", role: "columnheader", "aria-sort": order, class: column.numeric ? "number" : null },
+      {
+        scope: "col",
+        role: "columnheader",
+        "aria-sort": order,
+        class: column.numeric ? "number" : null,
+        "data-label": column.label, // on paper, where a head with buttons would stand on the first sheet alone
+      },
       el(
         "button",
         { type: "button", title: column.title, "data-key": column.key, on: { click } },
