@@ -9,6 +9,7 @@ from ...errors import BadInput
 from ...files.store import only_writer, sweep, write_bytes
 from ...runtime.cli import parser, positive
 from ...runtime.messages import printable, say
+from ..labels import counted
 
 ANCHOR = "hevc"
 SCALES = ("log", "linear")
@@ -59,10 +60,8 @@ def _tell(curves: list) -> None:
     points = [point for curve in curves for point in curve.points]
     partial = "" if points[0].n == max(point.of for point in points) else " The result is partial."
     of = max(point.of for point in points)
-    say(
-        f"{len(curves)} curve(s) with {len(points)} point(s), over the {points[0].n} of {of} images that all of them"
-        f" have.{partial}"
-    )
+    drawn = f"{counted(len(curves), 'curve')} with {counted(len(points), 'point')}"
+    say(f"{drawn}, over the {points[0].n} of {of} images that all of them have.{partial}")
 
 
 def _write(output: Path, curves: list, anchor: object | None, resamples: int) -> None:

@@ -154,7 +154,7 @@ CMC.columns = (() => {
         const count = few(line);
         const text =
           (from === undefined ? score(value) : `${score(value)}, 95 % interval ${score(from)} to ${score(to)}`) +
-          (count === undefined ? "" : `; of ${CMC.whole(count)} images, not ranked`);
+          (count === undefined ? "" : `; of ${CMC.count(count, "image")}, not ranked`);
         return el(
           "span",
           { class: "figure", title: text },

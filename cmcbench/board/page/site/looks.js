@@ -21,13 +21,13 @@ CMC.looks = (() => {
   ];
 
   // A part of the dialog that scrolls where the picture is larger than it.
-  function pan(size, zoom, inside, tall) {
+  function pan(size, zoom, label, inside, tall) {
     const stage = el("div", { class: "stage" }, inside);
     if (size) stage.style.setProperty("--ratio", String(size[0] / size[1]));
     if (tall) stage.style.setProperty("--tall", tall);
     if (zoom !== "fit" && size) stage.style.setProperty("--wide", `${(size[0] * Number(zoom)) / devicePixelRatio}px`);
     const attributes = { class: "pan", "data-zoom": zoom };
-    if (zoom !== "fit") Object.assign(attributes, { tabindex: "0", role: "region", "aria-label": "Picture, enlarged" });
+    if (zoom !== "fit") Object.assign(attributes, { tabindex: "0", role: "region", "aria-label": `${label}, enlarged` });
     return el("div", attributes, stage);
   }
 
@@ -60,14 +60,15 @@ CMC.looks = (() => {
       const pans = [left, right].map((each, at) => {
         const image = picture.image("single");
         picture.put(image, each);
-        return pan(size, how.zoom, picture.frame("wipe", size, image, tag("left", each.label)), "58vh");
+        return pan(size, how.zoom, `${"AB"[at]}: ${each.label}`, picture.frame("wipe", size, image, tag("left", each.label)), "58vh");
       });
       return { node: el("div", { class: "two" }, pans), pans };
     }
+    const both = `${left.label} and ${right.label}`;
     if (how.look === "wipe") {
       const wipe = CMC.wipe(size, how.cut, cut);
       wipe.show(left, right);
-      const one = pan(size, how.zoom, wipe.frame);
+      const one = pan(size, how.zoom, both, wipe.frame);
       return { node: one, pans: [one] };
     }
     const before = picture.image("before"),
@@ -78,7 +79,7 @@ CMC.looks = (() => {
       const frame = picture.frame("wipe difference", size, before, after);
       frame.style.setProperty("--gain", how.gain);
       const outer = picture.frame("wipe", size, frame, tag("left", `|${left.label} − ${right.label}|`));
-      const one = pan(size, how.zoom, outer);
+      const one = pan(size, how.zoom, both, outer);
       return { node: one, pans: [one] };
     }
     const shown = el("span", { class: "tag left", role: "status" });
@@ -93,7 +94,7 @@ CMC.looks = (() => {
       tell();
     };
     frame.addEventListener("click", flip);
-    const one = pan(size, how.zoom, frame);
+    const one = pan(size, how.zoom, both, frame);
     return { node: one, pans: [one], flip };
   }
 

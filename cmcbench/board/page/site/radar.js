@@ -139,7 +139,7 @@ CMC.parts.push(() => {
         },
       }),
       {
-        columns: ["", ...axes.map(label)],
+        columns: ["Target", ...axes.map(label)],
         rows: [
           ...kept.map((each) => [each.name, ...axes.map(({ mode, name }) => CMC.score(value(each, mode, name)))]),
           ["worst of all", ...axes.map(({ worst }) => CMC.score(worst))],

@@ -62,7 +62,7 @@ CMC.table = (() => {
       ),
       el(
         "div",
-        { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": `${caption} as a table` },
         el(
           "table",
           { role: "table" },

@@ -85,8 +85,8 @@ CMC.parts.push(() => {
     CMC.fill(
       dialog,
       el(
-        "header",
-        {},
+        "div",
+        { class: "title" },
         el("h2", { id: "viewer-title" }, CMC.name(item.name)),
         el("span", { class: "dim" }, `${at + 1} of ${indices.length}`),
         el(
