@@ -51,6 +51,11 @@ VARIANTS = {  # of metrics of which papers print several under one name: which o
 }
 
 
+def counted(count: int, word: str) -> str:
+    """ "1 curve", "3 curves"."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def arrow(lower_is_better: bool) -> str:
     """Which way a metric is better."""
     return "↓" if lower_is_better else "↑"

@@ -18,6 +18,7 @@ from mutations import mutations, share
 from cmcbench.__main__ import main
 from cmcbench.board import scored as reader
 from cmcbench.board.curves import curves_of
+from cmcbench.board.families import styles
 from cmcbench.board.leaderboard import collect, ranked_entries, ranking, update
 from cmcbench.board.page.build import page_files
 from cmcbench.board.page.image_data import Gallery
@@ -53,7 +54,7 @@ def own(folder: Path) -> list[dict[str, str]]:
 
 def everything_of(targets: list[ScoredTarget], place: Path) -> None:
     """What every command of the board makes of targets."""
-    curves_of(targets)
+    curves_of(targets, styles({each.name: each.summary for each in targets}))
     shown = order([page_target(each, place) for each in targets])
     page_files(targets, Gallery.of(shown, {}, {}), {}, "thumbs")
 
@@ -189,4 +190,4 @@ def test_a_report_of_a_folder_where_one_summary_is_strange_shows_the_others(tmp_
     assert main(["report", "--results", str(tmp_path / "Result"), "--ground_truth", str(tmp_path / "GT")]) == 0
     assert "odd/summary.json" in capsys.readouterr().err
     board = (tmp_path / "Result" / "report" / "data" / "board.js").read_text()
-    assert '"folder":"real"' in board and '"folder":"odd"' not in board
+    assert '"name":"real"' in board and '"name":"odd"' not in board

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 from ...statistics import RESAMPLES, SEED, percentiles, resampled_means
-from .collect import Curve, CurvePoint
+from ..labels import counted
 from .pchip import integrals, values
+from .points import Curve, CurvePoint
 
 LEAST_POINTS = 2  # what an interpolant needs; the first proposal has 4
 Span = tuple[float, float] | None  # bits per pixel over which all deltas are taken; None: over all that both reach
@@ -258,7 +259,7 @@ def _why_none(anchor: _Figures, test: _Figures) -> str:
     for role, each in (("the anchor", anchor), ("the curve", test)):
         rates = each.rates[0]
         if len(rates) < LEAST_POINTS:
-            return f"{role} has {len(rates)} point(s) with this metric, and {LEAST_POINTS} are needed"
+            return f"{role} has {counted(len(rates), 'point')} with this metric, and {LEAST_POINTS} are needed"
         if rates[0] <= 0:
             return f"{role} has a point of 0 bpp, which has no logarithm"
         if not _rising(each.rates)[0]:

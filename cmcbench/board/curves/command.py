@@ -9,6 +9,7 @@ from ...errors import BadInput
 from ...files.store import only_writer, put_new, sweep, write_bytes
 from ...runtime.cli import bits_per_pixel, parser, positive
 from ...runtime.messages import RunLog, printable, say
+from ..labels import counted
 
 ANCHOR = "hevc"
 SCALES = ("log", "linear")
@@ -22,7 +23,7 @@ def main(argv: list[str]) -> int:
     results = Path(options.results)
     output = Path(options.output) if options.output else results / "curves"
     span = _span(options.range)
-    from . import points
+    from . import published_points
     from .collect import Curve, collect
 
     metrics = [name.strip() for name in options.metrics.split(",") if name.strip()] or None
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
         )
     anchor = _anchor(curves, options.anchor)
     report = RunLog()
-    published = points.read(Path(options.points), curves, report) if options.points else []
+    published = published_points.read(Path(options.points), curves, report) if options.points else []
     _tell(curves)
     with only_writer(output / ".curves.lock", f"curves of {output}", wait=60):
         for name in ("points", "cost", "bd", "rate"):
@@ -47,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 def _template(name: str) -> int:
-    from .points import template
+    from .published_points import template
 
     if not name.endswith(".csv"):
         raise BadInput(f"--template {name}: expected the name of a .csv file.")
@@ -84,10 +85,8 @@ def _tell(curves: list) -> None:
     points = [point for curve in curves for point in curve.points]
     partial = "" if points[0].n == max(point.of for point in points) else " The result is partial."
     of = max(point.of for point in points)
-    say(
-        f"{len(curves)} curve(s) with {len(points)} point(s), over the {points[0].n} of {of} images that all of them"
-        f" have.{partial}"
-    )
+    drawn = f"{counted(len(curves), 'curve')} with {counted(len(points), 'point')}"
+    say(f"{drawn}, over the {points[0].n} of {of} images that all of them have.{partial}")
 
 
 def _write(

@@ -11,17 +11,21 @@ from typing import Any
 from ...runtime.messages import printable
 from ..labels import NAMES, arrow
 from ..summaries import Metric
-from .collect import Curve, CurvePoint
-from .points import PublishedCurve
+from .end_labels import label_ends
+from .front import front
+from .points import Curve, CurvePoint
+from .published_points import PublishedCurve
 
 COLUMNS = 4
 PANEL = (3.3, 2.7)  # inches
 LONGEST = 44  # characters of a name in the legend
-# Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in
-# print
+# Of published points: told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "p")
-CROSSES = ("x", "+", "1", "2", "3", "4")  # of published points
+CROSSES = ("x", "+", "1", "2", "3", "4")
+MARKS = {"circle": "o", "rect": "s", "triangle": "^", "rectRot": "D"}
+MOST_NAMED = 10  # curves with their names beside their ends; of more there is a legend
+NAME = 24  # characters of a name beside an end
+FRONT = "#555555"
 LINE, FOOT = 0.18, 7  # inches that a line below the panels takes; size of the caption's letters in points
 # Where a mode's name stands from its point: right and up in points, and which side of it touches
 BESIDE = {
@@ -62,14 +66,16 @@ def draw(curves: list[Curve], scale: str, published: Sequence[PublishedCurve] = 
         warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        width = max(PANEL[0] * columns, 4.4)
-        names = [_short(curve.label) for curve in curves] + [_short(each.source) for each in published]
-        styles = [_style(number, curve) for number, curve in enumerate(curves)]
-        styles += [_crosses(number, len(curves)) for number in range(len(published))]
-        longest = max(map(len, names))
+        named = len(curves) <= MOST_NAMED
+        room = 0.06 * max(len(_short(curve.label, NAME)) for curve in curves) if named else 0  # inches of a letter
+        width = max((PANEL[0] + room) * columns, 4.4)
+        legend = [] if named else [(_short(curve.label), _style(curve)) for curve in curves]
+        legend += [(_short(each.source), _crosses(number)) for number, each in enumerate(published)]
+        longest = max((len(name) for name, _ in legend), default=1)
         per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
         caption = textwrap.wrap(_caption(curves, bool(published)), int(width * 17))
-        foot = LINE * (-(-len(names) // per_row) + len(caption) + 0.8)
+        # The legend's lines, the caption's, and some air
+        foot = LINE * (-(-len(legend) // per_row) + len(caption) + 0.8)
         figure = Figure(figsize=(width, PANEL[1] * len(rows) + foot), layout="constrained")
         share = foot / figure.get_figheight()
         figure.get_layout_engine().set(rect=(0, share, 1, 1 - share), w_pad=0.08, h_pad=0.08)
@@ -80,7 +86,8 @@ def draw(curves: list[Curve], scale: str, published: Sequence[PublishedCurve] = 
                     _panel(panel, curves, row[place], scale, published)
                 else:
                     panel.set_axis_off()
-        _legend(figure, names, styles, per_row, share)
+        if legend:
+            _legend(figure, legend, per_row, share)
         low = 0.05 / figure.get_figheight()
         figure.text(0.5, low, "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
         _fix_layout(figure)
@@ -105,15 +112,20 @@ def _rows(measures: list[Metric]) -> list[list[Metric]]:
 
 
 def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str, published: Sequence[PublishedCurve]) -> None:
-    for number, curve in enumerate(curves):
-        points = [
-            point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
-        ]
+    ends = []
+    for curve in curves:
+        points = [point for point in curve.points if measure.name in point.values and _on(point, scale)]
         if points:
-            _curve(panel, curve, points, measure.name, number, BESIDE[scale])
+            _curve(panel, curve, points, measure.name, BESIDE[scale])
+            last = points[-1]
+            ends.append((last.bpp, last.values[measure.name], _short(curve.label, NAME), curve.style.colour))
+    best = [point for point in front(curves, measure.name, measure.lower_is_better) if _on(point, scale)]
+    if len(best) > 1:
+        rates, values = [point.bpp for point in best], [point.values[measure.name] for point in best]
+        panel.plot(rates, values, color=FRONT, linestyle=":", linewidth=1, drawstyle="steps-post", zorder=1.5)
     for number, each in enumerate(published):
         if measure.name in each.points:
-            panel.plot(*zip(*each.points[measure.name]), **_crosses(number, len(curves)), zorder=1)
+            panel.plot(*zip(*each.points[measure.name]), **_crosses(number), zorder=1)
     name = _short(NAMES.get(measure.name, measure.name))
     panel.set_title(f"{name} {arrow(measure.lower_is_better)}", fontweight="bold")
     panel.set_xlabel("rate (bits per pixel)")
@@ -122,6 +134,12 @@ def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str, publish
     panel.margins(x=0.09, y=0.13)
     if scale == "linear":
         panel.set_xlim(left=0)
+    if len(curves) <= MOST_NAMED:
+        label_ends(panel, ends)
+
+
+def _on(point: CurvePoint, scale: str) -> bool:
+    return point.bpp > 0 or scale == "linear"
 
 
 def _log_axis(axis: Any) -> None:
@@ -140,19 +158,20 @@ def _curve(
     curve: Curve,
     points: Sequence[CurvePoint],
     metric: str,
-    number: int,
     beside: dict[str, tuple[int, int, str]],
 ) -> None:
-    style = _style(number, curve)
+    style = _style(curve)
     rates, values = [point.bpp for point in points], [point.values[metric] for point in points]
+    _interval(panel, points, metric, style["color"])
     panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
     for point, rate, value in zip(points, rates, values):
-        face = "white" if point.nominal else style["color"]
+        colour = point.style.colour
+        face = "white" if point.nominal else colour
         panel.plot(
             [rate],
             [value],
             marker=style["marker"],
-            color=style["color"],
+            color=colour,
             markerfacecolor=face,
             linestyle="none",
             zorder=3,
@@ -163,6 +182,17 @@ def _curve(
             _beside(panel, rate, value, "↓", style["color"], 0, -11, "center")
         if point.over_budget:
             _beside(panel, rate, value, "▸", style["color"], 4, -3, "left")
+
+
+def _interval(panel: Any, points: Sequence[CurvePoint], metric: str, colour: str) -> None:
+    """The 95 % intervals of the means: a band along a curve, a bar at a single point."""
+    known = [point for point in points if metric in point.ends]
+    low, high = ([point.ends[metric][end] for point in known] for end in (0, 1))
+    rates = [point.bpp for point in known]
+    if len(known) > 1:
+        panel.fill_between(rates, low, high, color=colour, alpha=0.13, linewidth=0, zorder=1)
+    elif known:
+        panel.plot(rates * 2, [*low, *high], color=colour, linewidth=1, alpha=0.5, zorder=1)
 
 
 def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right: int, up: int, side: str) -> None:
@@ -181,28 +211,28 @@ def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right
     )
 
 
-def _style(number: int, curve: Curve) -> dict[str, Any]:
-    """How a curve is drawn: dashed for a codec; colour and mark together differ for 56 curves."""
+def _style(curve: Curve) -> dict[str, Any]:
+    """How a curve is drawn: the hue and the mark of its family, dashed for a codec."""
     line = "--" if curve.codec else "-"
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line, "marker": MARKS[number % len(MARKS)]}
+    return {"color": curve.style.colour, "linestyle": line, "marker": MARKS[curve.style.mark]}
 
 
-def _crosses(number: int, curves: int) -> dict[str, Any]:
-    """How published points are drawn, in the colours after those of the curves."""
-    colour, cross = COLOURS[(curves + number) % len(COLOURS)], CROSSES[number % len(CROSSES)]
+def _crosses(number: int) -> dict[str, Any]:
+    """How published points are drawn."""
+    colour, cross = COLOURS[number % len(COLOURS)], CROSSES[number % len(CROSSES)]
     line = {"linestyle": (0, (4, 2)), "linewidth": 1.0}
     return {"color": colour, **line, "marker": cross, "markersize": 6.5, "markeredgewidth": 1.3}
 
 
-def _legend(figure: Any, names: list[str], styles: list[dict[str, Any]], per_row: int, top: float) -> None:
+def _legend(figure: Any, entries: list[tuple[str, dict[str, Any]]], per_row: int, top: float) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **style) for style in styles]
+    handles = [Line2D([], [], **style) for _, style in entries]
     # Names are set afterwards: a label that begins with _ would be left out
     legend = figure.legend(
-        handles, ["-"] * len(names), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
+        handles, ["-"] * len(entries), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
     )
-    for text, name in zip(legend.get_texts(), names):
+    for text, (name, _) in zip(legend.get_texts(), entries):
         text.set_text(name)
 
 
@@ -213,6 +243,14 @@ def _caption(curves: list[Curve], published: bool) -> str:
     parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images{truth}."]
     if published:
         parts.append("Dashed with crosses: published by the source named, not scored here.")
+    if any(point.ends for point in points):
+        parts.append("Shaded: 95 % interval of the mean over images.")
+    if any(curve.codec for curve in curves) and not all(curve.codec for curve in curves):
+        parts.append("Dashed: codecs.")
+    if any(len(front(curves, name, each.lower_is_better)) > 1 for name, each in curves[0].measures.items()):
+        parts.append("Dotted: the best at each rate (Pareto front of counted rates).")
+    if len({point.style.tone for point in points}) > 1:
+        parts.append("Lighter marks: lower rates of a family.")
     if any(point.nominal for point in points):
         parts.append("Hollow: nominal rate.")
     if any(point.downscaled for point in points):
@@ -222,9 +260,9 @@ def _caption(curves: list[Curve], published: bool) -> str:
     return " ".join(parts)
 
 
-def _short(name: str) -> str:
+def _short(name: str, longest: int = LONGEST) -> str:
     name = printable(name)
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def _saved(figure: Any, ending: str) -> bytes:

@@ -8,7 +8,7 @@ from ...files.rates import MEASURED, NOMINAL
 from ..labels import arrow
 from ..markup import csv_text, markdown_table, markdown_text, number
 from .bjontegaard import CurveDelta, Delta, Span
-from .collect import Curve, CurvePoint
+from .points import Curve, CurvePoint
 
 LEAST_OVERLAP = 0.5  # below it a delta is of a small part of the curves, which the table marks
 RANGE = (
@@ -19,7 +19,7 @@ USUAL_POINTS = 4  # of Bjontegaard's proposal; fewer are marked
 
 
 def points_csv(curves: list[Curve]) -> str:
-    """One row a point: where it stands, its rate, every metric's mean, and what it costs."""
+    """One row a point: where it stands, its rate, every metric's mean, what it costs, the means' intervals."""
     metrics = list(curves[0].measures) if curves else []
     stated = [str(curve.data) for curve in curves[:1] if curve.data]
     head = [
@@ -38,6 +38,7 @@ def points_csv(curves: list[Curve]) -> str:
         "downscaled",
         "over_budget",
         *(["data"] if stated else []),
+        *(f"{metric}_{end}" for metric in metrics for end in ("low", "high")),
     ]
     rows: list[list[Any]] = [head]
     for curve in curves:
@@ -60,6 +61,7 @@ def points_csv(curves: list[Curve]) -> str:
                     point.downscaled,
                     point.over_budget,
                     *stated,
+                    *(_digits(end, 6) for metric in metrics for end in point.ends.get(metric, (None, None))),
                 ]
             )
     return csv_text(rows)

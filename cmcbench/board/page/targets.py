@@ -18,6 +18,7 @@ from ...files.target import modes_of
 from ...files.untrusted import Unusable
 from ...protocol import MODES
 from ...runtime.messages import say
+from ..labels import counted
 from ..scored import Rows, ScoredTarget
 from ..summaries import Summary
 
@@ -40,7 +41,7 @@ class PageTarget:
 
     @property
     def name(self) -> str:
-        return self.summary.target
+        return self.scored.name
 
     @property
     def folder(self) -> Path:
@@ -116,7 +117,8 @@ def _captions(manifest: Mapping[str, Any], folder: Path, notes: list[str]) -> tu
     }
     if changed:
         notes.append(
-            f"{len(changed)} captions in {file} have changed since these pictures were made; they are not shown."
+            f"{counted(len(changed), 'caption')} in {file} {'has' if len(changed) == 1 else 'have'} changed since these"
+            " pictures were made, and cannot be shown as what made them."
         )
     kept = {image: text for image, text in stems.items() if image not in changed}
     return kept, _object((folder / file).with_suffix(".json"), notes)

@@ -12,7 +12,7 @@ from set_stated import LARGE, state
 from cmcbench.board.curves import command
 from cmcbench.board.curves.collect import collect
 from cmcbench.board.curves.figures import draw
-from cmcbench.board.curves.points import COLUMNS, PublishedCurve, read
+from cmcbench.board.curves.published_points import COLUMNS, PublishedCurve, read
 from cmcbench.errors import BadInput
 from cmcbench.protocol import SOURCES
 from cmcbench.published import tables

@@ -27,7 +27,7 @@ def test_captions_changed_since_are_not_shown_as_what_made_the_pictures(scored):
     assert data(folder, "target-0")["captions"] == ["caption of NSI_pgc_000", "", "caption of NSI_pgc_002"]
     target = data(folder, "board")["targets"][0]
     assert (
-        "1 captions in gpt4v.csv have changed" in target["notes"][0]
+        "1 caption in gpt4v.csv has changed" in target["notes"][0]
         and target["manifest"]["modes"]["full"]["images"] == 2
     )
 

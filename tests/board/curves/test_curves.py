@@ -213,7 +213,7 @@ def test_a_metric_that_few_images_have(results, capsys):
 def test_the_command_writes_tables_and_figures(results, capsys):
     assert command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "200"]) == 0
     told = capsys.readouterr()
-    assert "4 curve(s) with 16 point(s), over the 12 of 12 images that all of them have." in told.err
+    assert "4 curves with 16 points, over the 12 of 12 images that all of them have." in told.err
     output = results / "curves"
     points = rows(output / "points.csv")
     assert len(points) == 16 and {row["kind"] for row in points if row["curve"] == "real+qwen"} == {"nominal"}
@@ -261,6 +261,6 @@ def test_refusals_reach_the_tables(results):
         made_results.target(results, f"worse@{rate}", {"image": (rate, quality)})
     command.main(["--results", str(results), "--anchor", "hevc", "--resamples", "50"])
     notes = {(row["curve"], row["metric"]): row["bd_rate_note"] for row in rows(results / "curves" / "bd.csv")}
-    assert "the curve has 1 point(s)" in notes["one", "piqe"] and "the curve is not monotone" in notes["worse", "piqe"]
+    assert "the curve has 1 point" in notes["one", "piqe"] and "the curve is not monotone" in notes["worse", "piqe"]
     markdown = (results / "curves" / "bd.md").read_text()
     assert "– [" in markdown and "not monotone: its quality does not rise from 0.0100 to 0.0498 bpp" in markdown

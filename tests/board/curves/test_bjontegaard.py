@@ -60,7 +60,7 @@ def test_the_order_of_points_does_not_matter():
 @pytest.mark.parametrize(
     "rates, values, rate, quality",
     [
-        ([0.02], [28], "the curve has 1 point(s)", "the curve has 1 point(s)"),
+        ([0.02], [28], "the curve has 1 point", "the curve has 1 point"),
         ([0.02, 0.02], [28, 29], "two points of the same rate (0.020000 bpp)", "two points of the same rate"),
         ([0.0, 0.02], [28, 29], "0 bpp", "0 bpp"),
         ([0.02, 0.04, 0.08], [28, 27, 31], "not monotone: its quality does not rise from 0.0200 to 0.0400 bpp", None),
