@@ -80,6 +80,16 @@ def test_captions_and_bits_stand_beside_the_two(opened):
     assert liked and browser.texts("#viewer .choice [aria-pressed=true]")[0] == "Side by side"
 
 
+def test_the_viewer_has_the_targets_chosen_and_those_in_its_address(desktop, page):
+    browser = desktop()
+    browser.open(f"{page}#images?t=sdxl&open=SCI_game_000.png&right=real/full").gallery()
+    browser.wait("document.getElementById('viewer').open")
+    names = {text.split(" ")[0] for text in browser.texts("#viewer .row")}
+    assert names == {"sdxl", "real"} and len(browser.texts("#viewer .row")) == 3  # of `real` the one picture alone
+    assert browser.texts("#viewer .tag") == ["Original", "real · full"]
+    assert browser.texts("#viewer .side .caption") == ["caption of SCI_game_000"] and browser.errors() == []
+
+
 def test_the_radar_shows_its_scale_and_one_target_alone_is_not_the_best(desktop):
     browser = desktop()
     browser.js("document.getElementById('dimensions').scrollIntoView()")

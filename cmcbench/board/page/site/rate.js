@@ -112,6 +112,7 @@ CMC.parts.push(() => {
           },
           grid: { color: css("--line") },
           grace: "8%",
+          ...heights(shown, metric),
         },
       },
       plugins: {
@@ -140,6 +141,12 @@ CMC.parts.push(() => {
     if (scale.get() === "linear") return { min: 0 };
     const rates = shown.flatMap((curve) => curve.points.map((point) => point.bpp));
     return { min: Math.min(...rates) / 1.3, max: Math.max(...rates) * 1.3 };
+  }
+
+  // Bands are no data of the chart: its axis is told to hold them.
+  function heights(shown, metric) {
+    const ends = shown.flatMap((curve) => curve.points.flatMap((point) => point.ends[metric.name] ?? []));
+    return ends.length ? { suggestedMin: Math.min(...ends), suggestedMax: Math.max(...ends) } : {};
   }
 
   function line(curve, metric, narrow) {

@@ -1,7 +1,7 @@
 // One image in full: any two of its pictures, with what each was sent as, and all scores. What is shown stands in the address.
 "use strict";
 CMC.parts.push(() => {
-  const { el, board, looks } = CMC;
+  const { el, board, looks, picks } = CMC;
   const dialog = document.getElementById("viewer");
   const named = (text) => text.length < 400;
   const keys = (options) => options.map(([key]) => key);
@@ -72,7 +72,7 @@ CMC.parts.push(() => {
   }
 
   function show(index) {
-    const item = CMC.album.item(data, index),
+    const item = chosen(CMC.album.item(data, index)),
       at = indices.indexOf(index);
     const all = [...item.originals, ...item.references, ...item.made].filter((each) => each.thumb || each.full);
     const find = (name) => all.find((each) => toName(each.key) === name);
@@ -101,6 +101,18 @@ CMC.parts.push(() => {
       stage ? CMC.sides(item, left, right) : null,
       CMC.scores(item, right?.key, (key) => fields.right.set(toName(key))),
     );
+  }
+
+  // Of the targets chosen, and those that the address names.
+  function chosen(item) {
+    const shown = new Set(picks.charted()),
+      named = [fields.left.get(), fields.right.get()];
+    const made = item.made.filter((each) => shown.has(each.target) || named.includes(toName(each.key))),
+      kept = new Set([...shown, ...made.map((each) => each.target)]);
+    const captions = item.captions
+      .map(([text, places]) => [text, places.filter((place) => kept.has(place))])
+      .filter(([, places]) => places.length);
+    return { ...item, made, captions };
   }
 
   function controls(all, left, right, size) {
@@ -180,6 +192,7 @@ CMC.parts.push(() => {
     pushed = false;
     opener?.(last)?.focus();
   });
-  CMC.state.follow(Object.keys(fields).filter((key) => key !== "at" && key !== "cut"), draw);
+  const watched = Object.keys(fields).filter((key) => key !== "at" && key !== "cut");
+  CMC.state.follow([...watched, "t"], draw);
   CMC.view = { open, restore };
 });
