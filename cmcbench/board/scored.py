@@ -28,13 +28,20 @@ Rows = dict[tuple[str, str], ScoredImage]  # (stem, mode) -> row
 
 @dataclass(frozen=True)
 class ScoredTarget:
-    """rows: of scores.csv. fault: why there are none, "" where it could be read; missing: whether it is not there."""
+    """rows: of scores.csv. fault: why there are none, "" where it could be read; missing: whether it is not there.
+
+    name: the folder's, everywhere on the board. What a summary calls itself may be what another one does.
+    """
 
     folder: Path
     summary: Summary
     rows: Rows = field(repr=False)
     fault: str = ""
     missing: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
     @cached_property
     def images(self) -> ImageScores:

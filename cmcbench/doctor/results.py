@@ -12,7 +12,7 @@ from ..files.images import ENDINGS
 from ..files.store import TEMPORARY, read_json
 from ..files.target import modes_of
 from ..files.untrusted import LARGEST_SUMMARY
-from ..protocol import MODES
+from ..protocol import MODES, OVERALL_METRICS
 from .finding import NOTE, OK, Finding, step
 
 AREA = "results"
@@ -56,13 +56,14 @@ def _target(root: Path, folder: Path, modes: dict[str, int], truth: int) -> Find
         text += "; not scored"
     if left:
         text += f"; {left} unfinished file(s) of a run that goes on or was killed: the same command clears them away"
-    remedy = step("script-evaluate.py", root, f"--target {folder.name}") if lacking else ""
+    remedy = step("script-evaluate.py", root, f"--target {folder.name}", *_again(scored)) if lacking else ""
     facts = {"target": folder.name, "modes": modes, "scored": scored, "unscored": lacking, "leftovers": left}
     return Finding(AREA, f"Result/{folder.name}", NOTE if lacking or left or partial else OK, text, remedy, facts)
 
 
 def _scored(folder: Path) -> dict[str, Any]:
-    """mode -> number of images that have all scores, and "metrics"; or "problem" where the summary cannot be used."""
+    """mode -> number of images that have the scores which decide, and "metrics"; or "problem": why the summary cannot
+    be used."""
     file = folder / "summary.json"
     try:
         if file.is_file() and file.stat().st_size > LARGEST_SUMMARY:
@@ -70,7 +71,20 @@ def _scored(folder: Path) -> dict[str, Any]:
         modes = (read_json(file) or {}).get("modes", {})
         found: dict[str, Any] = {"metrics": sorted({str(name) for each in modes.values() for name in each["metrics"]})}
         for mode, each in modes.items():
-            found[str(mode)] = min((int(metric["n"]) for metric in each["metrics"].values()), default=0)
+            found[str(mode)] = _deciding({name: int(metric["n"]) for name, metric in each["metrics"].items()})
         return found
     except (BadInput, AttributeError, KeyError, TypeError, ValueError, OverflowError):
         return {"problem": "summary.json is not readable"}
+
+
+def _deciding(counts: dict[str, int]) -> int:
+    """As the leaderboard counts: by TOPIQ where it is there, else by the metric that most images have, so that a
+    further metric of some images makes nothing unfinished."""
+    topiq = [counts[name] for name in OVERALL_METRICS if name in counts]
+    return min(topiq) if topiq else max(counts.values(), default=0)
+
+
+def _again(scored: dict[str, Any]) -> list[str]:
+    """The flag that scores what was scored before, where that is not the default."""
+    names = [name for name in scored.get("metrics", ()) if "@" not in name]
+    return [f"--metrics {','.join(names)}"] if names and not set(OVERALL_METRICS) & set(names) else []

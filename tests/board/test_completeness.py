@@ -11,8 +11,8 @@ import scored
 import scored_results as made
 
 from cmcbench.__main__ import main
-from cmcbench.board.compare.command import compare
 from cmcbench.board.compare.comparable import find
+from cmcbench.board.compare.comparing import compare
 from cmcbench.board.curves import collect as curves
 from cmcbench.board.leaderboard import collect, update
 from cmcbench.board.page.build import PageRequest, build

@@ -50,7 +50,7 @@ def results(tmp_path):
 
 def shown(results) -> set[str]:
     board = (results / "report" / "data" / "board.js").read_text()
-    return {name for name in ("sd1", "sd2", "sd[12]", "vvc@0.02") if f'"folder":"{name}"' in board}
+    return {name for name in ("sd1", "sd2", "sd[12]", "vvc@0.02") if f'"name":"{name}"' in board}
 
 
 @pytest.mark.parametrize(

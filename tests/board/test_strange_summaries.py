@@ -189,4 +189,4 @@ def test_a_report_of_a_folder_where_one_summary_is_strange_shows_the_others(tmp_
     assert main(["report", "--results", str(tmp_path / "Result"), "--ground_truth", str(tmp_path / "GT")]) == 0
     assert "odd/summary.json" in capsys.readouterr().err
     board = (tmp_path / "Result" / "report" / "data" / "board.js").read_text()
-    assert '"folder":"real"' in board and '"folder":"odd"' not in board
+    assert '"name":"real"' in board and '"name":"odd"' not in board

@@ -212,6 +212,23 @@ def test_results_tell_what_is_scored_and_what_a_kill_left(here, ask):
     ]
 
 
+def test_a_further_metric_of_some_images_makes_nothing_unfinished(here, ask):
+    """And the advice scores what was scored: without TOPIQ's weights the default would mend nothing."""
+    ready(here)
+    for name in ("extra", "other"):
+        write_truth(here / "Result" / name / "full", 4)
+    for name, counts in (
+        ("extra", {"topiq_fr": 4, "topiq_nr": 4, "ssim": 2}),
+        ("other", {"ms_ssim": 3, "piqe": 1}),
+    ):
+        metrics = {metric: {"mean": 1.0, "n": n} for metric, n in counts.items()}
+        (here / "Result" / name / "summary.json").write_text(json.dumps({"modes": {"full": {"metrics": metrics}}}))
+    found = ask(code=0)
+    assert found["Result/extra"]["state"] == "ok" and found["Result/extra"]["remedy"] == ""
+    assert "scored in part (full 3)" in found["Result/other"]["text"]
+    assert found["Result/other"]["remedy"] == "python script-evaluate.py --target other --metrics ms_ssim,piqe"
+
+
 def test_what_a_killed_download_left_is_told(here, ask):
     hidden = here / "Ref" / "pixel" / ".download"
     hidden.mkdir(parents=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from ...files.names import plain_name
 from ...files.untrusted import Unusable
 from ...protocol import OVERALL_METRICS, content
 from ...published.tables import I2T, T2I
-from ...runtime.messages import say
 from .. import scored
 from ..image_scores import ImageScores
 from ..labels import ORDER
@@ -50,6 +50,13 @@ class Column(NamedTuple):
     modes: tuple[str, ...]
 
 
+def meant(asked: str, results: Path) -> list[str]:
+    """The targets that a name, a folder or a pattern such as 'real*' means. Raises BadInput for a pattern of none."""
+    if any(mark in asked for mark in "*?[") and not (results / asked).is_dir() and not Path(asked).is_dir():
+        return [folder.name for folder in scored.named(results, [asked])]
+    return [asked]
+
+
 def find(name: str, results: Path) -> Compared:
     """The scored target of that name in `results`, or in that folder. Raises BadInput."""
     folder = results / name if plain_name(name) and (results / name).is_dir() else Path(name)
@@ -67,6 +74,12 @@ def find(name: str, results: Path) -> Compared:
     single = {metric for _, metric in target.images.scores}
     metrics = {name: each for name, each in target.summary.metrics.items() if name in single}
     return Compared(folder.resolve().name, folder, metrics, target.images)
+
+
+def told_apart(targets: Sequence[Compared]) -> list[Compared]:
+    """The targets; those of one name, from different folders, are called by their folders."""
+    count = Counter(target.name for target in targets)
+    return [replace(each, name=str(each.folder)) if count[each.name] > 1 else each for each in targets]
 
 
 def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:
@@ -110,9 +123,16 @@ def check_pair(first: Compared, second: Compared, wanted: Sequence[str]) -> None
 
 
 def columns_of(
-    modes: Iterable[str], metrics: Iterable[str], types: bool, i2t: bool, pair: tuple[Compared, Compared]
+    modes: Iterable[str],
+    metrics: Iterable[str],
+    types: bool,
+    i2t: bool,
+    pair: tuple[Compared, Compared],
+    notes: list[str],
 ) -> list[Column]:
-    """What two targets can be compared in: of these modes and metrics that which both have of some image."""
+    """What two targets can be compared in: of these modes and metrics that which both have of some image. What they
+    have no image in common in is added to `notes`.
+    """
     modes, metrics = list(modes), list(metrics)
     wanted = [Column(mode, metric, "", (mode,)) for mode in modes for metric in metrics]
     # Overall is made of the modes that have both of its metrics: it must be the same modes for both targets
@@ -134,7 +154,7 @@ def columns_of(
         if not found and not column.content and column.metric in metrics
     }
     if missing and there.any():
-        say(f"note: {pair[0].name} and {pair[1].name} have no image in common in {', '.join(sorted(missing))}.")
+        notes.append(f"{pair[0].name} and {pair[1].name} have no image in common in {', '.join(sorted(missing))}")
     return [column for column, found in zip(wanted, there) if found]
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...statistics import RESAMPLES, SEED, percentiles, resampled_means
-from .collect import Curve, CurvePoint
 from .pchip import integrals
+from .points import Curve, CurvePoint
 
 LEAST_POINTS = 2  # what an interpolant needs; the first proposal has 4
 MOST_FAILED = 0.05  # of the resamples: an interval of 95 % cannot leave out more

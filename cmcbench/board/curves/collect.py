@@ -10,19 +10,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ...errors import BadInput
 from ...runtime.messages import printable, say
+from ..families import Style, styles_of
 from ..scored import ScoredTarget, folders, named, read_all
 from ..summaries import Metric
+from .points import Curve, CurvePoint, with_ends
 from .samples import ImageKey, TargetMode, modes_of
-
-if TYPE_CHECKING:
-    import numpy as np
 
 PUBLISHED_ORDER = (
     "topiq_fr",
@@ -39,67 +36,20 @@ LEAST_SCORED = 0.9  # so would a metric that fewer of a point's images have
 ROUNDED = 1e-6  # bpp in scores.csv has six decimals
 
 
-@dataclass(frozen=True)
-class CurvePoint:
-    """A target in one mode. All means are over the same n images, those that every point of the comparison has.
-
-    bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
-    the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
-    decode_seconds: means over the images with one; peak_memory: bytes, the largest; None where no image tells.
-    downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
-    rates, scores: of each image, shape (n,), in the order of names.
-    """
-
-    target: str
-    mode: str
-    bpp: float
-    values: dict[str, float]
-    n: int
-    of: int
-    nominal: bool
-    encode_seconds: float | None
-    decode_seconds: float | None
-    peak_memory: int | None
-    downscaled: int
-    over_budget: int
-    rates: np.ndarray = field(repr=False, compare=False)
-    scores: dict[str, np.ndarray] = field(repr=False, compare=False)
-
-    @property
-    def ratio(self) -> float:
-        """Compression ratio against 24 bits per pixel; infinite for an empty message."""
-        return 24 / self.bpp if self.bpp else math.inf
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Points in the order of their rate. measures: every metric of the comparison, in the order of the paper's
-    figure.
-    """
-
-    group: str
-    label: str
-    points: tuple[CurvePoint, ...]
-    measures: dict[str, Metric] = field(repr=False, compare=False)
-    codec: bool = False
-
-    @property
-    def through_modes(self) -> bool:
-        """Whether the points are a target's modes, which a figure has to name."""
-        return len({point.mode for point in self.points}) > 1
-
-
 def collect(results: Path, targets: list[str] | None = None, metrics: list[str] | None = None) -> list[Curve]:
     """The curves of the targets in `results`, in the order of their labels; [] where no target has rates and scores.
 
     targets: names, patterns such as 'real*', or groups (vvc for vvc@0.02, vvc@0.04); None: all. metrics: only these.
     What cannot be used is named on stderr and left out. Raises BadInput for a target or metric that is not there.
     """
-    return curves_of(read_all(_folders(results, targets), "the curves"), metrics)
+    chosen = _folders(results, targets)
+    return curves_of(read_all(chosen, "the curves"), styles_of(results), metrics)
 
 
-def curves_of(targets: Iterable[ScoredTarget], metrics: list[str] | None = None) -> list[Curve]:
-    """The same of these targets."""
+def curves_of(
+    targets: Iterable[ScoredTarget], styles: Mapping[str, Style], metrics: list[str] | None = None
+) -> list[Curve]:
+    """The same of these targets. styles: by name."""
     found: dict[str, dict[str, Metric]] = {}
     raws: list[TargetMode] = []
     for target in targets:
@@ -108,7 +58,7 @@ def curves_of(targets: Iterable[ScoredTarget], metrics: list[str] | None = None)
         found.update({target.folder.name: measures} if modes else {})
     measures = _comparable(found, metrics)
     raws = _full_enough([raw for raw in raws if _has_scores(raw, measures, found[raw.target])])
-    return _curves(raws, measures, found)
+    return _curves(raws, measures, found, styles)
 
 
 def _folders(results: Path, asked: list[str] | None) -> list[Path]:
@@ -205,7 +155,12 @@ def _common(raws: list[TargetMode]) -> list[ImageKey]:
     return []
 
 
-def _curves(raws: list[TargetMode], measures: dict[str, Metric], found: dict[str, dict[str, Metric]]) -> list[Curve]:
+def _curves(
+    raws: list[TargetMode],
+    measures: dict[str, Metric],
+    found: dict[str, dict[str, Metric]],
+    styles: Mapping[str, Style],
+) -> list[Curve]:
     images = _common(raws)
     _same_size(raws, measures)
     grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
@@ -214,11 +169,10 @@ def _curves(raws: list[TargetMode], measures: dict[str, Metric], found: dict[str
         key = group_of(raw.target), swept(raw.target) if several else "", raw.mode if several else ""
         grouped.setdefault(key, []).append(raw)
     shown = {name: measure for name, measure in measures.items() if any(name in _names(raw) for raw in raws)}
+    made = dict(zip(map(id, raws), with_ends([_point(raw, images, styles) for raw in raws])))
     curves = []
     for key, members in grouped.items():
-        points = sorted(
-            (_point(raw, images) for raw in members), key=lambda point: (point.bpp, point.target, point.mode)
-        )
+        points = sorted((made[id(raw)] for raw in members), key=lambda point: (point.bpp, point.target, point.mode))
         curves.append(
             Curve(key[0], _label(key, list(grouped)), tuple(points), shown, all(raw.codec for raw in members))
         )
@@ -250,7 +204,7 @@ def _same_size(raws: list[TargetMode], measures: dict[str, Metric]) -> None:
                 del raw.sets[name]
 
 
-def _point(raw: TargetMode, images: list[ImageKey]) -> CurvePoint:
+def _point(raw: TargetMode, images: list[ImageKey], styles: Mapping[str, Style]) -> CurvePoint:
     import numpy as np
 
     samples = [raw.samples[image] for image in images]
@@ -275,6 +229,7 @@ def _point(raw: TargetMode, images: list[ImageKey]) -> CurvePoint:
         int(np.count_nonzero(rates > budget + ROUNDED)),
         rates,
         scores,
+        styles[raw.target],
     )
 
 

@@ -11,15 +11,17 @@ from typing import Any
 from ...runtime.messages import printable
 from ..labels import NAMES, arrow
 from ..summaries import Metric
-from .collect import Curve, CurvePoint
+from .end_labels import label_ends
+from .front import front
+from .points import Curve, CurvePoint
 
 COLUMNS = 4
 PANEL = (3.3, 2.7)  # inches
 LONGEST = 44  # characters of a name in the legend
-# Told apart by readers of every colour vision (Okabe and Ito, Color universal design, 2008), and by their marks in
-# print
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "p")
+MARKS = {"circle": "o", "rect": "s", "triangle": "^", "rectRot": "D"}
+MOST_NAMED = 10  # curves with their names beside their ends; of more there is a legend
+NAME = 24  # characters of a name beside an end
+FRONT = "#555555"
 LINE, FOOT = 0.18, 7  # inches that a line below the panels takes; size of the caption's letters in points
 # Where a mode's name stands from its point: right and up in points, and which side of it touches
 BESIDE = {
@@ -59,11 +61,14 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
         warnings.simplefilter("ignore")  # a letter that the font lacks is drawn as a box
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        width = max(PANEL[0] * columns, 4.4)
+        named = len(curves) <= MOST_NAMED
+        room = 0.06 * max(len(_short(curve.label, NAME)) for curve in curves) if named else 0  # inches of a letter
+        width = max((PANEL[0] + room) * columns, 4.4)
         longest = max(len(_short(curve.label)) for curve in curves)
         per_row = max(1, min(2 * columns, int(width / (0.6 + 0.085 * longest))))  # inches of a mark and of a letter
         caption = textwrap.wrap(_caption(curves), int(width * 17))
-        foot = LINE * (-(-len(curves) // per_row) + len(caption) + 0.8)
+        # A legend's lines, the caption's, and some air
+        foot = LINE * ((0 if named else -(-len(curves) // per_row)) + len(caption) + 0.8)
         figure = Figure(figsize=(width, PANEL[1] * len(rows) + foot), layout="constrained")
         share = foot / figure.get_figheight()
         figure.get_layout_engine().set(rect=(0, share, 1, 1 - share), w_pad=0.08, h_pad=0.08)
@@ -74,7 +79,8 @@ def draw(curves: list[Curve], scale: str) -> dict[str, bytes]:
                     _panel(panel, curves, row[place], scale)
                 else:
                     panel.set_axis_off()
-        _legend(figure, curves, per_row, share)
+        if not named:
+            _legend(figure, curves, per_row, share)
         low = 0.05 / figure.get_figheight()
         figure.text(0.5, low, "\n".join(caption), fontsize=FOOT, color="#555555", ha="center", va="bottom")
         _fix_layout(figure)
@@ -99,12 +105,17 @@ def _rows(measures: list[Metric]) -> list[list[Metric]]:
 
 
 def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str) -> None:
-    for number, curve in enumerate(curves):
-        points = [
-            point for point in curve.points if measure.name in point.values and (point.bpp > 0 or scale == "linear")
-        ]
+    ends = []
+    for curve in curves:
+        points = [point for point in curve.points if measure.name in point.values and _on(point, scale)]
         if points:
-            _curve(panel, curve, points, measure.name, number, BESIDE[scale])
+            _curve(panel, curve, points, measure.name, BESIDE[scale])
+            last = points[-1]
+            ends.append((last.bpp, last.values[measure.name], _short(curve.label, NAME), curve.style.colour))
+    best = [point for point in front(curves, measure.name, measure.lower_is_better) if _on(point, scale)]
+    if len(best) > 1:
+        rates, values = [point.bpp for point in best], [point.values[measure.name] for point in best]
+        panel.plot(rates, values, color=FRONT, linestyle=":", linewidth=1, drawstyle="steps-post", zorder=1.5)
     name = _short(NAMES.get(measure.name, measure.name))
     panel.set_title(f"{name} {arrow(measure.lower_is_better)}", fontweight="bold")
     panel.set_xlabel("rate (bits per pixel)")
@@ -113,6 +124,12 @@ def _panel(panel: Any, curves: list[Curve], measure: Metric, scale: str) -> None
     panel.margins(x=0.09, y=0.13)
     if scale == "linear":
         panel.set_xlim(left=0)
+    if len(curves) <= MOST_NAMED:
+        label_ends(panel, ends)
+
+
+def _on(point: CurvePoint, scale: str) -> bool:
+    return point.bpp > 0 or scale == "linear"
 
 
 def _log_axis(axis: Any) -> None:
@@ -131,19 +148,20 @@ def _curve(
     curve: Curve,
     points: Sequence[CurvePoint],
     metric: str,
-    number: int,
     beside: dict[str, tuple[int, int, str]],
 ) -> None:
-    style = _style(number, curve)
+    style = _style(curve)
     rates, values = [point.bpp for point in points], [point.values[metric] for point in points]
+    _interval(panel, points, metric, style["color"])
     panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
     for point, rate, value in zip(points, rates, values):
-        face = "white" if point.nominal else style["color"]
+        colour = point.style.colour
+        face = "white" if point.nominal else colour
         panel.plot(
             [rate],
             [value],
             marker=style["marker"],
-            color=style["color"],
+            color=colour,
             markerfacecolor=face,
             linestyle="none",
             zorder=3,
@@ -154,6 +172,17 @@ def _curve(
             _beside(panel, rate, value, "↓", style["color"], 0, -11, "center")
         if point.over_budget:
             _beside(panel, rate, value, "▸", style["color"], 4, -3, "left")
+
+
+def _interval(panel: Any, points: Sequence[CurvePoint], metric: str, colour: str) -> None:
+    """The 95 % intervals of the means: a band along a curve, a bar at a single point."""
+    known = [point for point in points if metric in point.ends]
+    low, high = ([point.ends[metric][end] for point in known] for end in (0, 1))
+    rates = [point.bpp for point in known]
+    if len(known) > 1:
+        panel.fill_between(rates, low, high, color=colour, alpha=0.13, linewidth=0, zorder=1)
+    elif known:
+        panel.plot(rates * 2, [*low, *high], color=colour, linewidth=1, alpha=0.5, zorder=1)
 
 
 def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right: int, up: int, side: str) -> None:
@@ -172,16 +201,16 @@ def _beside(panel: Any, rate: float, value: float, text: str, colour: str, right
     )
 
 
-def _style(number: int, curve: Curve) -> dict[str, Any]:
-    """How a curve is drawn: dashed for a codec; colour and mark together differ for 56 curves."""
+def _style(curve: Curve) -> dict[str, Any]:
+    """How a curve is drawn: the hue and the mark of its family, dashed for a codec."""
     line = "--" if curve.codec else "-"
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line, "marker": MARKS[number % len(MARKS)]}
+    return {"color": curve.style.colour, "linestyle": line, "marker": MARKS[curve.style.mark]}
 
 
 def _legend(figure: Any, curves: list[Curve], per_row: int, top: float) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **_style(number, curve)) for number, curve in enumerate(curves)]
+    handles = [Line2D([], [], **_style(curve)) for curve in curves]
     # Names are set afterwards: a label that begins with _ would be left out
     legend = figure.legend(
         handles, ["-"] * len(curves), loc="upper center", bbox_to_anchor=(0.5, top), ncols=per_row, borderaxespad=0
@@ -194,6 +223,14 @@ def _caption(curves: list[Curve]) -> str:
     """What the marks mean, of those that the figure has, and how many images it shows."""
     points = [point for curve in curves for point in curve.points]
     parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images."]
+    if any(point.ends for point in points):
+        parts.append("Shaded: 95 % interval of the mean over images.")
+    if any(curve.codec for curve in curves) and not all(curve.codec for curve in curves):
+        parts.append("Dashed: codecs.")
+    if any(len(front(curves, name, each.lower_is_better)) > 1 for name, each in curves[0].measures.items()):
+        parts.append("Dotted: the best at each rate (Pareto front of counted rates).")
+    if len({point.style.tone for point in points}) > 1:
+        parts.append("Lighter marks: lower rates of a family.")
     if any(point.nominal for point in points):
         parts.append("Hollow: nominal rate.")
     if any(point.downscaled for point in points):
@@ -203,9 +240,9 @@ def _caption(curves: list[Curve]) -> str:
     return " ".join(parts)
 
 
-def _short(name: str) -> str:
+def _short(name: str, longest: int = LONGEST) -> str:
     name = printable(name)
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def _saved(figure: Any, ending: str) -> bytes:

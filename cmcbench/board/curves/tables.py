@@ -8,14 +8,14 @@ from ...files.rates import MEASURED, NOMINAL
 from ..labels import arrow
 from ..markup import csv_text, markdown_table, markdown_text, number
 from .bjontegaard import CurveDelta, Delta
-from .collect import Curve, CurvePoint
+from .points import Curve, CurvePoint
 
 LEAST_OVERLAP = 0.5  # below it a delta is of a small part of the curves, which the table marks
 USUAL_POINTS = 4  # of Bjontegaard's proposal; fewer are marked
 
 
 def points_csv(curves: list[Curve]) -> str:
-    """One row a point: where it stands, its rate, every metric's mean, and what it costs."""
+    """One row a point: where it stands, its rate, every metric's mean, what it costs, the means' intervals."""
     metrics = list(curves[0].measures) if curves else []
     head = [
         "curve",
@@ -32,6 +32,7 @@ def points_csv(curves: list[Curve]) -> str:
         "peak_memory",
         "downscaled",
         "over_budget",
+        *(f"{metric}_{end}" for metric in metrics for end in ("low", "high")),
     ]
     rows: list[list[Any]] = [head]
     for curve in curves:
@@ -53,6 +54,7 @@ def points_csv(curves: list[Curve]) -> str:
                     point.peak_memory,
                     point.downscaled,
                     point.over_budget,
+                    *(_digits(end, 6) for metric in metrics for end in point.ends.get(metric, (None, None))),
                 ]
             )
     return csv_text(rows)

@@ -26,7 +26,8 @@ class Entry:
     """One row of the leaderboard: a target in a mode, or one of its overall rows; of all images, or of one kind of
     them.
 
-    target, encoder, decoder: names from files of strangers; escape them. baseline: which parts are no generative model.
+    target: the folder's name; encoder, decoder: names from files of strangers. Escape all three.
+    baseline: which parts are no generative model.
     folder: where scores.csv is; None of a published row. truth: digest of the ground truth. mode: of ORDER.
     table: "i2t" for the published rows of that table, else "t2i".
     content: "" for all images, else a content type ("NSI") or source ("NSI_pgc"). modes: what an overall row is of.
@@ -88,6 +89,15 @@ class Entry:
     def published(self) -> bool:
         return self.status == PUBLISHED
 
+    @property
+    def unranked(self) -> str:
+        """Why an overall row takes no place, "" where it takes one and for a row of one mode."""
+        if self.mode not in (OVERALL, OVERALL_I2T):
+            return ""
+        if self.status == PARTIAL:
+            return f"not ranked: partial {self.n}/{self.of}" if self.n else "not ranked: a mode lacks FR or NR"
+        return f"not ranked: single mode ({self.modes[0]}), a submission has two" if self.status == SINGLE else ""
+
 
 def entries_of(target: ScoredTarget, view: str = "", i2t: bool = False) -> Iterator[Entry]:
     """The rows of one target: one a mode, then the overall row, then that of the I2T table where it is asked for.
@@ -117,7 +127,7 @@ def _base(target: ScoredTarget) -> Entry:
     if set(OVERALL_METRICS) <= peers.keys():
         peers[OVERALL] = (*peers[OVERALL_METRICS[0]], *peers[OVERALL_METRICS[1]])
     return Entry(
-        summary.target,
+        target.name,
         of=summary.images,
         baseline=" and ".join(summary.baseline),
         folder=target.folder,

@@ -11,7 +11,7 @@ from ...protocol import OVERALL_METRICS
 from ...published import tables as published
 from ..labels import LABELS, OVERALL, OVERALL_I2T
 from ..markup import half_width, latex_table, latex_text, markdown_table, markdown_text, number, place
-from .entries import PARTIAL, SINGLE, Entry
+from .entries import Entry
 from .long_tables import Marks
 
 TITLES = {
@@ -40,7 +40,8 @@ class PaperRow:
 
 
 def paper_rows(entries: Iterable[Entry], table: str) -> list[PaperRow]:
-    """The rows of a table, by Overall, own and published together; [] where there is no own one.
+    """The rows of a table, by Overall, own and published together, then those that take no place; [] where there is no
+    own one.
 
     Published rows are kept out of the own ones' places: whether the two can be compared is not known here.
     """
@@ -54,7 +55,10 @@ def paper_rows(entries: Iterable[Entry], table: str) -> list[PaperRow]:
     ]
     if all(row.entry.published for row in found):
         return []
-    return sorted(found, key=lambda row: (-row.entry.overall, row.entry.published, row.entry.target))
+    return sorted(
+        found,
+        key=lambda row: (bool(row.entry.unranked), -row.entry.overall, row.entry.published, row.entry.target),
+    )
 
 
 def _owner(entry: Entry) -> object:
@@ -124,10 +128,8 @@ def _score(entry: Entry | None, metric: str, bold: Callable[[str], str]) -> str:
 
 def _note(entry: Entry, marks: Marks) -> str:
     notes = [f"set {marks.of(entry)}"] if marks.of(entry) else []
-    if entry.status == PARTIAL:
-        notes.append(f"partial {entry.n}/{entry.of}")
-    if entry.status == SINGLE:
-        notes.append(SINGLE)
+    if entry.unranked:
+        notes.append(entry.unranked)
     if entry.baseline:
         notes.append(f"baseline {entry.baseline}")
     if entry.among_published:

@@ -4,10 +4,12 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...published import tables
 from ..curves import curves_of
+from ..families import Style
 from ..leaderboard import ranked_entries
 from ..leaderboard.build import VIEWS
 from ..leaderboard.entries import Entry, published_entries
@@ -36,6 +38,7 @@ def _entry(entry: Entry, place: int | None) -> dict[str, Any]:
         "table": entry.table,
         "content": entry.content,
         "status": entry.status,
+        "why": entry.unranked,
         "n": entry.n,
         "of": entry.of,
         "baseline": entry.baseline,
@@ -66,24 +69,27 @@ def _figures(values: dict[str, float]) -> dict[str, float]:
     return {name: short(value) for name, value in values.items()}
 
 
-def curves_data(targets: list[PageTarget]) -> list[dict[str, Any]]:
+def curves_data(targets: list[PageTarget], styles: Mapping[str, Style]) -> list[dict[str, Any]]:
     """The rate-distortion curves of the page's targets, [] where no target has rates."""
-    found = curves_of(sorted((target.scored for target in targets), key=lambda each: each.folder.name))
+    found = curves_of(sorted((target.scored for target in targets), key=lambda each: each.name), styles)
+    places = {target.name: place for place, target in enumerate(targets)}
     return [
         {
             "label": curve.label,
             "group": curve.group,
             "codec": curve.codec,
             "modes": curve.through_modes,
+            "tone": short(curve.style.tone),
             "points": [
                 {
-                    "target": point.target,
+                    "target": places[point.target],
                     "mode": point.mode,
                     "bpp": short(point.bpp),
                     "nominal": point.nominal,
                     "n": point.n,
                     "of": point.of,
                     "values": _figures(point.values),
+                    "ends": {name: [short(end) for end in ends] for name, ends in point.ends.items()},
                     "downscaled": point.downscaled,
                 }
                 for point in curve.points

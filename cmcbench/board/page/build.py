@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...errors import BadInput
+from ...errors import BadInput, RunFailed
 from ...files.images import list_images
 from ...files.store import only_writer, read_json
 from ...protocol import REFERENCES, content
 from ...runtime.messages import RunLog, say
+from ..families import styles_of
 from ..scored import ScoredTarget, again, folders, named, read_all
 from . import summary_data
 from .board_data import curves_data, entries_data
-from .folder import RECORD, check_ours, remember, remove, safe_name, sweep_all, write_if_new
+from .folder import LOCK, RECORD, check_ours, remember, remove, safe_name, sweep_all, take_away, write_if_new
 from .image_data import Gallery, featured, images_data, target_data
+from .pdf import NAME as PDF
+from .pdf import write_pdf
 from .targets import PageTarget, page_target
-from .thumbnails import COPIES, LINKS, Album, Made, Picture
+from .thumbnails import COPIES, LINKS, NONE, Album, Made, Picture
 
 ASSETS = Path(__file__).parent / "site"
 AUTO = "auto"
@@ -32,7 +35,7 @@ LARGEST_COPY = 1 << 30  # bytes of pictures that `auto` still copies; 20,000 pic
 @dataclass(frozen=True)
 class PageRequest:
     """results, truth, references, texts: folders. wanted: patterns of targets, none for all. pictures: AUTO, COPIES,
-    LINKS, THUMBS.
+    LINKS, THUMBS, NONE. pdf: whether the page is printed as well.
 
     most: no thumbnails are made where more than that are missing; None for any number.
     """
@@ -45,25 +48,32 @@ class PageRequest:
     wanted: list[str] = field(default_factory=list)
     pictures: str = AUTO
     most: int | None = None
+    pdf: bool = False
     report: RunLog = field(default_factory=RunLog)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """index: the page. images: how many it shows. pictures: COPIES, LINKS or THUMBS. skipped: thumbnails that were not
-    made.
+    """index: the page. images: how many it shows. pictures: what it holds in truth, COPIES, LINKS, THUMBS or NONE.
+    skipped: thumbnails that were not made. size: of the folder, in bytes. pdf: None where none was made.
     """
 
     index: Path
     images: int
     pictures: str
     skipped: int
+    size: int = 0
+    pdf: Path | None = None
 
 
 def build(request: PageRequest) -> Outcome:
     """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
-    ours.
+    ours; where no target is left at all, an earlier report is removed.
     """
+    if not folders(request.results):
+        none = f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
+        gone = f". The report in {request.output}, of targets that are gone, was removed"
+        raise BadInput(none + (gone if take_away(request.output) else ""))
     wanted = named(request.results, request.wanted, "--targets") if request.wanted else folders(request.results)
     everyone = read_all(folders(request.results), "the report")
     targets = summary_data.order(
@@ -79,9 +89,11 @@ def build(request: PageRequest) -> Outcome:
         f"{kind} reference": list_images(request.references / kind, "--ref_dir") for kind in reversed(REFERENCES)
     }
     gallery = Gallery.of(targets, truth, references)
+    if request.pictures == NONE:
+        gallery = gallery.without_pictures()
     output = request.output
     check_ours(output)
-    with only_writer(output / ".report.lock", str(output / "index.html")):
+    with only_writer(output / LOCK, str(output / "index.html")):
         record = read_json(output / RECORD) or {}
         listed = gallery.pictures()
         sweep_all(output)
@@ -104,14 +116,35 @@ def build(request: PageRequest) -> Outcome:
         except BaseException:
             save()
             raise
+        how = _in_truth(how, made.values())
         files = page_files(everyone, gallery, made, how)
-        kept = set(files) | album.files
+        pdf = output / PDF if request.pdf else None
+        kept = set(files) | album.files | ({PDF} if pdf else set())
         remember(output, before | kept, album.records)
         for name, data in files.items():
             write_if_new(output / name, data)
+        if pdf and not _printed(output / "index.html", pdf, request.report):
+            pdf, kept = None, kept - {PDF}
         remove(output, before - kept)
         remember(output, kept, album.records)
-    return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0)
+        size = sum((output / name).stat().st_size for name in kept)
+    return Outcome(output / "index.html", len(gallery.stems), how, missing if skip else 0, size, pdf)
+
+
+def _printed(index: Path, pdf: Path, report: RunLog) -> bool:
+    """Whether the page was printed. A failure is told and takes nothing from the page."""
+    try:
+        write_pdf(index, pdf)
+    except RunFailed as error:
+        report.fail(PDF, f"{error}.")
+        return False
+    return True
+
+
+def _in_truth(how: str, made: Iterable[Made]) -> str:
+    """What the page holds: a picture that was passed over is linked to, whatever was asked for."""
+    linked = any(each.full and not each.full.startswith("pictures/") for each in made)
+    return LINKS if linked else how
 
 
 def _usable(target: ScoredTarget) -> bool:
@@ -128,15 +161,16 @@ def page_files(
     """All files of the page but its pictures: path in the report -> content."""
     targets: list[PageTarget] = gallery.targets
     metrics = summary_data.metrics(targets)
+    styles = styles_of(everyone[0].folder.parent)
     board = {
         "version": __version__,
         "pictures": how,
         "images": len(gallery.stems),
-        "truth": len(gallery.truth),
+        "truth": len(gallery.truth) if how != NONE else len(gallery.stems),
         "metrics": metrics,
-        "targets": [summary_data.target_entry(target) for target in targets],
+        "targets": [summary_data.target_entry(target, styles[target.name]) for target in targets],
         "lines": entries_data(everyone, targets),
-        "curves": curves_data(targets),
+        "curves": curves_data(targets, styles),
         "groups": summary_data.content_groups(gallery.names.values(), content),
         "distributions": summary_data.distributions(targets, [each["name"] for each in metrics]),
         "featured": featured(gallery, made, metrics),

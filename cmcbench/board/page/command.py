@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from ...errors import BadInput
 from ...runtime.cli import parser
 from ...runtime.messages import RunLog, say
-from .thumbnails import COPIES, LINKS, THUMBS
+from .thumbnails import COPIES, LINKS, NONE, THUMBS
 
 AUTO = "auto"
+SPELLED = {"copy": COPIES, "link": LINKS}  # besides the values themselves
 QUICK = (
     500  # thumbnails that a scoring run makes on its way out, some seconds; with more to make it links to the pictures
 )
@@ -29,7 +31,8 @@ def main(argv: list[str]) -> int:
     truth = Path(options.ground_truth)
     if not truth.is_dir():
         say(f"note: there is no folder {truth}; the report shows no ground truth. Name it with --ground_truth.")
-    return _write(results, truth, options.output, options.targets, options.pictures, options.text, options.ref_dir)
+    places = options.output, options.targets, options.pictures, options.text, options.ref_dir
+    return _write(results, truth, *places, pdf=options.pdf)
 
 
 def after_scoring(results: Path, truth: Path) -> None:
@@ -49,6 +52,7 @@ def _write(
     text: str = "",
     ref_dir: str = "",
     most: int | None = None,
+    pdf: bool = False,
 ) -> int:
     from .build import PageRequest, build  # Pillow and numpy, which --help need not wait for
 
@@ -64,6 +68,7 @@ def _write(
             targets or [],
             pictures,
             most,
+            pdf,
             report,
         )
     )
@@ -74,10 +79,28 @@ def _write(
         )
     shown = {
         COPIES: "with copies of all pictures: the folder can be sent as it is",
-        LINKS: "with links to the pictures where they lie: to send the folder, make it with --pictures copies",
+        LINKS: "with links to the pictures where they lie: to send the folder, make it with --pictures copy",
         THUMBS: "with thumbnails only",
+        NONE: "without pictures",
     }[done.pictures]
-    return report.close(f"The report of {done.images} images is {done.index}, {shown}.")
+    images = "1 image" if done.images == 1 else f"{done.images:,} images"
+    if done.pdf:
+        say(f"It is printed in {done.pdf}.")
+    return report.close(f"The report of {images} is {done.index} ({size_of(done.size)}), {shown}.")
+
+
+def size_of(count: int) -> str:
+    """Bytes for people: "640 kB", "12.4 MB", "1.3 GB"."""
+    if count < 1_000_000:
+        return f"{max(1, round(count / 1000))} kB"
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def _pictures(text: str) -> str:
+    found = SPELLED.get(text, text)
+    if found not in (AUTO, COPIES, LINKS, THUMBS, NONE):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of auto, copy, link, thumbs, none")
+    return found
 
 
 def _parser():
@@ -96,11 +119,15 @@ def _parser():
     options.add_argument("--output", default="", help="the report's folder (empty: report in --results)")
     options.add_argument(
         "--pictures",
-        choices=(AUTO, COPIES, LINKS, THUMBS),
+        type=_pictures,
+        metavar="{auto,copy,link,thumbs,none}",
         default=AUTO,
         help=(
             "in full size: copies go with the folder, links need the pictures where they lie, thumbs shows small ones"
-            " only; auto copies up to 1 GiB and links beyond it"
+            " only, none no picture at all; auto copies up to 1 GiB and links beyond it"
         ),
+    )
+    options.add_argument(
+        "--pdf", action="store_true", help="also print the page to report.pdf in its folder; needs Chromium or Chrome"
     )
     return options

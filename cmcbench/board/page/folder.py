@@ -10,10 +10,11 @@ from typing import Any
 
 from ...errors import BadInput
 from ...files.names import plain_name
-from ...files.store import TEMPORARY, sweep, write_bytes
+from ...files.store import TEMPORARY, only_writer, read_json, sweep, write_bytes
 
 RECORD = ".made.json"  # hidden, in the report: what was made, of what; it tells our files from others'
-OURS = ("index.html", "page", "data", "pictures")
+OURS = ("index.html", "page", "data", "pictures", "report.pdf")
+LOCK = ".report.lock"
 
 
 def check_ours(output: Path) -> None:
@@ -21,7 +22,7 @@ def check_ours(output: Path) -> None:
     if output.exists() and not output.is_dir():
         raise BadInput(f"--output {output}: is a file, not a folder. Name another one.")
     there = (
-        [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, ".report.lock"))]
+        [path.name for path in output.iterdir() if not path.name.startswith((TEMPORARY, LOCK))]
         if output.is_dir()
         else []
     )
@@ -38,6 +39,25 @@ def sweep_all(output: Path) -> None:
     for top in OURS:
         for folder, _, _ in os.walk(output / top):  # follows no links
             sweep(Path(folder))
+
+
+def take_away(output: Path) -> bool:
+    """Remove a report that no target is left for; files that are not ours stay. Returns whether there was one."""
+    if not (output / RECORD).is_file():
+        return False
+    with only_writer(output / LOCK, str(output / "index.html")):
+        record = read_json(output / RECORD) or {}
+        thumbs = record.get("thumbs")
+        sweep_all(output)
+        names = [*safe_name(record.get("files")), *safe_name(list(thumbs) if isinstance(thumbs, dict) else [])]
+        remove(output, names)
+        (output / RECORD).unlink()
+    (output / LOCK).unlink(missing_ok=True)
+    try:
+        output.rmdir()
+    except OSError:
+        pass  # somebody's own files are in it
+    return True
 
 
 def safe_name(names: Any) -> Iterator[str]:

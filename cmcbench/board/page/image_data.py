@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,10 @@ class Gallery:
             stems,
             names,
         )
+
+    def without_pictures(self) -> Gallery:
+        """The same images, of which scores and captions alone are shown."""
+        return replace(self, targets=[replace(target, pictures={}) for target in self.targets], truth={}, references={})
 
     def folders(self) -> dict[tuple[str, ...], dict[str, Path]]:
         """Where pictures lie below the report's pictures -> stem -> file."""

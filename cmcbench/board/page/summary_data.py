@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ...protocol import MODES, OVERALL_METRICS, PLAIN, SOURCES
+from ..families import Style
 from ..labels import NAMES, OVERALL
-from ..leaderboard.entries import PARTIAL, entries_of
+from ..leaderboard.entries import entries_of
 from .targets import PageTarget
 
 ORDER = [*MODES, PLAIN]
-BINS = 24
+BINS = 48
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -35,13 +36,17 @@ def metrics(targets: Iterable[PageTarget]) -> list[dict[str, Any]]:
     )
 
 
-def target_entry(target: PageTarget) -> dict[str, Any]:
-    """A target as the page's run card shows it: what made it, what it cost."""
+def target_entry(target: PageTarget, style: Style) -> dict[str, Any]:
+    """A target as the page's run card shows it: what made it, what it cost; and how charts colour it."""
     summary = target.summary
     modes = {mode: summary.modes[mode] for mode in ORDER if mode in summary.modes}
     return {
         "name": target.name,
-        "folder": target.folder.name,
+        "called": summary.target if summary.target != target.name else "",
+        "family": style.family,
+        "hue": style.place,
+        "tone": short(style.tone),
+        "codec": "codec" in target.manifest,
         "baseline": "decoder" in summary.baseline,
         "decoder": summary.decoder,
         "encoder": summary.encoder,
@@ -119,8 +124,8 @@ def distributions(targets: list[PageTarget], names: Iterable[str]) -> dict[str, 
 
 
 def order(targets: list[PageTarget]) -> list[PageTarget]:
-    """The targets as the page lists them: whole before partial, by Overall, else by the first metric's mean over
-    modes.
+    """The targets as the page lists them: those that take a place before the others, by Overall, else by the first
+    metric's mean over modes.
     """
     listed = metrics(targets)
 
@@ -133,8 +138,8 @@ def order(targets: list[PageTarget]) -> list[PageTarget]:
             if each["name"] in summary.over_modes
         )
         first = next(signed, None)
-        partial = any(entry.status == PARTIAL for entry in entries_of(target.scored) if entry.mode == OVERALL)
-        return partial, overall is None, -(overall or 0), first is None, first or 0.0, target.name, target.key
+        last = any(entry.unranked for entry in entries_of(target.scored) if entry.mode == OVERALL)
+        return last, overall is None, -(overall or 0), first is None, first or 0.0, target.name, target.key
 
     return sorted(targets, key=place)
 

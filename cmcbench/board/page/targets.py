@@ -40,7 +40,7 @@ class PageTarget:
 
     @property
     def name(self) -> str:
-        return self.summary.target
+        return self.scored.name
 
     @property
     def folder(self) -> Path:

@@ -18,7 +18,8 @@ from ...runtime.messages import RunLog, progress
 
 SIDE = 256  # pixels of a thumbnail's long side
 SHOWN = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}  # what browsers show; the rest becomes PNG
-COPIES, LINKS, THUMBS = "copies", "links", "thumbs"
+COPIES, LINKS, THUMBS, NONE = "copies", "links", "thumbs", "none"
+MOST_THREADS = 64
 SAVED = 500  # pictures after which the record is written: what a killed run loses at the most
 RECIPE = f"webp 80, {SIDE}, sRGB"  # changes when thumbnails are made in another way
 
@@ -94,8 +95,8 @@ class Album:
         return made
 
     def _run(self, todo: list[Picture], made: dict[Picture, Made], save: Callable[[], None]) -> None:
-        # More threads than cores: they wait for the disk half of the time
-        pool = ThreadPoolExecutor(max_workers=min(8, 2 * (os.cpu_count() or 1)))
+        # Threads on all cores, since decoders hold no lock; more of them, since they wait for the disk now and then
+        pool = ThreadPoolExecutor(max_workers=min(MOST_THREADS, 2 * (os.cpu_count() or 1)))
         try:
             with progress(len(todo), 0, "thumbnails", "picture") as bar:
                 for number, (picture, result) in enumerate(zip(todo, pool.map(self._try, todo)), 1):

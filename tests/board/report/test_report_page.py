@@ -89,6 +89,23 @@ def test_the_leaderboard_sorts_and_says_so(desktop):
     assert browser.texts(NAMES)[-1] == HOSTILE_TARGET and "descending" in browser.js(head)
 
 
+def test_what_takes_no_place_stands_below_what_does(session, tmp_path):
+    """Nine codecs of one mode at high rates, whose Overall is above that of every system."""
+    digests = made.truth(tmp_path, made.NAMES[:3])
+    for place in range(9):
+        made.target(tmp_path, f"vvc@0.{place + 1}", digests, {"image": 0.1}, level=5, manifest={"codec": "vvc"})
+    made.target(tmp_path, "real", digests, {"full": 0.02, "text": 0.002}, level=1)
+    assert main(["report", "--results", str(tmp_path / "Result"), "--ground_truth", str(tmp_path / "GT")]) == 0
+    browser = session.open((tmp_path / "Result" / "report" / "index.html").as_uri())
+    names = browser.texts(NAMES)
+    assert len(names) == 13 + 9 and "real" in names[:13] and names[13].startswith("vvc@")
+    assert browser.texts(f"{ROWS} .why") == ["not ranked: single mode (image), a submission has two"] * 9
+    browser.click("#leaderboard-table th button[data-key=overall]")
+    assert browser.texts(NAMES)[0] == "real" and browser.texts(NAMES)[-1].startswith("vvc@")
+    browser.click("#leaderboard-table th button[data-key=name]")
+    assert browser.texts(NAMES)[-1] == "vvc@0.9"
+
+
 def test_the_leaderboard_filters(desktop):
     browser = desktop()
     browser.type("#leaderboard-bar input", "SDX")
@@ -112,10 +129,14 @@ def test_the_leaderboard_filters(desktop):
     )
     assert marks == {
         "real": [],
-        "sdxl": ["partial", "nominal rate"],
-        "floor": ["baseline decoder and captions", "single mode"],
+        "sdxl": ["nominal rate"],
+        "floor": ["baseline decoder and captions"],
         HOSTILE_TARGET: [],
     }
+    assert sorted(browser.texts(f"{ROWS} .why")) == [
+        "not ranked: partial 9/12",
+        "not ranked: single mode (image), a submission has two",
+    ]
     browser.choose("#leaderboard", "Content", "SCI")
     assert "10" not in browser.texts(f"{ROWS} td:nth-child(4)")[0] and len(browser.texts(NAMES)) == 4
 
@@ -228,7 +249,8 @@ def test_codecs_baselines_and_nominal_rates_are_what_they_are(session, tmp_path)
     browser.wait("document.querySelector('.hero .after').naturalWidth === 60")
     browser.js("document.getElementById('dimensions').scrollIntoView()")
     browser.wait("document.querySelector('#radar canvas')")
-    shown = browser.texts("#dimensions-bar .chips [aria-pressed=true]")
+    assert browser.texts("#dimensions-bar .chips [aria-pressed=true]") == ["PG25"]
+    shown = browser.texts("#dimensions-body .key bdi")
     assert set(shown) == {"floor", LONG, "PG25"} and not browser.js("document.querySelector('.gaps').hidden")
     heads = "#leaderboard-table thead th"
     assert "bpp" in browser.texts(heads)

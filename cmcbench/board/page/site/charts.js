@@ -2,7 +2,8 @@
 "use strict";
 CMC.chart = (() => {
   const { el, css } = CMC;
-  const waiting = new Set();
+  const waiting = new Set(),
+    begun = new Set(); // parts that have come near the window
   const drawn = new Map(); // id -> {make, chart}
 
   function dress() {
@@ -11,7 +12,7 @@ CMC.chart = (() => {
     defaults.font.size = 12;
     defaults.color = css("--muted");
     defaults.borderColor = css("--line");
-    defaults.animation = CMC.still() ? false : { duration: 250 };
+    defaults.animation = CMC.still() || CMC.paper.on ? false : { duration: 250 };
     defaults.maintainAspectRatio = false;
     defaults.plugins.legend.display = false;
     Object.assign(defaults.plugins.tooltip, {
@@ -59,7 +60,10 @@ CMC.chart = (() => {
   function later(id, start) {
     const begin = () => {
       watch.disconnect();
-      if (waiting.delete(begin)) start();
+      if (waiting.delete(begin)) {
+        begun.add(id);
+        start();
+      }
     };
     const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && begin(), {
       rootMargin: "400px",
@@ -68,29 +72,29 @@ CMC.chart = (() => {
     watch.observe(document.getElementById(id));
   }
 
+  // Draw a part again when one of these keys of the state changes, where it has been drawn.
+  function follow(id, keys, draw, bar) {
+    CMC.state.follow(keys, () => begun.has(id) && draw(), bar);
+  }
+
+  // On paper a chart has another width, and at most the height of a sheet; without `width` the window's again.
+  function resize(width, most) {
+    for (const { chart } of drawn.values()) {
+      const box = chart.canvas.parentNode, // which a chart never leaves
+        tall = box.clientHeight;
+      box.style.setProperty("width", width ? `${width}px` : null);
+      if (width) chart.resize(width, tall > 2.2 * most ? tall : Math.min(tall, most)); // a far higher one is made smaller
+      else chart.resize();
+    }
+  }
+
   // Before the page jumps: what is drawn on the way would move where it is going.
   function now() {
     for (const begin of [...waiting]) begin();
   }
 
-  // There are eight colours: what comes after the eighth target differs from those before by its shape, or by its dashes.
-  const SHAPES = ["circle", "triangle", "rect", "rectRot", "star"];
-  const DASHES = [[], [8, 3], [2, 3], [12, 3, 2, 3]];
-  const shape = (place) => SHAPES[Math.floor(place / CMC.COLOURS) % SHAPES.length];
-  const dash = (place) => DASHES[Math.floor(place / CMC.COLOURS) % DASHES.length];
-
   // Legends and axes hold so much on a phone. The end stays to be read: it is the mode.
   const shorten = (text) => (text.length > 34 ? `${text.slice(0, 23)}…${text.slice(-10)}` : text);
 
-  // The page's colours are hexadecimal, which Chart.js can read and blend.
-  function faint(colour, share) {
-    return (
-      colour +
-      Math.round(255 * share)
-        .toString(16)
-        .padStart(2, "0")
-    );
-  }
-
-  return { draw, drop, redress, later, now, faint, shape, dash, shorten };
+  return { draw, drop, redress, later, now, follow, resize, shorten };
 })();

@@ -22,14 +22,17 @@ CMC.columns = (() => {
     ["codec", "codec", "A picture codec, to compare with", isCodec],
     ["nominal", "nominal rate", "The bits are the protocol's, not counted on a bitstream", (line) => Boolean(line.nominal)],
   ];
+  // A row that is not ranked says why in words, which say more than these two.
+  const SAID = ["partial", "single"];
   function badges(line) {
     return marks
-      .filter(([, , , has]) => has(line))
+      .filter(([key, , , has]) => has(line) && !(line.why && SAID.includes(key)))
       .map(([key, label, title]) =>
         el("span", { class: `badge ${key}`, title }, key === "baseline" ? `baseline ${line.baseline}` : label),
       );
   }
 
+  const last = (line) => Boolean(line.why); // what takes no place never stands above what does
   const nameColumn = {
     key: "name",
     label: "Target",
@@ -41,10 +44,11 @@ CMC.columns = (() => {
         el(
           "span",
           { class: "called" },
-          el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(line.target) } }),
+          CMC.dot(line.target),
           CMC.name(line.name),
         ),
         badges(line),
+        line.why ? el("span", { class: "why" }, line.why) : null,
       ),
   };
   const placeColumn = (key) => ({
@@ -53,11 +57,12 @@ CMC.columns = (() => {
     plain: "Place",
     title: "Place among whole results that can be compared, and its 95 % interval",
     numeric: true,
+    last,
     value: (line) => line.ranks?.[key] ?? null,
     cell: (line) => {
       const place = line.ranks?.[key],
         range = line.places?.[key];
-      if (!place) return line.status === "published" ? "" : el("span", { class: "dim" }, "–");
+      if (!place) return line.status === "published" ? "" : el("span", { class: "dim", title: line.why ?? null }, "–");
       return el(
         "span",
         { class: "place" },
@@ -130,6 +135,7 @@ CMC.columns = (() => {
     return {
       key,
       numeric: true,
+      last,
       best: lower ? "low" : "high",
       label: `${label} ${lower ? "↓" : "↑"}`,
       plain: label,

@@ -1,4 +1,4 @@
-// What all parts of the page share: building elements from text, loading data, numbers, colours.
+// What all parts of the page share: building elements from text, controls, loading data.
 "use strict";
 const CMC = (() => {
   const received = {},
@@ -121,13 +121,14 @@ const CMC = (() => {
     );
   }
 
-  function search(label, change) {
+  function search(label, value, change) {
     return el(
       "label",
       { class: "field grow" },
       el("span", {}, label),
       el("input", {
         type: "search",
+        value,
         spellcheck: "false",
         autocomplete: "off",
         on: { input: (event) => change(event.target.value.trim().toLowerCase()) },
@@ -161,29 +162,11 @@ const CMC = (() => {
     );
   }
 
+  // The sign of a target, in its colour.
+  const dot = (place) => el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(place) } });
+
   const empty = (title, ...text) => el("div", { class: "empty" }, el("strong", {}, title), el("p", {}, text));
 
-  const LOCALE = "en";
-  const whole = (value) => value.toLocaleString(LOCALE, { maximumFractionDigits: 0 });
-  const score = (value) =>
-    value === null || value === undefined ? "–" : Math.abs(value) >= 100 ? value.toFixed(2) : value.toFixed(4);
-  const bpp = (value) => (value === null || value === undefined ? "–" : value.toFixed(4));
-  const bytes = (bits) => (bits < 16384 ? `${whole(Math.ceil(bits / 8))} bytes` : `${(bits / 8192).toFixed(1)} KiB`);
-  const seconds = (value) =>
-    value < 0.001
-      ? "< 1 ms"
-      : value < 0.1
-        ? `${(value * 1000).toFixed(0)} ms`
-        : value < 90
-          ? `${value.toFixed(1)} s`
-          : `${(value / 60).toFixed(1)} min`;
-  const memory = (value) =>
-    value >= 1 << 30 ? `${(value / (1 << 30)).toFixed(1)} GiB` : `${(value / (1 << 20)).toFixed(0)} MiB`;
-
-  const COLOURS = 8;
-  const css = (variable) => getComputedStyle(document.documentElement).getPropertyValue(variable).trim();
-  const colour = (place) => (place === undefined || place === null ? "var(--muted)" : `var(--c${place % COLOURS})`);
-  const paint = (place) => css(place === undefined || place === null ? "--muted" : `--c${place % COLOURS}`);
   const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
   const TOPIQ = ["topiq_fr", "topiq_nr"]; // what Overall is made of: consistency, perception
   const MODES = ["full", "image", "pixel", "text", "images"];
@@ -196,6 +179,7 @@ const CMC = (() => {
     fill,
     address,
     name,
+    dot,
     select,
     metricSelect,
     choice,
@@ -203,19 +187,9 @@ const CMC = (() => {
     search,
     plainTable,
     empty,
-    whole,
-    score,
-    bpp,
-    bytes,
-    seconds,
-    memory,
-    css,
-    colour,
-    paint,
     still,
     TOPIQ,
     MODES,
-    COLOURS,
     title,
     parts: [],
     board: null,

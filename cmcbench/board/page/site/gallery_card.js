@@ -89,7 +89,7 @@ CMC.card = (() => {
         : el(
             "span",
             { class: "who" },
-            el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(each.target) } }),
+            CMC.dot(each.target),
             CMC.name(CMC.board.targets[each.target].name),
           );
     const inside =
@@ -138,7 +138,7 @@ CMC.card = (() => {
     const small = CMC.address(each.thumb || each.full);
     const node = el("img", {
       alt: each.alt,
-      loading: "lazy",
+      loading: CMC.paper.on ? "eager" : "lazy",
       decoding: "async",
       width: item.size?.[0],
       height: item.size?.[1],

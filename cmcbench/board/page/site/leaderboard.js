@@ -1,13 +1,19 @@
 // The leaderboard: own targets with intervals, the published rows beside them where they can be compared.
 "use strict";
 CMC.parts.push(() => {
-  const { el, board, TOPIQ } = CMC;
+  const { el, board, picks, TOPIQ } = CMC;
   const { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong } =
     CMC.columns;
   const own = board.lines.filter((line) => line.status !== "published"),
     published = board.lines.filter((line) => line.status === "published");
   const topiq = TOPIQ.every((name) => board.metrics.some((metric) => metric.name === name));
-  const state = { view: "overall", content: "", text: "", mode: "", hidden: new Set(), sort: {} };
+  const contents = Object.entries(board.groups)
+    .flatMap(([kind, sources]) => [
+      [kind, kind],
+      ...sources.map((source) => [`${kind}_${source}`, `${kind} · ${source}`]),
+    ])
+    .filter(([key]) => own.some((line) => line.content === key));
+  const modes = CMC.MODES.filter((mode) => own.some((line) => line.mode === mode));
   const VIEWS = [
     ["overall", "Overall"],
     ["modes", "By mode"],
@@ -20,6 +26,22 @@ CMC.parts.push(() => {
     t2i: { key: "overall", down: true },
     i2t: { key: "overall", down: true },
   };
+
+  const fields = {
+    view: CMC.state.one(
+      "view",
+      VIEWS.map(([key]) => key),
+    ),
+    content: CMC.state.one("content", ["", ...contents.map(([key]) => key)]),
+    mode: CMC.state.one("mode", ["", ...modes]),
+    text: CMC.state.field("find", ""),
+    hidden: CMC.state.field("hide", [], { many: true, valid: (key) => marks.some(([mark]) => mark === key) }),
+    sort: CMC.state.field("sort", "", { valid: (text) => /^[\w.@+-]{1,80},(up|down)$/.test(text) }),
+  };
+  const state = Object.defineProperties(
+    {},
+    Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, { get: field.get, set: field.set }])),
+  );
 
   const loose = board.metrics.filter((metric) => /(bf16|fp16)/.test(metric.name));
 
@@ -52,12 +74,13 @@ CMC.parts.push(() => {
       state.content || ((state.view === "overall" || state.view === "modes") && !topiq)
         ? []
         : published.filter((line) => line.table === table);
-    return [...own.map(withNominal).map(withRates), ...beside]
+    const chosen = new Set(picks.listed());
+    return [...own.filter((line) => chosen.has(line.target)).map(withNominal).map(withRates), ...beside]
       .filter((line) => (line.content ?? "") === state.content)
       .filter((line) => (wanted ? line.mode === wanted : !line.mode.startsWith("overall")))
       .filter((line) => wanted || !state.mode || line.mode === state.mode)
       .filter((line) => line.status === "published" || !wanted || state.view === "overall" || line.overall !== undefined)
-      .filter((line) => !marks.some(([key, , , has]) => state.hidden.has(key) && has(line)))
+      .filter((line) => !marks.some(([key, , , has]) => state.hidden.includes(key) && has(line)))
       .filter(
         (line) =>
           !state.text || `${line.name} ${line.encoder ?? ""} ${line.decoder ?? ""}`.toLowerCase().includes(state.text),
@@ -105,9 +128,16 @@ CMC.parts.push(() => {
     return [placeColumn(first), nameColumn, modesColumn, count, ...rated.filter((each) => each === rates), ...figures, ...total];
   }
 
+  const isFirst = ({ key, down }) => key === SORTS[state.view].key && down === SORTS[state.view].down;
+
+  function sorting() {
+    const [key, way] = state.sort.split(",");
+    return way ? { key, down: way === "down" } : { ...SORTS[state.view] };
+  }
+
   function draw(focus) {
-    const lines = rows();
-    const sort = (state.sort[state.view] ??= { ...SORTS[state.view] });
+    const lines = rows(),
+      sort = sorting();
     CMC.fill(
       "leaderboard-lead",
       {
@@ -123,7 +153,10 @@ CMC.parts.push(() => {
     else {
       const shown = columns(lines);
       if (!shown.some((column) => column.key === sort.key)) Object.assign(sort, SORTS[state.view]);
-      CMC.table.draw("leaderboard-table", "Leaderboard", shown, lines, sort, draw);
+      CMC.table.draw("leaderboard-table", "Leaderboard", shown, lines, sort, (key) => {
+        fields.sort.set(isFirst(sort) ? "" : `${sort.key},${sort.down ? "down" : "up"}`, { quiet: true });
+        draw(key);
+      });
     }
     if (focus) document.querySelector(`#leaderboard-table th button[data-key="${CSS.escape(focus)}"]`)?.focus();
     notes(lines);
@@ -150,39 +183,25 @@ CMC.parts.push(() => {
   }
 
   function bar() {
-    const kinds = Object.entries(board.groups).flatMap(([kind, sources]) => [
-      [kind, kind],
-      ...sources.map((source) => [`${kind}_${source}`, `${kind} · ${source}`]),
-    ]);
-    const there = kinds.filter(([key]) => own.some((line) => line.content === key));
-    const modes = CMC.MODES.filter((mode) => own.some((line) => line.mode === mode));
+    const shown = new Set(marks.map(([key]) => key).filter((key) => !state.hidden.includes(key)));
     CMC.fill(
       "leaderboard-bar",
       CMC.choice("Table", VIEWS, state.view, (view) => {
-        state.view = view;
+        fields.sort.set("", { quiet: true });
+        fields.view.set(view);
         bar();
-        draw();
         document.querySelector(`#leaderboard-bar [data-key="${view}"]`).focus();
       }),
       el(
         "div",
         { class: "filters" },
         state.view === "modes" && modes.length > 1
-          ? CMC.select("Mode", [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])], state.mode, (mode) => {
-              state.mode = mode;
-              draw();
-            })
+          ? CMC.select("Mode", [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])], state.mode, fields.mode.set)
           : null,
-        there.length && state.view !== "i2t"
-          ? CMC.select("Content", [["", "All images"], ...there], state.content, (content) => {
-              state.content = content;
-              draw();
-            })
+        contents.length && state.view !== "i2t"
+          ? CMC.select("Content", [["", "All images"], ...contents], state.content, fields.content.set)
           : null,
-        CMC.search("Filter targets", (text) => {
-          state.text = text;
-          draw();
-        }),
+        CMC.search("Filter rows", state.text, fields.text.set),
         el(
           "div",
           { class: "chips", role: "group", "aria-label": "Shown rows" },
@@ -195,17 +214,17 @@ CMC.parts.push(() => {
               ),
             )
             .map(([key, label]) =>
-              CMC.toggle(label, !state.hidden.has(key), (on) => {
-                on ? state.hidden.delete(key) : state.hidden.add(key);
-                draw();
+              CMC.toggle(label, shown.has(key), (on) => {
+                const hidden = state.hidden.filter((each) => each !== key);
+                fields.hidden.set(on ? hidden : [...hidden, key]);
               }),
             ),
         ),
       ),
     );
-    if (state.text) document.querySelector("#leaderboard-bar input").value = state.text;
   }
 
+  CMC.state.follow(["view", "content", "mode", "find", "hide", "sort", "t"], () => draw(), bar);
   bar();
   draw();
 });

@@ -35,6 +35,7 @@
       (entries) => {
         for (const entry of entries) entry.isIntersecting ? seen.add(entry.target.id) : seen.delete(entry.target.id);
         const current = links.find((link) => seen.has(link.hash.slice(1)));
+        if (begun) CMC.state.at(current ? current.hash.slice(1) : "");
         const nav = links[0].parentNode; // on a phone it is wider than the window
         if (current) nav.scrollLeft = current.offsetLeft - nav.offsetLeft - nav.clientWidth / 3;
         for (const link of links)
@@ -42,6 +43,8 @@
       },
       { rootMargin: "-30% 0px -65% 0px" },
     );
+    let begun = false; // the address keeps its section until somebody scrolls
+    addEventListener("scroll", () => (begun = true), { once: true, passive: true });
     for (const link of links) watch.observe(document.querySelector(link.hash));
   }
 
@@ -51,6 +54,7 @@
       copies: "All pictures travel with this folder.",
       links: "Full pictures are read from where they lie beside this folder; alone, it shows thumbnails.",
       thumbs: "This report holds thumbnails only.",
+      none: "This report holds no pictures.",
     }[board.pictures];
     CMC.fill(
       "about",
@@ -58,7 +62,7 @@
       el(
         "p",
         { class: "dim" },
-        "Keys: arrows move the wipe line and walk through pictures; in an open image, Page Up and Page Down change it and Escape closes it. Charts by ",
+        "Keys: arrows move the wipe line and walk through pictures; in an open image F flips between the two, Page Up and Page Down change it, Escape or Back closes it. The address holds what is shown: copy it to share the view. Charts by ",
         el("a", { href: "page/vendor/chart.LICENSE.md" }, "Chart.js"),
         ", type by ",
         el("a", { href: "page/vendor/inter.LICENSE.txt" }, "Inter"),
@@ -79,9 +83,16 @@
       }
       about();
       follow();
-      for (const link of document.querySelectorAll('a[href^="#"]')) link.addEventListener("click", CMC.chart.now);
+      for (const link of document.querySelectorAll('a[href^="#"]'))
+        link.addEventListener("click", (event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window
+          event.preventDefault();
+          CMC.chart.now();
+          CMC.state.go(link.hash.slice(1));
+        });
       if (location.hash.length > 1) CMC.chart.now();
-      if (location.hash.length > 1) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+      document.getElementById(CMC.state.section())?.scrollIntoView();
+      if (CMC.state.section() === "print") CMC.paper.before();
       root.dataset.ready = "yes";
     },
     (error) =>

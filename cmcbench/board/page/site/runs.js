@@ -1,7 +1,7 @@
 // What made each target, as its manifest tells: models, settings, versions, bits and costs.
 "use strict";
 CMC.parts.push(() => {
-  const { el, board } = CMC;
+  const { el, board, picks } = CMC;
   const PARTS = [
     ["caption", "caption"],
     ["pixel", "pixel reference"],
@@ -12,6 +12,7 @@ CMC.parts.push(() => {
     const manifest = target.manifest,
       settings = common(target);
     const facts = [
+      ["Calls itself", target.called],
       ["Decoder", target.decoder || manifest.codec],
       ["Checkpoint", manifest.model_dir],
       ["Captions", target.encoder],
@@ -25,7 +26,7 @@ CMC.parts.push(() => {
       el(
         "header",
         {},
-        el("i", { class: "dot", "aria-hidden": "true", style: { "--dot": CMC.colour(place) } }),
+        CMC.dot(place),
         el("h3", {}, CMC.name(target.name)),
         target.baseline ? el("span", { class: "badge baseline" }, "baseline") : null,
       ),
@@ -163,15 +164,29 @@ CMC.parts.push(() => {
   }
 
   const parts = board.targets.some((target) => Object.values(target.rates).some((rate) => PARTS.some(([key]) => rate[key])));
-  CMC.fill(
-    "runs-body",
-    parts
-      ? el(
-          "p",
-          { class: "key" },
-          PARTS.map(([key, label]) => el("span", {}, el("i", { class: `part ${key}`, "aria-hidden": "true" }), label)),
-        )
-      : null,
-    el("div", { class: "runs" }, board.targets.map(card)),
-  );
+
+  function draw() {
+    const shown = picks.charted();
+    CMC.fill(
+      "runs-body",
+      parts && shown.length
+        ? el(
+            "p",
+            { class: "key" },
+            PARTS.map(([key, label]) => el("span", {}, el("i", { class: `part ${key}`, "aria-hidden": "true" }), label)),
+            picks.rest(shown.length) ? el("span", {}, picks.rest(shown.length)) : null,
+          )
+        : null,
+      shown.length
+        ? el(
+            "div",
+            { class: "runs" },
+            shown.map((place) => card(board.targets[place], place)),
+          )
+        : picks.none(),
+    );
+  }
+
+  CMC.chart.follow("runs", ["t"], draw);
+  CMC.chart.later("runs", draw);
 });

@@ -8,10 +8,12 @@ CMC.parts.push(() => {
   const facts = el(
     "dl",
     { class: "facts" },
-    fact(whole(board.images), board.images === 1 ? "image" : "images"),
-    fact(whole(board.targets.length), board.targets.length === 1 ? "target" : "targets"),
-    fact(whole(modes.length), modes.length === 1 ? "mode" : "modes"),
-    fact(whole(board.metrics.length), board.metrics.length === 1 ? "metric" : "metrics"),
+    [
+      [board.images, "image"],
+      [board.targets.length, "target"],
+      [modes.length, "mode"],
+      [board.metrics.length, "metric"],
+    ].map(([n, word]) => fact(whole(n), CMC.count(n, word).replace(/^\S+ /, ""))),
   );
   const heading = el("h1", {}),
     story = el("p", { class: "story" }),
@@ -34,7 +36,9 @@ CMC.parts.push(() => {
 
   if (!picks.length) {
     heading.textContent = "How much of a picture survives a sentence?";
-    story.textContent = board.truth
+    story.textContent = board.pictures === "none"
+      ? "The scores are below. The report was made without pictures."
+      : board.truth
       ? "The scores are below. No target has pictures in this report that could be shown beside their originals."
       : "The scores are below. The report was made without the ground truth; name its folder with --ground_truth to see every picture beside what came back.";
     quote.hidden = details.hidden = true;
@@ -45,7 +49,11 @@ CMC.parts.push(() => {
   const stage = el("div", { class: "stage" });
   let wipe = null;
 
-  function show(kind) {
+  const kinds = picks.map((each) => each.kind);
+  const field = CMC.state.one("first", kinds);
+
+  function show() {
+    const kind = field.get();
     const pick = picks.find((each) => each.kind === kind) ?? picks[0];
     const target = board.targets[pick.target],
       metric = board.metrics.find((each) => each.name === pick.metric);
@@ -86,11 +94,14 @@ CMC.parts.push(() => {
       ? CMC.choice(
           "Which picture",
           picks.map((each) => [each.kind, KINDS[each.kind]]),
-          picks[0].kind,
-          show,
+          field.get(),
+          field.set,
         )
       : null;
-  show(picks[0].kind);
+  CMC.state.follow(["first"], show, () => {
+    for (const each of chooser?.children ?? []) each.setAttribute("aria-pressed", String(each.dataset.key === field.get()));
+  });
+  show();
   CMC.fill(
     "start",
     words,

@@ -2,14 +2,17 @@
 "use strict";
 CMC.table = (() => {
   const { el, fill } = CMC;
+  const MOST = 20; // rows on a phone, where each is a card, until somebody asks for all
+  const whole = new Set(); // tables of which somebody has
 
-  // columns: {key, label, title, value(row) -> number | string | null, cell(row) -> node or text, numeric, best: "high" | "low"}
+  // columns: {key, label, title, value(row) -> number | string | null, cell(row) -> node or text, numeric, best: "high" | "low",
+  // last(row): whether it comes after the others when the table is sorted by this column, in either order}
   // state: {key, down}: what it is sorted by; changed here and kept by the caller.
   function table(caption, columns, rows, state, redraw) {
     const by = columns.find((column) => column.key === state.key) ?? columns[0];
     const sorted = rows
       .map((row, place) => [by.value(row), place, row])
-      .sort((one, other) => compare(one, other, state.down))
+      .sort((one, other) => behind(by, one) - behind(by, other) || compare(one, other, state.down))
       .map(([, , row]) => row);
     const heads = columns.map((column) =>
       head(column, column === by ? state : null, () => {
@@ -18,7 +21,8 @@ CMC.table = (() => {
         redraw(column.key);
       }),
     );
-    const body = sorted.map((row) =>
+    const cut = sorted.length > MOST && !whole.has(caption) && matchMedia("(max-width: 40rem)").matches;
+    const body = (cut ? sorted.slice(0, MOST) : sorted).map((row) =>
       el(
         "tr",
         { class: row.class, role: "row" },
@@ -67,6 +71,22 @@ CMC.table = (() => {
           el("tbody", { role: "rowgroup" }, body),
         ),
       ),
+      cut
+        ? el(
+            "button",
+            {
+              type: "button",
+              class: "quiet rest",
+              on: {
+                click: () => {
+                  whole.add(caption);
+                  redraw(null);
+                },
+              },
+            },
+            `All ${CMC.count(sorted.length, "row")}`,
+          )
+        : null,
     );
   }
 
@@ -74,7 +94,13 @@ CMC.table = (() => {
     const order = state ? (state.down ? "descending" : "ascending") : "none";
     return el(
       "th",
-      { scope: "col", role: "columnheader", "aria-sort": order, class: column.numeric ? "number" : null },
+      {
+        scope: "col",
+        role: "columnheader",
+        "aria-sort": order,
+        class: column.numeric ? "number" : null,
+        "data-label": column.label, // on paper, where a head with buttons would stand on the first sheet alone
+      },
       el(
         "button",
         { type: "button", title: column.title, "data-key": column.key, on: { click } },
@@ -97,6 +123,8 @@ CMC.table = (() => {
       inside ?? "–",
     );
   }
+
+  const behind = (column, [, , row]) => Number(Boolean(column.last?.(row)));
 
   // What is missing comes last in either order; equal values keep their order.
   function compare([one, place], [other, next], down) {

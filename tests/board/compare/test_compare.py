@@ -13,8 +13,8 @@ import scored
 from scipy import stats
 
 from cmcbench.__main__ import main
-from cmcbench.board.compare.command import compare
 from cmcbench.board.compare.comparable import find
+from cmcbench.board.compare.comparing import compare
 from cmcbench.errors import BadInput
 from cmcbench.protocol import overall_i2t, overall_t2i
 
@@ -188,7 +188,7 @@ def test_names_are_made_harmless(tmp_path, capsys):
 
 
 def test_too_many_rows_for_the_resamples_are_said(results, capsys, monkeypatch):
-    monkeypatch.setattr("cmcbench.board.compare.command.RESAMPLES", 100)
+    monkeypatch.setattr("cmcbench.board.compare.comparing.RESAMPLES", 100)
     compare([find("a", results), find("b", results)])
     assert "with 9 rows no difference can be significant" in capsys.readouterr().err
 
