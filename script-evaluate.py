@@ -21,7 +21,8 @@ def main(argv: list[str]) -> int:
     if options.submit and targets:
         from cmcbench.submission.submit import submit
 
-        submit(targets[0], Path(options.model_weight), Path(options.submit_path) if options.submit_path else None)
+        to = Path(options.submit_path) if options.submit_path else None
+        submit(targets[0], Path(options.model_weight), to, options.submitter)
     return code
 
 

@@ -21,6 +21,8 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "import": ("anchors.imports", "anybody's reconstructions and their bits as a target"),
     "doctor": ("doctor.command", "what is there, what is missing, and the command that mends each"),
     "models": ("doctor.models", "the encoders and decoders, and whether this machine has what one needs"),
+    "accept": ("submission.accept", "checks submissions, installs them under Result and keeps Result/accepted.csv"),
+    "board": ("board.public.command", "the static public site of the accepted submissions"),
     "verify": ("submission.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
     "curves": ("board.curves.command", "rate-distortion curves, BD-rates and costs of scored targets"),
 }
