@@ -13,8 +13,10 @@ from ..published import dataset
 from . import archive
 from .checks.documents import Opened, open_all
 from .checks.faults import Faults
+from .checks.nearness import check_nearness
 from .checks.pictures import SAME, Sample, check_ground_truth, check_reconstructions, check_weights, rescore
 from .checks.plausibility import check
+from .checks.redecode import Decoding, redecode
 from .checks.sampling import what_it_proves
 from .rules import FILES
 
@@ -22,7 +24,7 @@ from .rules import FILES
 @dataclass(frozen=True)
 class Means:
     """What the receiver has at hand. pictures, truth, weights: folders, None where he has none. sample: how many rows
-    are scored again. seed: of the choice, None for a new one.
+    are scored again. seed: of the choice, None for a new one. decoding: how pictures are made anew, None for not.
     """
 
     pictures: Path | None = None
@@ -31,6 +33,7 @@ class Means:
     sample: int = 16
     seed: int | None = None
     device: str = "auto"
+    decoding: Decoding | None = None
     flag: str = "--results"  # that names the pictures
 
 
@@ -127,23 +130,48 @@ def _pictures(found: Inspection, opened: Opened, means: Means) -> None:
         found.checked.append("the ground truth")
     else:
         found.said.append("not checked: the ground truth (give --ground_truth FOLDER)")
+    # Not a seed that the submitter can know: he would need to be honest about its sample only
+    seed = secrets.randbelow(1 << 31) if means.seed is None else means.seed
+    if means.pictures and means.truth:
+        _nearness(found, opened, means.pictures, means.truth, means.sample, seed)
+    if means.decoding and means.pictures and means.truth:
+        _decoding(found, opened, means.pictures, means.truth, means.decoding, seed)
     if means.weights and means.pictures and means.truth:
-        _scores(found, opened, means.pictures, means.truth, means.weights, means)
+        sample = Sample(means.weights, means.sample, seed, means.device)
+        _scores(found, opened, means.pictures, means.truth, sample)
     else:
         found.said.append(
             f"not checked: the scores (give {means.flag}, --ground_truth and --model_weight to score a sample again)"
         )
 
 
-def _scores(found: Inspection, opened: Opened, pictures: Path, truth: Path, weights: Path, means: Means) -> None:
-    check_weights(opened, weights, found.faults)
-    # Not a seed that the submitter can know: he would need to be honest about its sample only
-    seed = secrets.randbelow(1 << 31) if means.seed is None else means.seed
-    sample = Sample(weights, means.sample, seed, means.device)
+def _nearness(found: Inspection, opened: Opened, pictures: Path, truth: Path, count: int, seed: int) -> None:
+    compared = check_nearness(opened, pictures, truth, count, seed, found.faults)
+    closest = "" if compared.closest is None else f"; the nearest is {compared.closest:.1f} dB from the bound"
+    found.said.append(
+        f"nearness: {compared.count} of {len(opened.rows)} pictures held against what their bits allow{closest}"
+    )
+    found.checked.append(f"nearness of {compared.count} pictures")
+
+
+def _decoding(found: Inspection, opened: Opened, pictures: Path, truth: Path, how: Decoding, seed: int) -> None:
+    redone = redecode(opened, pictures, truth, how, seed, found.faults)
+    stack = "the same versions and hardware" if redone.same_stack else "other versions or hardware"
+    worst = "" if redone.exact == redone.count else f", the farthest at {redone.worst:.1f} dB"
+    found.said.append(
+        f"decoded anew: {redone.count} of {len(opened.rows)} pictures, chosen with --seed {seed}, on {stack}:"
+        f" {redone.exact} exact{worst}; at least {redone.bound:g} dB are expected"
+    )
+    found.said.append(f"what that proves: {what_it_proves(redone.count, len(opened.rows))}")
+    found.checked.append(f"{redone.count} pictures decoded anew")
+
+
+def _scores(found: Inspection, opened: Opened, pictures: Path, truth: Path, sample: Sample) -> None:
+    check_weights(opened, sample.weights, found.faults)
     scored, largest = rescore(opened, pictures, truth, sample, found.faults)
     rows = len(opened.rows)
     found.said.append(
-        f"scored again: {scored} of {rows} pictures, chosen with --seed {seed}; "
+        f"scored again: {scored} of {rows} pictures, chosen with --seed {sample.seed}; "
         f"largest difference {largest:.1e}, allowed {SAME:.0e}"
     )
     found.said.append(f"what that proves: {what_it_proves(scored, rows)}")

@@ -26,6 +26,7 @@ from .checks.documents import open_all
 from .checks.faults import Faults
 from .checks.pictures import sha256_of
 from .checks.plausibility import check
+from .checks.redecode import gpus
 from .mail import SUMS, mail, sums
 from .schemas import schema_problems
 
@@ -226,13 +227,4 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_implementation(),
         "libc": libc.strip(),
     }
-    return {"versions": versions.environment(), "platform": system, "gpus": _gpus()}
-
-
-def _gpus() -> list[str]:
-    """Names of the GPUs that torch sees here."""
-    try:
-        import torch
-    except ImportError:
-        return []
-    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {"versions": versions.environment(), "platform": system, "gpus": gpus()}

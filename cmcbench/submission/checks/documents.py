@@ -32,6 +32,7 @@ class Opened:
     rows: list[SubmittedScores]
     checksums: dict[tuple[str, str], tuple[str, str]]
     captions: dict[str, Any] | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     rates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
@@ -71,6 +72,7 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Opened | None:
         rows,
         checksums,
         documents.get("captions.json"),
+        documents["environment.json"] or {},
         texts,
         rates,
     )
