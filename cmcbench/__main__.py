@@ -1,12 +1,19 @@
-"""python -m cmcbench: what is none of the three steps."""
+"""python -m cmcbench, or cmcbench where it is installed: the three steps, and all that is around them."""
 
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 
 from .errors import BadInput
 from .runtime.cli import run
+from .runtime.messages import did_you_mean, say
 
+STEPS = {  # the three steps; script-i2t.py, script-t2i.py and script-evaluate.py are the same code
+    "encode": ("encode.command", "step 1: captions (and references) from the ground truth"),
+    "decode": ("decode.command", "step 2: reconstructions from captions and references"),
+    "evaluate": ("", "step 3: scores, the leaderboard, and the report page"),
+}
 COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it is for
     "download": ("data.download", "the published ground truth, references, TOPIQ weights and captions"),
     "prepare": (
@@ -25,6 +32,8 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
     "import": ("anchors.imports", "anybody's reconstructions and their bits as a target"),
     "doctor": ("doctor.command", "what is there, what is missing, and the command that mends each"),
     "models": ("doctor.models", "the encoders and decoders, and whether this machine has what one needs"),
+    "accept": ("submission.accept", "checks submissions, installs them under Result and keeps Result/accepted.csv"),
+    "board": ("board.public.command", "the static public site of the accepted submissions"),
     "verify": ("submission.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
     "curves": ("board.curves.command", "rate-distortion curves, BD-rates and costs of scored targets"),
 }
@@ -32,17 +41,48 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
 
 def main(argv: list[str]) -> int:
     """Run a subcommand. Returns its exit code."""
+    known = STEPS | COMMANDS
     if not argv or argv[0] in ("-h", "--help"):
-        print("usage: python -m cmcbench COMMAND [--help]\n")
-        for name, (_, purpose) in COMMANDS.items():
+        print("usage: cmcbench COMMAND [--help]        (python -m cmcbench COMMAND is the same)\n")
+        for name, (_, purpose) in known.items():
             print(f"  {name:<12}{purpose}")
-        print("\nThe three steps are script-i2t.py, script-t2i.py and script-evaluate.py.")
+        print("\nscript-i2t.py, script-t2i.py and script-evaluate.py are encode, decode and evaluate.")
         return 0
-    if argv[0] not in COMMANDS:
-        raise BadInput(f"there is no command {ascii(argv[0])}. There are: {', '.join(COMMANDS)}.")
-    module = importlib.import_module(f".{COMMANDS[argv[0]][0]}", __package__)
+    if argv[0] == "evaluate":
+        return evaluate(argv[1:])
+    if argv[0] not in known:
+        raise BadInput(
+            f"there is no command {ascii(argv[0])}.{did_you_mean(argv[0], known)} cmcbench --help lists all."
+        )
+    module = importlib.import_module(f".{known[argv[0]][0]}", __package__)
     return module.main(argv[1:])
 
 
-if __name__ == "__main__":
+def evaluate(argv: list[str]) -> int:
+    """Step 3: score, then renew leaderboard and report of each results folder, then --submit. Returns the exit code."""
+    from .board.leaderboard import build
+    from .board.page.command import after_scoring
+    from .score.command import GROUND_TRUTH
+    from .score.command import main as score
+
+    code, targets, options = score(argv)
+    for results in dict.fromkeys(target.resolve().parent for target in targets):
+        build.update(results)
+        say(f"The leaderboard is {results / 'leaderboard.md'}, .csv and .tex.")
+        if not options.no_report:
+            after_scoring(results, Path(options.gt_path or GROUND_TRUTH))
+    if options.submit and targets:
+        from .submission.submit import submit
+
+        to = Path(options.submit_path) if options.submit_path else None
+        submit(targets[0], Path(options.model_weight), to, options.submitter)
+    return code
+
+
+def program() -> None:
+    """The `cmcbench` command that an installation brings."""
     run(main)
+
+
+if __name__ == "__main__":
+    program()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -25,6 +26,13 @@ def say(message: str) -> None:
 def printable(text: str) -> str:
     """Text from a file made safe for a terminal: control characters (escape sequences, newlines) become visible."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
+def did_you_mean(asked: str, there: Iterable[str]) -> str:
+    """ " Did you mean X?" where something that there is resembles what was asked for, else ""."""
+    forms = {name.casefold(): name for name in there}
+    close = difflib.get_close_matches(asked.casefold()[:200], forms, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(printable(forms[name]) for name in close)}?" if close else ""
 
 
 def progress(total: int, done: int, what: str, unit: str = "image") -> Any:

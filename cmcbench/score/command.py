@@ -11,6 +11,7 @@ from ..errors import BadInput
 from ..files.images import list_images
 from ..files.names import OUTPUTS, folder_name, matching
 from ..files.scores import ScoreRow
+from ..files.submitted import submitter
 from ..files.subset import choose
 from ..files.target import Target, check_leaderboard, find, holds_images
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
@@ -104,6 +105,7 @@ def _check_submit(options: argparse.Namespace, targets: list[Target]) -> None:
         raise BadInput("--submit_path is where --submit writes; give --submit as well.")
     if options.submit_path and not options.submit_path.endswith(".zip"):
         raise BadInput(f"--submit_path {options.submit_path}: expected the name of a .zip file.")
+    options.submitter = submitter.of(options)
 
 
 def _targets(options: argparse.Namespace) -> list[Target]:
@@ -275,6 +277,7 @@ def _parser() -> argparse.ArgumentParser:
         default="",
         help="where that file goes (empty: submission.zip in the target's folder)",
     )
+    submitter.add_flags(options)
     options.add_argument("--overwrite", action="store_true", help="score everything again instead of what has changed")
     add_choice(options)
     return options

@@ -43,12 +43,16 @@ def pack(contents: Mapping[str, bytes]) -> bytes:
 
 
 def read(path: Path, limits: Mapping[str, int]) -> dict[str, bytes]:
-    """The entries of a zip file by name, at most LARGEST_TOTAL bytes.
+    """The entries of a zip file by name, as of `opened`."""
+    return opened(path, load(path), limits)
+
+
+def opened(path: Path, data: bytes, limits: Mapping[str, int]) -> dict[str, bytes]:
+    """The entries of what `load` read, by name, at most LARGEST_TOTAL bytes.
 
     limits: the names that may be there, and how many bytes each may have. Raises BadInput with everything that is wrong
     about the file's build; its contents are not looked at here.
     """
-    data = _bytes(path)
     entries = _entries(path, data)
     problems = [*_directory(entries, limits), *_layout(entries, data)]
     if problems:
@@ -67,7 +71,8 @@ def _refused(path: Path, problems: list[str]) -> BadInput:
     )
 
 
-def _bytes(path: Path) -> bytes:
+def load(path: Path) -> bytes:
+    """The bytes of a file that may be a submission, at most LARGEST_FILE. Raises BadInput."""
     try:
         if not path.is_file():  # a pipe or a device could go on for ever
             raise BadInput(f"{path} is not a file. Name the zip file that script-evaluate.py --submit wrote.")

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from ..files.submitted.submitter import FIELDS
 from ..files.untrusted import shown
 from ..protocol import MODES, OVERALL_METRICS
+from ..published.dataset import MAINTAINERS
 from .rules import settings
 
 SUMS = "SHA256SUMS"
@@ -30,10 +32,13 @@ def mail(
     stands
     for all contents."""
     overall = summary["overall"]
+    told = submission.get("submitter", {})
     lines = [
-        "To the benchmark's maintainers.",
-        f"Subject: CMC-Bench submission: {_plain(submission['target'])}, Overall {_number(overall['t2i'])}",
+        f"To: {MAINTAINERS}",
+        f"Subject: CMC-Bench submission: {_plain(told.get('title', submission['target']))}, Overall"
+        f" {_number(overall['t2i'])}",
         "",
+        *(f"{field.capitalize() + ':':<9} {_plain(told[field])}" for field in FIELDS if field in told),
         f"Decoder:  {_plain(manifest.get('t2i'))} ({_plain(manifest.get('model_dir'))})",
         f"Encoder:  {_encoder(manifest.get('captions'), captions)}",
         f"Images:   {submission['images']} in each of the modes {', '.join(submission['modes'])}",

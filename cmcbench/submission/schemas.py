@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from ..files.submitted.submitter import FIELDS, LONGEST
 from ..files.untrusted import LARGEST
 from ..protocol import MODES
 from ..published import dataset
@@ -65,6 +66,9 @@ WEIGHTS = {
     )
     for metric, known in dataset.published_weights().items()
 }
+SUBMITTER = _object(
+    {}, dict.fromkeys(FIELDS, {"type": "string", "minLength": 1, "maxLength": LONGEST}), additionalProperties=False
+)
 MODE_NAMES = {"enum": list(MODES)}
 
 SCHEMAS = {
@@ -80,6 +84,7 @@ SCHEMAS = {
             "deviations": {"type": "array", "items": TEXT, "maxItems": 200},
             "absent": {"type": "object", "additionalProperties": TEXT, "propertyNames": {"enum": list(FILES)}},
         },
+        {"submitter": SUBMITTER},
         additionalProperties=False,
     ),
     "summary.json": _object(

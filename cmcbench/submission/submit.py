@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,17 @@ from .checks.documents import open_all
 from .checks.faults import Faults
 from .checks.pictures import sha256_of
 from .checks.plausibility import check
+from .checks.redecode import gpus
 from .mail import SUMS, mail, sums
 from .schemas import schema_problems
 
 
-def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
+def submit(folder: Path, weights: Path, to: Path | None = None, submitter: Mapping[str, str] | None = None) -> Path:
     """Write the submission of a scored target; returns its path (`to`, or submission.zip in the folder).
 
-    folder: Result/NAME. weights: the folder of the TOPIQ weights that it was scored with. Raises BadInput where the
-    result cannot be submitted, after every reason was said; nothing is written then.
+    folder: Result/NAME. weights: the folder of the TOPIQ weights that it was scored with. submitter: fields of
+    files/submitted/submitter.py. Raises BadInput where the result cannot be submitted, after every reason was said;
+    nothing is written then.
     """
     path = to or folder / "submission.zip"
     if path.is_dir():
@@ -53,7 +56,7 @@ def submit(folder: Path, weights: Path, to: Path | None = None) -> Path:
     problems = list(rules.missing(summary))
     contents: dict[str, bytes] = {}
     if not problems:
-        contents = _contents(folder, weights, summary, record)
+        contents = _contents(folder, weights, summary, record, submitter or {})
         problems = _faults(contents)
     if problems:
         for problem in problems:
@@ -96,7 +99,9 @@ def _faults(contents: dict[str, bytes]) -> list[str]:
     return problems
 
 
-def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict[str, Any]) -> dict[str, bytes]:
+def _contents(
+    folder: Path, weights: Path, summary: dict[str, Any], record: dict[str, Any], submitter: Mapping[str, str]
+) -> dict[str, bytes]:
     """Every entry of the submission."""
     record = anonymous(record)
     modes = [mode for mode in MODES if mode in summary["modes"]]
@@ -128,6 +133,8 @@ def _contents(folder: Path, weights: Path, summary: dict[str, Any], record: dict
         "deviations": rules.deviations(summary, record, captions, names, used),
         "absent": absent | reasons,
     }
+    if submitter:
+        submission["submitter"] = dict(submitter)
     contents["submission.json"] = _json(submission)
     contents[SUMS] = sums(contents)
     contents["mail.txt"] = mail(submission, summary, record, captions, contents[SUMS])
@@ -220,13 +227,4 @@ def _environment() -> dict[str, Any]:
         "python": platform.python_implementation(),
         "libc": libc.strip(),
     }
-    return {"versions": versions.environment(), "platform": system, "gpus": _gpus()}
-
-
-def _gpus() -> list[str]:
-    """Names of the GPUs that torch sees here."""
-    try:
-        import torch
-    except ImportError:
-        return []
-    return [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return {"versions": versions.environment(), "platform": system, "gpus": gpus()}

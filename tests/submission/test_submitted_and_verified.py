@@ -102,7 +102,7 @@ def test_rescoring_that_fails(made, capsys, monkeypatch):
         monkeypatch.context() as patched,
         pytest.raises(RunFailed, match="rescoring 1 pictures did not end; take fewer"),
     ):
-        patched.setattr("cmcbench.submission.checks.pictures.PATIENCE", 1e-3)
+        patched.setattr("cmcbench.submission.checks.steps.PATIENCE", 1e-3)
         verify.main([*command[4:-1], str(place / "Other"), "--sample", "1"])
     assert (
         f"fault: topiq_fr: was scored with other weights than {place / 'Other/topiq-fr.pth'}" in capsys.readouterr().out

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...files import untrusted
 from ...files.names import plain_name
+from ...files.submitted import submitter
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, OVERALL_METRICS
 from .. import rules
@@ -15,6 +17,8 @@ from ..mail import SUMS, mail, sums
 from ..schemas import SCHEMAS, schema_problems
 from .faults import Faults
 from .tables import SubmittedScores, read_captions, read_checksums, read_rates, read_scores
+
+RECIPIENT = re.compile(rb"To: [ -~]{1,200}")
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Opened:
     rows: list[SubmittedScores]
     checksums: dict[tuple[str, str], tuple[str, str]]
     captions: dict[str, Any] | None = None
+    environment: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     rates: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
@@ -67,12 +72,19 @@ def open_all(contents: Mapping[str, bytes], faults: Faults) -> Opened | None:
         rows,
         checksums,
         documents.get("captions.json"),
+        documents["environment.json"] or {},
         texts,
         rates,
     )
     for message in _disagreements(opened):
         faults.add("agreement", message)
     return opened
+
+
+def _recipient(text: bytes) -> tuple[bytes, bytes]:
+    """A mail's first line, and all after it."""
+    first, _, rest = text.partition(b"\n")
+    return first, rest
 
 
 def _changed(contents: Mapping[str, bytes]) -> str:
@@ -98,6 +110,9 @@ def _disagreements(opened: Opened) -> Iterator[str]:
     contents, submission, summary = opened.contents, opened.submission, opened.summary
     if not plain_name(submission["target"]):
         yield f"submission.json: the target {shown(submission['target'])} is not a plain name"
+    for key, value in submission.get("submitter", {}).items():
+        if wrong := submitter.problem(key, value):
+            yield f"submission.json: the submitter's {key} {shown(value)} {wrong}"
     modes = [mode for mode in MODES if mode in summary["modes"]]
     told = {
         "target": summary["target"],
@@ -130,5 +145,8 @@ def _disagreements(opened: Opened) -> Iterator[str]:
     for deviation in submission["deviations"]:
         if deviation not in found:
             yield f"submission.json: a deviation is listed that the files do not show: {shown(deviation)}"
-    if contents["mail.txt"] != mail(submission, summary, opened.manifest, opened.captions, contents[SUMS]):
+    told_mail = mail(submission, summary, opened.manifest, opened.captions, contents[SUMS])
+    # All but the recipient: whoever runs a board may have entered an address of his own
+    to, rest = _recipient(contents["mail.txt"])
+    if not RECIPIENT.fullmatch(to) or rest != _recipient(told_mail)[1]:
         yield "mail.txt is not the mail that the other files give"

@@ -6,15 +6,12 @@ import csv
 import hashlib
 import io
 import random
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import ROOT
 from ...errors import BadInput, RunFailed
 from ...files.images import list_images
 from ...files.store import digest, read_bytes
@@ -23,12 +20,11 @@ from ...published import dataset
 from ...runtime.messages import progress
 from .documents import Opened
 from .faults import Faults
+from .steps import run_step
 from .tables import SubmittedScores, number_or_none
 
-SCRIPT = ROOT / "script-evaluate.py"
 SAME = 1e-4  # a score on another machine or device; on the same one it is equal within 1e-5
 LARGEST_PICTURE = 1 << 30  # bytes of a file
-PATIENCE = 3600  # seconds for a picture of the sample, model and imports included; far beyond any that can be scored
 
 
 @dataclass(frozen=True)
@@ -175,8 +171,6 @@ def _copy(row: SubmittedScores, results: Path, truth: Path, work: Path) -> bool:
 def _score(work: Path, sample: Sample, pictures: int) -> str:
     """Run script-evaluate.py on the copies. Returns what it said last; where single pictures fail it goes on."""
     command = [
-        sys.executable,
-        str(SCRIPT),
         "--target_path",
         str(work / "Result" / "sample"),
         "--gt_path",
@@ -187,14 +181,8 @@ def _score(work: Path, sample: Sample, pictures: int) -> str:
         sample.device,
         "--no_report",
     ]
-    try:
-        done = subprocess.run(
-            command, cwd=work, capture_output=True, text=True, errors="replace", timeout=PATIENCE * pictures
-        )
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"rescoring {pictures} pictures did not end; take fewer with --sample.") from None
-    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    if done.returncode not in (0, 1) or not (work / "Result" / "sample" / "scores.csv").is_file():
+    code, last = run_step("evaluate", command, work, pictures, "rescoring")
+    if code not in (0, 1) or not (work / "Result" / "sample" / "scores.csv").is_file():
         raise RunFailed(f"rescoring failed: {last}")
     return last
 
