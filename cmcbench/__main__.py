@@ -17,10 +17,13 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
         "captions and references as one small file an image and mode, the bits that are counted",
     ),
     "unpack": ("bitstream.unpack", "from packed files what their decoder needs"),
-    "codec": ("anchors.codec", "picture codecs as targets: Result/CODEC@RATE with the streams that are counted"),
+    "codec": (
+        "anchors.codec",
+        "codecs as targets, also learned ones: Result/CODEC@RATE with their streams",
+    ),
     "import": ("anchors.imports", "anybody's reconstructions and their bits as a target"),
     "doctor": ("doctor.command", "what is there, what is missing, and the command that mends each"),
-    "models": ("doctor.models", "the encoders and decoders, and whether this machine has what one needs"),
+    "models": ("doctor.models", "encoders, decoders, learned codecs, and whether this machine has what one needs"),
     "verify": ("submission.verify", "checks a submission: its file, its arithmetic, and with pictures at hand these"),
     "curves": ("board.curves.command", "rate-distortion curves, BD-rates and costs of scored targets"),
 }
