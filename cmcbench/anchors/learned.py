@@ -77,7 +77,7 @@ class LearnedCodec:
                 "bpp": None,
                 "quality": quality,
                 "floor": None,
-                "model_dir": self._model_dir,
+                "model_dir": self._model_dir or "",  # None would not be compared
                 "dtype": self._dtype_name,
                 "seed": self._options.seed,
             }

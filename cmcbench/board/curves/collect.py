@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import BadInput
+from ...files.rates import NOMINAL, joint_kind
 from ...runtime.messages import printable, say
 from ..scored import ScoredTarget, folders, named, read_all
 from ..summaries import Metric
@@ -44,7 +45,7 @@ class CurvePoint:
     """A target in one mode. All means are over the same n images, those that every point of the comparison has.
 
     bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
-    the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
+    the ground truth. kind: of the rates, of rates.KINDS the last that an image has. encode_seconds,
     decode_seconds: means over the images with one; peak_memory: bytes, the largest; None where no image tells.
     downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
     rates, scores: of each image, shape (n,), in the order of names.
@@ -56,7 +57,7 @@ class CurvePoint:
     values: dict[str, float]
     n: int
     of: int
-    nominal: bool
+    kind: str
     encode_seconds: float | None
     decode_seconds: float | None
     peak_memory: int | None
@@ -64,6 +65,11 @@ class CurvePoint:
     over_budget: int
     rates: np.ndarray = field(repr=False, compare=False)
     scores: dict[str, np.ndarray] = field(repr=False, compare=False)
+
+    @property
+    def nominal(self) -> bool:
+        """Whether any image's rate is the protocol's instead of a counted one."""
+        return self.kind == NOMINAL
 
     @property
     def ratio(self) -> float:
@@ -267,7 +273,7 @@ def _point(raw: TargetMode, images: list[ImageKey]) -> CurvePoint:
         values,
         len(images),
         raw.of,
-        any(sample.nominal for sample in samples),
+        joint_kind(sample.kind for sample in samples),
         _mean(sample.encode_seconds for sample in samples),
         _mean(sample.decode_seconds for sample in samples),
         max(memory, default=None),

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ...files.rates import ESTIMATED, MEASURED, NOMINAL
 from ...runtime.messages import printable
 from ..labels import NAMES, arrow
 from ..summaries import Metric
@@ -138,7 +139,7 @@ def _curve(
     rates, values = [point.bpp for point in points], [point.values[metric] for point in points]
     panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
     for point, rate, value in zip(points, rates, values):
-        face = "white" if point.nominal else style["color"]
+        face = style["color"] if point.kind == MEASURED else "white"
         panel.plot(
             [rate],
             [value],
@@ -150,6 +151,8 @@ def _curve(
         )
         if curve.through_modes:
             _beside(panel, rate, value, point.mode, style["color"], *beside.get(point.mode, beside["text"]))
+        if point.kind == ESTIMATED:
+            _beside(panel, rate, value, "e", style["color"], 0, 4, "center")
         if point.downscaled:
             _beside(panel, rate, value, "↓", style["color"], 0, -11, "center")
         if point.over_budget:
@@ -194,8 +197,11 @@ def _caption(curves: list[Curve]) -> str:
     """What the marks mean, of those that the figure has, and how many images it shows."""
     points = [point for curve in curves for point in curve.points]
     parts = [f"Means over {points[0].n} of {max(point.of for point in points)} images."]
-    if any(point.nominal for point in points):
+    kinds = {point.kind for point in points}
+    if NOMINAL in kinds:
         parts.append("Hollow: nominal rate.")
+    if ESTIMATED in kinds:
+        parts.append("Hollow with e: estimated rate, which no stream backs.")
     if any(point.downscaled for point in points):
         parts.append("↓ some images coded at a smaller size.")
     if any(point.over_budget for point in points):

@@ -21,6 +21,7 @@ CMC.columns = (() => {
     ],
     ["codec", "codec", "A picture codec, to compare with", isCodec],
     ["nominal", "nominal rate", "The bits are the protocol's, not counted on a bitstream", (line) => Boolean(line.nominal)],
+    ["estimated", "estimated rate", "The bits were computed, and no stream backs them", (line) => Boolean(line.estimated)],
   ];
   function badges(line) {
     return marks
@@ -104,6 +105,7 @@ CMC.columns = (() => {
             { title: line.ratio ? `${CMC.whole(line.ratio)} times smaller than 24 bits per pixel` : null },
             CMC.bpp(line.bpp),
             line.nominal ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
+            line.estimated ? el("small", { title: "estimated: no stream backs it" }, " †") : null,
           ),
   };
 
@@ -116,7 +118,7 @@ CMC.columns = (() => {
     cell: (line) => {
       if (!line.bpps) return null;
       const [low, high] = line.bpps.map(CMC.bpp);
-      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : "");
+      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : line.estimated ? " †" : "");
     },
   };
 

@@ -1,4 +1,5 @@
-// Rate-distortion curves. A hollow point has a nominal rate: the protocol's, not counted on a bitstream.
+// Rate-distortion curves. A hollow point has a nominal rate (the
+// protocol's, not counted on a bitstream), a cross an estimated one (no stream backs it).
 "use strict";
 CMC.parts.push(() => {
   const { board, css } = CMC;
@@ -31,7 +32,7 @@ CMC.parts.push(() => {
       curve.points.map((point) => [
         curve.label,
         point.mode,
-        CMC.bpp(point.bpp) + (point.nominal ? " nominal" : ""),
+        CMC.bpp(point.bpp) + (point.nominal ? " nominal" : point.estimated ? " estimated" : ""),
         CMC.score(point.values[metric.name]),
         `${point.n}/${point.of}`,
       ]),
@@ -115,7 +116,7 @@ CMC.parts.push(() => {
       borderWidth: 2,
       tension: 0,
       borderDash: curve.codec ? [6, 4] : [],
-      pointStyle: CMC.chart.shape(curve.place),
+      pointStyle: curve.points.map((point) => (point.estimated ? "crossRot" : CMC.chart.shape(curve.place))),
       pointRadius: 5,
       pointHoverRadius: 7,
       pointBorderWidth: 2,
@@ -132,6 +133,7 @@ CMC.parts.push(() => {
       ` ${point.n} of ${point.of} images`,
     ];
     if (point.nominal) said.push(" nominal rate: the protocol's");
+    if (point.estimated) said.push(" estimated rate: no stream backs it");
     if (point.downscaled) said.push(` ${point.downscaled} images coded at a smaller size`);
     return said;
   }
