@@ -1,4 +1,4 @@
-"""The street of model rooms: `models/i2t/NAME.py` and `models/t2i/NAME.py`, one adapter a file.
+"""The street of model rooms: `models/i2t/NAME.py`, `models/t2i/NAME.py` and `models/codec/NAME.py`, one adapter a file.
 
 The file's name is the model's name on the command line (case does not matter; `-` and `.` become `_`).
 Files that begin with an underscore are families, shared by the adapters beside them. A name that ends in `.py` is the
@@ -13,29 +13,32 @@ import sys
 import types
 from pathlib import Path
 
-from .base import I2TModel, ModelError, T2IModel
+from .base import CodecModel, I2TModel, Model, ModelError, T2IModel
 
-KINDS = {"i2t": I2TModel, "t2i": T2IModel}
-SCRIPTS = {"i2t": "script-i2t.py", "t2i": "script-t2i.py"}
+KINDS: dict[str, type[Model]] = {"i2t": I2TModel, "t2i": T2IModel, "codec": CodecModel}
+SCRIPTS = {"i2t": "script-i2t.py", "t2i": "script-t2i.py", "codec": "python -m cmcbench codec"}
 FAMILY = {"i2t": "_transformers", "t2i": "_diffusers"}  # what an unknown name with a --model_dir is loaded by
 
 
 def names(kind: str) -> list[str]:
-    """The names of the adapters of a kind ("i2t" or "t2i"), sorted, as the command line takes them."""
+    """The names of the adapters of a kind ("i2t", "t2i" or "codec"), sorted, as the command line takes them."""
     files = (Path(__file__).parent / kind).glob("[a-z]*.py")
     return sorted(file.stem.replace("_", "-") for file in files)
 
 
-def create(kind: str, name: str, model_dir: str | None = None) -> I2TModel | T2IModel:
+def create(kind: str, name: str, model_dir: str | None = None) -> I2TModel | T2IModel | CodecModel:
     """The adapter called `name`, nothing loaded yet; only its own file is imported.
 
-    An unknown name with a `model_dir` goes to the family, which reads the checkpoint's own configuration.
-    Raises ModelError for an unknown name without one, and for a user's own file that holds no adapter of this kind.
+    An unknown name with a `model_dir` goes to the family, which reads the checkpoint's own configuration; codecs have
+    none. Raises ModelError for an unknown name without one, and for a user's own file that holds no adapter of this
+    kind.
     """
     if name.endswith(".py"):
         return _own(kind, Path(name).expanduser())
     module = re.sub(r"[-.]", "_", name.lower())
     if module.replace("_", "-") not in names(kind):
+        if kind not in FAMILY:
+            raise ModelError(f"unknown {kind} '{name}'. Known: {', '.join(names(kind))}.")
         if not model_dir:
             raise ModelError(
                 f"unknown {kind} model '{name}'. Known: {', '.join(names(kind))}. "
@@ -45,7 +48,7 @@ def create(kind: str, name: str, model_dir: str | None = None) -> I2TModel | T2I
     return importlib.import_module(f".{kind}.{module}", __name__).Model()
 
 
-def _own(kind: str, path: Path) -> I2TModel | T2IModel:
+def _own(kind: str, path: Path) -> I2TModel | T2IModel | CodecModel:
     """The adapter in a user's own file. Whatever goes wrong in it is told in one sentence."""
     if not path.is_file():
         raise ModelError(

@@ -1,14 +1,15 @@
 """What an adapter is: the only thing that the benchmark knows about a model.
 
-An encoder (I2T model) turns images into captions; a decoder (T2I model) turns jobs into images. An adapter sees
-pictures, prompts and numbers. It never touches a path of the benchmark, a CSV, resuming, progress or the size of the
-output: those belong to `cmcbench`, which in turn knows models only through this file.
+An encoder (I2T model) turns images into captions; a decoder (T2I model) turns jobs into images; a learned codec turns
+images into streams and back. An adapter sees pictures, prompts and numbers. It never touches a path of the benchmark, a
+CSV, resuming, progress or the size of the output: those belong to `cmcbench`, which in turn knows models only through
+this file.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,45 @@ class T2IModel(Model, ABC):
         1/255), so noise comes from each Job.seed. An error that is raised is not one image's: the batch is made again
         in halves.
         """
+
+
+class CodecModel(Model, ABC):
+    """A learned codec: an RGB picture becomes a stream of bytes, a stream and a size the picture. Subclasses write
+    `load`, `encode` and `decode`.
+    """
+
+    extension: str = "bin"  # of a file that holds a stream, without the dot
+    takes_quality: bool = True  # False: its checkpoint is its rate
+    setup: str = ""  # what it is run with, set by `inspect`; kept in the manifest, so that results of two are not mixed
+
+    def inspect(self, model_dir: str | None, part: str, qualities: Sequence[float], command: str | None) -> None:
+        """Check what the user asks for, before anything is loaded, and set `setup`.
+
+        part: what stands behind the colon of "compressai:mbt2018", "" where there is none. Raises ModelError.
+        """
+        if part:
+            raise ModelError(f"there is no part ':{part}' of this codec: leave it out.")
+
+    @abstractmethod
+    def load(self, model_dir: str | None, device: str, dtype: torch.dtype, quality: float | None, seed: int) -> None:
+        """Load the codec at one quality, in place of another that was loaded. Raises ModelError."""
+
+    @abstractmethod
+    def encode(self, image: Image.Image) -> bytes:
+        """The stream of an RGB picture, all that its decoder gets but for the size. Raises ModelError."""
+
+    @abstractmethod
+    def decode(self, stream: bytes, size: tuple[int, int]) -> Image.Image:
+        """The RGB picture of `size` (width, height) that a stream holds. Raises ModelError.
+
+        It knows the stream and the size alone: nothing that `encode` left behind.
+        """
+
+    def renew(self) -> None:
+        """Forget whatever decoding has left behind, so that the next `decode` is as the first of a process."""
+
+    def close(self) -> None:
+        """Free what `load` has taken."""
 
 
 def first_line(error: BaseException) -> str:

@@ -9,44 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, ImageProblem
-from ..files import csv_tables
-from ..files.csv_tables import file_name, number, whole
 from ..files.images import digests, image_size, list_images, read_rgb
-from ..files.names import plain_name, stem, target_name
+from ..files.names import target_name
+from ..files.rates import ESTIMATED, MEASURED
 from ..files.store import only_writer
 from ..files.subset import choose
 from ..protocol import MODES
 from ..runtime.beside import Behind, threads
 from ..runtime.cli import add_choice, parser
 from ..runtime.messages import RunLog, progress
+from .imported_costs import COSTS, ImportedCost, Streams, read_costs, read_stream, streams
 from .output import Output
-
-RATES = ("bits", "bytes", "bpp")
-COSTS = ("encode_seconds", "decode_seconds", "peak_memory")
-MOST = (48, 8_000_000)  # bits a pixel and bits besides: more than any codec needs for a picture
-
-
-@dataclass(frozen=True)
-class ImportedCost:
-    """What one reconstruction cost. value: in the unit of the table's column; peak_memory in bytes."""
-
-    value: float
-    encode_seconds: float | None = None
-    decode_seconds: float | None = None
-    peak_memory: int | None = None
-
-    def bits(self, unit: str, width: int, height: int) -> int:
-        """The bits of a picture of this size. Raises ValueError for more than a picture can take."""
-        bits = self.value * {"bits": 1, "bytes": 8, "bpp": width * height}[unit]
-        if bits > MOST[0] * width * height + MOST[1]:
-            raise ValueError(f"{self.value:g} {unit} is more than a picture of {width}x{height} can take")
-        return round(bits)
 
 
 def main(argv: list[str]) -> int:
     """Bring a folder of reconstructions into Result/. Returns the exit code."""
     options = _parser().parse_args(argv)
     name = target_name(options.name, "--name")
+    if options.estimated and options.streams:
+        raise BadInput("--estimated is for rates that no stream backs, and --streams gives the streams. Leave one out.")
     report = RunLog()
     truth = list_images(Path(options.ground_truth), "--ground_truth")
     found = list_images(Path(options.folder), "FOLDER")
@@ -54,22 +35,26 @@ def main(argv: list[str]) -> int:
         raise BadInput(f"{options.folder} holds no images to import.{found.hint}")
     truth.tell(report, options.images)
     found.tell(report, options.images)
-    unit, costs, problems = read_costs(Path(options.bits))
+    sent = streams(Path(options.streams)) if options.streams else None
+    unit, costs, problems = sent.costs if sent else read_costs(Path(options.bits))
     report.fail_all(problems.items())
     chosen = choose(truth, options.images, options.subset)
     known = _paired(chosen, truth, found, costs, options, report)
     if not known:
         raise BadInput(
-            f"no image of {options.ground_truth} is both in {options.folder} and in {options.bits} (of those chosen); "
-            f"they are paired by name. {next(iter(report.failures.values()), '')}".rstrip()
+            f"no image of {options.ground_truth} is both in {options.folder} and in"
+            f" {options.streams or options.bits} (of those chosen); they are paired by name."
+            f" {next(iter(report.failures.values()), '')}".rstrip()
         )
-    inputs = _inputs(known, truth, found, costs, unit, report)
+    inputs = _inputs(known, truth, found, costs, unit, report, sent)
     if not inputs:
         raise BadInput(next(iter(report.failures.values())))
-    settings = {"codec": name, "unit": unit}
+    kind = ESTIMATED if options.estimated else MEASURED
+    settings = {"codec": name, "unit": unit, "kind": kind}
     group = name.partition("@")[0] or name
     facts = {"t2i": group, "codec": group, "model_dir": None, "captions": None, "imported": True}
-    output = Output(Path(options.output_path) / name, options.mode, settings, inputs, "", facts)
+    extension = sent.extension if sent else ""
+    output = Output(Path(options.output_path) / name, options.mode, settings, inputs, extension, facts)
     with only_writer(output.lock, str(output.folder)):
         missing = output.begin(options.overwrite)
         try:
@@ -78,10 +63,12 @@ def main(argv: list[str]) -> int:
                 Behind(2 * threads()) as behind,
             ):
                 for image in missing:
-                    bring = functools.partial(_bring, image, truth[image], found[image], costs[image], unit, output)
-                    behind.put(
-                        bring, lambda brought, image=image: _enter(image, found[image], brought, output, report, bar)
+                    stream = sent.files[image] if sent else None
+                    bring = functools.partial(
+                        _bring, image, truth[image], found[image], costs[image], unit, output, stream
                     )
+                    enter = functools.partial(_enter, image, found[image], kind, output, report, bar)
+                    behind.put(bring, enter)
         finally:  # also when it is interrupted
             output.end()
     return report.close(f"{output.folder / options.mode} has the {len(inputs)} reconstructions but for what failed.")
@@ -95,14 +82,16 @@ def _paired(
     options: argparse.Namespace,
     report: RunLog,
 ) -> list[str]:
-    """The stems that have a ground truth, a reconstruction and a row; what lacks one is reported once, by name."""
+    """The stems that have a ground truth, a reconstruction and a rate; what lacks one is reported once, by name."""
     wanted = set(chosen)
+    table = options.streams or options.bits
     unknown = sorted((set(found) | set(costs)) - set(truth) - report.failures.keys())
     report.fail_all((image, f"{image}: there is no such ground truth in {options.ground_truth}") for image in unknown)
     for image in sorted(wanted & set(costs) - set(found)):
-        report.fail(image, f"{image}: is in {options.bits} and not in {options.folder}")
+        report.fail(image, f"{image}: is in {table} and not in {options.folder}")
+    lacks = "no stream" if options.streams else "no row"
     for image in sorted(wanted & set(found) - set(costs) - report.failures.keys()):
-        report.fail(image, f"{image}: is in {options.folder} and has no row in {options.bits}")
+        report.fail(image, f"{image}: is in {options.folder} and has {lacks} in {table}")
     return [image for image in chosen if image in found and image in costs]
 
 
@@ -113,17 +102,19 @@ def _inputs(
     costs: dict[str, ImportedCost],
     unit: str,
     report: RunLog,
+    sent: Streams | None,
 ) -> dict[str, dict[str, object]]:
     """stem -> what its reconstruction is made of, as the manifest keeps it, of the images whose files can be read."""
     inputs = {}
-    seen = [digests({image: folder[image] for image in known}) for folder in (truth, found)]
+    folders = {"ground_truth": truth, "reconstruction": found, **({"stream": sent.files} if sent else {})}
+    seen = {what: digests({image: folder[image] for image in known}) for what, folder in folders.items()}
     for image in known:
-        of = {"ground_truth": seen[0][image], "reconstruction": seen[1][image]}
+        of = {what: each[image] for what, each in seen.items()}
         problem = next((each for each in of.values() if isinstance(each, ImageProblem)), None)
         if problem is not None:
             report.fail(image, str(problem))
             continue
-        own = {name: getattr(costs[image], name) for name in COSTS}
+        own = {} if sent else {name: getattr(costs[image], name) for name in COSTS}
         inputs[image] = {**of, unit: costs[image].value, **own}
     return inputs
 
@@ -139,81 +130,36 @@ class _Brought:
 
 
 def _bring(
-    name: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output
+    name: str, truth: Path, found: Path, cost: ImportedCost, unit: str, output: Output, sent: Path | None
 ) -> _Brought | ImageProblem | ValueError:
-    """Bring a reconstruction to its place, in a thread; or why it cannot be."""
+    """Bring a reconstruction, and its stream where there is one, to its place, in a thread; or why it cannot be."""
     try:
         image, note = read_rgb(found)
         size = image_size(truth)
         if image.size != size:
             raise ImageProblem(f"has {image.size[0]}x{image.size[1]} pixels, its ground truth {size[0]}x{size[1]}")
         bits = cost.bits(unit, *size)
+        stream = None if sent is None else read_stream(sent, int(cost.value))
     except (ImageProblem, ValueError) as error:
         return error
-    return _Brought(output.put(name, image, None), bits, {column: getattr(cost, column) for column in COSTS}, note)
+    return _Brought(output.put(name, image, stream), bits, {column: getattr(cost, column) for column in COSTS}, note)
 
 
 def _enter(
-    name: str, found: Path, brought: _Brought | ImageProblem | ValueError, output: Output, report: RunLog, bar: Any
+    name: str,
+    found: Path,
+    kind: str,
+    output: Output,
+    report: RunLog,
+    bar: Any,
+    brought: _Brought | ImageProblem | ValueError,
 ) -> None:
     if isinstance(brought, Exception):
         report.fail(name, f"{found.name}: {str(brought).removeprefix(f'{found.name}: ')}")
     else:
         report.converted(found.name, brought.note)
-        output.enter(name, brought.seen, bits=brought.bits, image_bits=brought.bits, **brought.costs)
+        output.enter(name, brought.seen, bits=brought.bits, image_bits=brought.bits, kind=kind, **brought.costs)
     bar.update()
-
-
-def read_costs(path: Path) -> tuple[str, dict[str, ImportedCost], dict[str, str]]:
-    """A table of rates: its unit, stem -> ImportedCost, and stem (or the name, of one that is not a plain file name) ->
-    why its row cannot be used.
-
-    Columns: name, one of bits, bytes, bpp, and perhaps encode_seconds, decode_seconds, peak_memory (bytes); others are
-    left alone. Raises BadInput for a table that is missing, not UTF-8, not a CSV, or lacks a column.
-    """
-    try:
-        columns, rows = csv_tables.read(path)
-    except FileNotFoundError:
-        raise BadInput(f"--bits: {path} cannot be read (No such file or directory).") from None
-    except BadInput as error:
-        raise BadInput(f"--bits: {error}") from None
-    unit = _unit(columns, path)
-    costs: dict[str, ImportedCost] = {}
-    problems: dict[str, str] = {}
-    for row in rows:
-        name = row.cells["name"].strip()
-        here = stem(name) if plain_name(name) else ascii(name[:80])
-        try:
-            cost = _cost(row, name, unit)
-            if costs.setdefault(here, cost) != cost:
-                raise ValueError(f"{name} is in the table twice, with different values")
-        except ValueError as error:
-            problems.setdefault(here, f"{path.name}, line {row.line}: {error}")
-    return unit, {image: cost for image, cost in costs.items() if image not in problems}, problems
-
-
-def _unit(columns: list[str], path: Path) -> str:
-    units = [unit for unit in RATES if unit in columns]
-    if "name" not in columns or len(units) != 1:
-        raise BadInput(
-            f"--bits: {path} needs a column name and one of {', '.join(RATES)}; its columns are:"
-            f" {csv_tables.shown(columns)}."
-        )
-    return units[0]
-
-
-def _cost(row: csv_tables.Row, name: str, unit: str) -> ImportedCost:
-    """What a row says. Raises ValueError, whose text names the image."""
-    file_name(name)
-    readers = {unit: number if unit == "bpp" else whole, "peak_memory": whole}
-    cells = {column: row.cells.get(column, "").strip() for column in (unit, *COSTS)}
-    try:
-        if row.problem:
-            raise ValueError(row.problem)
-        values = {column: readers.get(column, number)(text) for column, text in cells.items() if text or column == unit}
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    return ImportedCost(values.pop(unit), **values)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -221,14 +167,24 @@ def _parser() -> argparse.ArgumentParser:
     options.add_argument(
         "folder", metavar="FOLDER", help="the reconstructions, named as the ground truth (endings may differ)"
     )
-    options.add_argument(
+    rate = options.add_mutually_exclusive_group(required=True)
+    rate.add_argument(
         "--bits",
         metavar="FILE.csv",
-        required=True,
         help=(
             "table with the columns name and bits (or bytes, or bpp), and perhaps encode_seconds, decode_seconds,"
             " peak_memory (bytes)"
         ),
+    )
+    rate.add_argument(
+        "--streams",
+        metavar="BIN/",
+        help="instead: folder of the streams, named as the ground truth, whose bytes are counted and which are kept",
+    )
+    options.add_argument(
+        "--estimated",
+        action="store_true",
+        help="the bits of --bits were computed from probabilities, and no stream backs them",
     )
     options.add_argument(
         "--name", required=True, help="the target's folder, e.g. cdc@0.02: what stands before @ is one curve"

@@ -17,6 +17,8 @@ from ..files.result_manifest import Inputs, ResultManifest
 from ..files.store import digest, png_bytes, refuse_links, sweep, write_bytes
 from ..runtime.pace import Pace
 
+MODE = "image"  # of a codec, which sends a picture and no caption, as the benchmark's image mode does
+
 
 class Output:
     """One mode of one target. Hold `lock` (cmcbench.files.store.only_writer) from `begin` until `end`.

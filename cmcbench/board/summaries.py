@@ -57,7 +57,7 @@ Means = dict[str, Mean]  # metric -> mean
 
 @dataclass(frozen=True)
 class ModeSummary:
-    """bpp: mean bits per pixel. rate_kind: "measured" or "nominal", "" where no rate is known. rate, cost: of RATES and
+    """bpp: mean bits per pixel. rate_kind: of rates.KINDS, "" where no rate is known. rate, cost: of RATES and
     COSTS those that are known. groups: "types" or "sources" -> content type ("NSI") or source ("NSI_pgc") -> means."""
 
     metrics: Means

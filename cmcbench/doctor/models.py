@@ -1,4 +1,4 @@
-"""python -m cmcbench models: which encoders and decoders there are, and what this machine lacks to run one."""
+"""python -m cmcbench models: the encoders, decoders and learned codecs, and what this machine lacks to run one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ from ..runtime.cli import INSTALL, parser
 from ..runtime.messages import printable
 from .requirements import problem, required
 
-KINDS = {"i2t": "encoder", "t2i": "decoder"}
+KINDS = {"i2t": "encoder", "t2i": "decoder", "codec": "learned codec"}
+CALLS = {
+    "i2t": "script-i2t.py --model_name NAME",
+    "t2i": "script-t2i.py --model_name NAME",
+    "codec": "python -m cmcbench codec NAME",
+}
 REQUIREMENTS = ROOT / "requirements.txt"
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".param")
 
@@ -37,7 +42,7 @@ class Need:
 
 def main(argv: list[str]) -> int:
     """List the models, or tell what one needs. Returns 0, or 1 where something is missing."""
-    options = parser("The encoders and decoders, and what one needs.", "models")
+    options = parser("The encoders, decoders and learned codecs, and what one needs.", "models")
     options.add_argument(
         "name", nargs="?", default=None, help="a model's name, or your adapter's file (None: list them all)"
     )
@@ -57,7 +62,7 @@ def _print_list() -> None:
             model = create(kind, name)
             rows.append((name, _modes(model), model.default_dir or "", _sentence(_description(model))))
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        print(f"{title}s (script-{kind}.py --model_name NAME)")
+        print(f"{title}s ({CALLS[kind]})")
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths) if width]
             print("  " + "  ".join([*cells, row[3]]).rstrip())
@@ -67,7 +72,7 @@ def _print_list() -> None:
 
 
 def _named(name: str, model_dir: str | None) -> Iterator[tuple[str, Model]]:
-    """The models of that name; a few names are those of an encoder and of a decoder."""
+    """The models of that name; a few names are those of several kinds."""
     problems = []
     for kind in KINDS:
         try:
@@ -81,7 +86,7 @@ def _named(name: str, model_dir: str | None) -> Iterator[tuple[str, Model]]:
             hint = f" Did you mean {close[0]}?" if close else ""
             raise ModelError(f"unknown model {ascii(name)}.{hint} Known {known}.")
         # The decoder's message of an encoder's file would be that it is none, and the other way round
-        raise next((error for error in problems if "script-" not in str(error)), problems[0])
+        raise next((error for error in problems if " runs, not " not in str(error)), problems[0])
 
 
 def _modes(model: Model) -> str:

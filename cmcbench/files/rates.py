@@ -5,7 +5,7 @@ Whatever makes reconstructions writes it (decode, codecs, import); the scorer jo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from .csv_tables import file_name, seconds, whole
 from .names import stem
 
 FILE = "rates.csv"
-MEASURED, NOMINAL = "measured", "nominal"  # counted on a bitstream that exists, or the protocol's published rate
+# Counted on a bitstream that exists; computed by a model of the symbols' probabilities, with no stream; the protocol's
+# published rate
+MEASURED, ESTIMATED, NOMINAL = "measured", "estimated", "nominal"
+KINDS = (MEASURED, ESTIMATED, NOMINAL)  # what a mean over several is called: the last that is among them
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,8 @@ class Cost:
 
     name: the reconstruction's file name. bits: what the decoder was sent, caption_bits + pixel_bits + image_bits, the
     caption at the benchmark's 8 bits a character. deflate_bits: the caption deflated with the shared dictionary, in
-    place of caption_bits. kind: MEASURED, or NOMINAL where a part of `bits` is the protocol's rate because no bitstream
-    is public.
+    place of caption_bits. kind: MEASURED; ESTIMATED where no stream backs `bits`; NOMINAL where a part of it is the
+    protocol's rate because no bitstream is public.
     packed_bits: length of the one file that holds all of it, header included (python -m cmcbench pack).
     encode_seconds, decode_seconds: wall clock, for this image. peak_memory: bytes, of the decoder's device.
     level, scale: a codec's level, and what the sides were divided by before coding (1: not at all).
@@ -65,6 +68,11 @@ READ: dict[str, Callable[[str], Any]] = {
 }
 
 
+def joint_kind(kinds: Iterable[str]) -> str:
+    """What a mean over rates of these KINDS is called."""
+    return max(kinds, key=KINDS.index, default=MEASURED)
+
+
 def read(path: Path) -> Rates:
     """The rows of a rates.csv; {} where there is none. Raises BadInput for a broken one."""
     try:
@@ -88,8 +96,8 @@ def _row(cells: dict[str, str]) -> Cost:
     file_name(row.name)
     if not row.mode:
         raise ValueError(f"{row.name} has no mode")
-    if row.kind not in (MEASURED, NOMINAL):
-        raise ValueError(f"a rate is {MEASURED} or {NOMINAL}, not {ascii(row.kind[:40])}")
+    if row.kind not in KINDS:
+        raise ValueError(f"a rate is {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {ascii(row.kind[:40])}")
     return row
 
 

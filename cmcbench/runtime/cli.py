@@ -48,8 +48,8 @@ def add_choice(arguments: argparse._ActionsContainer) -> None:
     )
 
 
-def add_compute(arguments: argparse._ActionsContainer) -> None:
-    """The options that say where and how a model computes."""
+def add_program(arguments: argparse._ActionsContainer) -> None:
+    """The options that say where and in which numbers a model computes, or which program stands for it."""
     arguments.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1, mps")
     arguments.add_argument(
         "--dtype",
@@ -58,13 +58,18 @@ def add_compute(arguments: argparse._ActionsContainer) -> None:
         help="auto: fp16 on a GPU as published, fp32 on a CPU",
     )
     arguments.add_argument(
+        "--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md"
+    )
+
+
+def add_compute(arguments: argparse._ActionsContainer) -> None:
+    """The options that say where and how a model computes."""
+    add_program(arguments)
+    arguments.add_argument(
         "--batch_size", metavar="N", type=positive, default=None, help="images that the model gets at once (None: 1)"
     )
     arguments.add_argument(
         "--trust_remote_code", action="store_true", help="run Python code that comes with the checkpoint"
-    )
-    arguments.add_argument(
-        "--command", metavar="'PROGRAM ARGUMENTS'", default=None, help="your own program, see docs/adding-a-model.md"
     )
 
 

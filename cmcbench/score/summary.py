@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..files.manifest import Prepared
-from ..files.rates import MEASURED, NOMINAL
+from ..files.rates import joint_kind
 from ..files.scores import ScoreRow, Table
 from ..files.target import Target
 from ..protocol import OVERALL_METRICS, content_source, content_type, overall_i2t, overall_t2i
@@ -98,7 +98,7 @@ def _rate(rows: list[ScoreRow]) -> dict[str, Any] | None:
     """What the decoder was sent: {"kind", "ratio", "caption", "deflate", "pixel", "image", "packed"}, None where
     nothing tells.
 
-    kind: "nominal" where any image's rate is, else "measured". ratio: 24 / mean bpp. The others: mean bits per pixel of
+    kind: of rates.KINDS, the last that an image's rate is of. ratio: 24 / mean bpp. The others: mean bits per pixel of
     a part, and of the whole as one file (packed), None where unknown or where some image lacks it.
     """
     known = [(row.bpp, row.spent) for row in rows if row.bpp is not None and row.spent is not None and row.spent.bits]
@@ -113,9 +113,8 @@ def _rate(rows: list[ScoreRow]) -> dict[str, Any] | None:
             return None
         return math.fsum(value * rate / bits for value, rate, bits in values) / len(values)
 
-    kind = NOMINAL if any(spent.kind == NOMINAL for _, spent in known) else MEASURED
     return {
-        "kind": kind,
+        "kind": joint_kind(spent.kind for _, spent in known),
         "ratio": 24 / mean,
         **{name: part(name) for name in ("caption", "deflate", "pixel", "image", "packed")},
     }

@@ -40,7 +40,7 @@ MEANS = _every(MEAN)
 PAIRS = _every(_or_null({"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2}))  # [low, high]
 OVERALL = _object({"t2i": _or_null(NUMBER), "i2t": _or_null(NUMBER)})
 RATE = _object(
-    {"kind": {"enum": ["measured", "nominal"]}, "ratio": POSITIVE},
+    {"kind": {"enum": ["measured", "estimated", "nominal"]}, "ratio": POSITIVE},
     {part: _or_null(POSITIVE) for part in ("caption", "deflate", "pixel", "image", "packed")},
 )
 COST = _object({key: _or_null(POSITIVE) for key in ("encode_seconds", "decode_seconds", "peak_memory")})

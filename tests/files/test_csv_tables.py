@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from whole_tables import READERS
 
-from cmcbench.anchors.imports import read_costs
+from cmcbench.anchors.imported_costs import read_costs
 from cmcbench.errors import BadInput
 from cmcbench.files import captions, rates, references
 from cmcbench.files.csv_tables import BadTable, number, parse, text_of, whole

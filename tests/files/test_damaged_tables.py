@@ -15,7 +15,7 @@ import pytest
 from mutations import mutations, share
 from whole_tables import READERS
 
-from cmcbench.anchors.imports import read_costs
+from cmcbench.anchors.imported_costs import read_costs
 from cmcbench.errors import BadInput
 from cmcbench.files import captions, manifest, rates, references, scores, store
 from cmcbench.files.names import plain_name, stem

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...errors import BadInput
+from ...files.rates import joint_kind
 from ...runtime.messages import printable, say
 from ..families import Style, styles_of
 from ..scored import ScoredTarget, folders, named, read_all
@@ -219,7 +220,7 @@ def _point(raw: TargetMode, images: list[ImageKey], styles: Mapping[str, Style])
         values,
         len(images),
         raw.of,
-        any(sample.nominal for sample in samples),
+        joint_kind(sample.kind for sample in samples),
         _mean(sample.encode_seconds for sample in samples),
         _mean(sample.decode_seconds for sample in samples),
         max(memory, default=None),

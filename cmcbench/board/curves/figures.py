@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from ...files.rates import ESTIMATED, MEASURED, NOMINAL
 from ...runtime.messages import printable
 from ..labels import NAMES, arrow
 from ..summaries import Metric
@@ -166,7 +167,7 @@ def _curve(
     panel.plot(rates, values, color=style["color"], linestyle=style["linestyle"], zorder=2)
     for point, rate, value in zip(points, rates, values):
         colour = point.style.colour
-        face = "white" if point.nominal else colour
+        face = colour if point.kind == MEASURED else "white"
         panel.plot(
             [rate],
             [value],
@@ -178,6 +179,8 @@ def _curve(
         )
         if curve.through_modes:
             _beside(panel, rate, value, point.mode, style["color"], *beside.get(point.mode, beside["text"]))
+        if point.kind == ESTIMATED:
+            _beside(panel, rate, value, "e", style["color"], 0, 4, "center")
         if point.downscaled:
             _beside(panel, rate, value, "↓", style["color"], 0, -11, "center")
         if point.over_budget:
@@ -251,8 +254,11 @@ def _caption(curves: list[Curve], published: bool) -> str:
         parts.append("Dotted: the best at each rate (Pareto front of counted rates).")
     if len({point.style.tone for point in points}) > 1:
         parts.append("Lighter marks: lower rates of a family.")
-    if any(point.nominal for point in points):
+    kinds = {point.kind for point in points}
+    if NOMINAL in kinds:
         parts.append("Hollow: nominal rate.")
+    if ESTIMATED in kinds:
+        parts.append("Hollow with e: estimated rate, which no stream backs.")
     if any(point.downscaled for point in points):
         parts.append("↓ some images coded at a smaller size.")
     if any(point.over_budget for point in points):

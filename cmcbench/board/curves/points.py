@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ...files.rates import NOMINAL
 from ..families import Style
 from ..summaries import DataSet, Metric
 
@@ -20,8 +21,8 @@ class CurvePoint:
     """A target in one mode. All means are over the same n images, those that every point of the comparison has.
 
     bpp: mean bits per pixel. values: metric -> mean; a measure of the whole set as summary.json tells it. of: images of
-    the ground truth. nominal: whether any image's rate is the protocol's instead of a counted one. encode_seconds,
-    decode_seconds: means over the images with one; peak_memory: bytes, the largest; None where no image tells.
+    the ground truth. kind: of the rates, of rates.KINDS the last that an image has. encode_seconds, decode_seconds:
+    means over the images with one; peak_memory: bytes, the largest; None where no image tells.
     downscaled: images coded at a smaller size. over_budget: images above the rate in the target's name (codecs).
     rates, scores: of each image, shape (n,), in the order of names. ends: metric -> 95 % interval of its mean; a
     measure of the whole set has none, nor has one image.
@@ -33,7 +34,7 @@ class CurvePoint:
     values: dict[str, float]
     n: int
     of: int
-    nominal: bool
+    kind: str
     encode_seconds: float | None
     decode_seconds: float | None
     peak_memory: int | None
@@ -43,6 +44,11 @@ class CurvePoint:
     scores: dict[str, np.ndarray] = field(repr=False, compare=False)
     style: Style = field(default=Style(""), compare=False)
     ends: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+
+    @property
+    def nominal(self) -> bool:
+        """Whether any image's rate is the protocol's instead of a counted one."""
+        return self.kind == NOMINAL
 
     @property
     def ratio(self) -> float:

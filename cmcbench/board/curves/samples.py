@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ...errors import BadInput
 from ...files import rates, untrusted
-from ...files.rates import NOMINAL
 from ...files.untrusted import Unusable
 from ...runtime.messages import say
 from ..scored import ScoredTarget, again
@@ -19,12 +18,12 @@ ImageKey = tuple[str, str]  # (file name, digest of the ground truth that it was
 
 @dataclass(frozen=True)
 class Sample:
-    """One reconstruction: bits per pixel of the ground truth, scores, and cost. None: not known. scale: 1, not
-    downscaled.
+    """One reconstruction: bits per pixel of the ground truth, of which of rates.KINDS, scores, and cost. None: not
+    known. scale: 1, not downscaled.
     """
 
     bpp: float
-    nominal: bool
+    kind: str
     scores: dict[str, float]
     encode_seconds: float | None
     decode_seconds: float | None
@@ -83,7 +82,7 @@ def modes_of(target: ScoredTarget) -> tuple[list[TargetMode], dict[str, Metric]]
         if row.bpp is not None:
             scale = scales.get((stem, mode, row.reconstruction), 1)
             cost = row.encode_seconds, row.decode_seconds, row.peak_memory
-            sample = Sample(row.bpp, row.kind == NOMINAL, dict(row.scores), *cost, scale)
+            sample = Sample(row.bpp, row.kind, dict(row.scores), *cost, scale)
             found[mode].samples[row.name, row.ground_truth] = sample
     for mode in (mode for mode, each in found.items() if not each.samples):
         say(f"note: {folder.name}: the rate of the images in {mode} is not known; they are on no curve.")

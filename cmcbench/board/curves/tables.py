@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...files.rates import MEASURED, NOMINAL
+from ...files.rates import MEASURED
 from ..labels import arrow
 from ..markup import csv_text, markdown_table, markdown_text, number
 from .bjontegaard import CurveDelta, Delta, Span
@@ -52,7 +52,7 @@ def points_csv(curves: list[Curve]) -> str:
                     point.mode,
                     point.n,
                     point.of,
-                    NOMINAL if point.nominal else MEASURED,
+                    point.kind,
                     f"{point.bpp:.6f}",
                     _digits(point.ratio if point.bpp else None, 1),
                     *values,
@@ -74,7 +74,7 @@ def cost_markdown(curves: list[Curve]) -> str:
     for curve in curves:
         for point in curve.points:
             names = [markdown_text(name) for name in (curve.label, point.target, point.mode)]
-            bpp = f"{point.bpp:.4f}" + (" *nominal*" if point.nominal else "")
+            bpp = f"{point.bpp:.4f}" + ("" if point.kind == MEASURED else f" *{point.kind}*")
             seconds = [_seconds(value) for value in (point.encode_seconds, point.decode_seconds)]
             rows.append(
                 [*names, bpp, number(point.ratio if point.bpp else None, 0), *seconds, _memory(point.peak_memory)]

@@ -18,7 +18,17 @@ from ..markup import half_width, latex_table, latex_text, number
 from ..scored import ScoredTarget, folders, read_all
 from . import model_grid, paper_tables
 from .entries import Entry, entries_of, published_entries
-from .long_tables import by_content, by_mode, data_note, heading, long_csv, long_markdown, notes, section_markdown
+from .long_tables import (
+    RATE_SIGNS,
+    by_content,
+    by_mode,
+    data_note,
+    heading,
+    long_csv,
+    long_markdown,
+    notes,
+    section_markdown,
+)
 
 VIEWS = {"types": "By content type", "sources": "By source"}
 
@@ -146,11 +156,15 @@ def _latex(entries: Sequence[Entry], names: Sequence[str], metrics: Mapping[str,
             status = "" if entry.status == "whole" else f" ({entry.status})"
             on = f" on {entry.data}" if several and entry.data else ""
             name = latex_text(entry.target + on + status + (f" (baseline {entry.baseline})" if entry.baseline else ""))
-            rate = number(entry.bpp, 4) + ("$^*$" if entry.nominal and entry.bpp is not None else "")
+            rate = number(entry.bpp, 4) + (RATE_SIGNS[entry.rate_kind][1] if entry.bpp is not None else "")
             groups.setdefault(entry.folder, []).append([name, entry.mode, rate, *cells])
         caption = (
             r"$\pm$: half the 95\,\% interval over images; bold: the best of a mode among what can be compared."
-            + (r" $^*$: nominal rate." if any(entry.nominal for entry in own) else "")
+            + "".join(
+                f" {sign}: {kind} rate."
+                for kind, (_, sign) in RATE_SIGNS.items()
+                if sign and any(entry.rate_kind == kind for entry in own)
+            )
             + latex_text(f" {data_note(own)}".rstrip())
         )
         head = ["target", "mode", "bpp", *heads]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...files.rates import NOMINAL
+from ...files.rates import MEASURED, NOMINAL
 from ...protocol import OVERALL_METRICS, SOURCES, overall_i2t, overall_t2i
 from ...published import tables
 from ..labels import OVERALL, OVERALL_I2T
@@ -38,7 +38,7 @@ class Entry:
     complete: the metrics (and OVERALL) that all images have, by which the row can be ranked.
     cells: metric -> mean. overall: Overall, of overall rows. low, high: metric, or OVERALL -> end of the 95 % interval;
     what has none (a measure of the whole set, as FID; a single image) is not in it.
-    bpp: mean bits per pixel; nominal: at the protocol's rate, since no bitstream is there; ratio: 24 / bpp;
+    bpp: mean bits per pixel; rate_kind: of rates.KINDS; ratio: 24 / bpp;
     bpp_deflate: with the captions deflated. encode_seconds, decode_seconds: means an image; peak_memory: bytes. None:
     not known.
     peers: metric (and OVERALL) -> what must be equal for two rows to be compared: ground truth and weights.
@@ -67,7 +67,7 @@ class Entry:
     counts: dict[str, int] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
     bpp: float | None = None
-    nominal: bool = False
+    rate_kind: str = MEASURED
     ratio: float | None = None
     bpp_deflate: float | None = None
     encode_seconds: float | None = None
@@ -79,6 +79,11 @@ class Entry:
     ranks: dict[str, int] = field(default_factory=dict)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     among_published: tuple[int, int] | None = None
+
+    @property
+    def nominal(self) -> bool:
+        """Whether its rate is the protocol's, since no bitstream is there."""
+        return self.rate_kind == NOMINAL
 
     def value(self, column: str) -> float | None:
         return self.overall if column == OVERALL else self.cells.get(column)
@@ -151,7 +156,7 @@ def _of_mode(base: Entry, summary: Summary, mode: str) -> Entry:
     return replace(
         _with_means(base, summary, mode, found.metrics),
         bpp=bpp,
-        nominal=found.rate_kind == NOMINAL,
+        rate_kind=found.rate_kind or MEASURED,
         ratio=rate.get("ratio"),
         bpp_deflate=deflate,
         encode_seconds=cost.get("encode_seconds"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ...files.rates import MEASURED, NOMINAL
+from ...files.rates import ESTIMATED, MEASURED, NOMINAL
 from ...protocol import OVERALL_METRICS
 from ..labels import LABELS, ORDER, OVERALL, arrow
 from ..markup import csv_text, half_width, markdown_table, markdown_text, number
@@ -27,7 +27,11 @@ system must beat.
 """
 FEW = 30  # images; docs/statistics.md has the coverage below it
 FEW_NOTE = f"Of fewer than {FEW} images the interval of a mean is somewhat too narrow.\n"
-NOMINAL_NOTE = "\\* nominal: the protocol's rate, since the references have no bitstream; other rates were counted.\n"
+RATE_SIGNS = {MEASURED: ("", ""), ESTIMATED: ("†", r"$^\dagger$"), NOMINAL: ("\\*", "$^*$")}  # Markdown, LaTeX
+RATE_NOTES = {
+    NOMINAL: "\\* nominal: the protocol's rate, since the references have no bitstream; other rates were counted.\n",
+    ESTIMATED: "† estimated: computed from probabilities, and no stream backs it; other rates were counted.\n",
+}
 
 
 class Marks:
@@ -102,7 +106,7 @@ def long_csv(entries: Sequence[Entry], names: Sequence[str]) -> str:
 
 def _csv_row(entry: Entry, names: Sequence[str]) -> list[object]:
     scores = [cell for name in (*names, OVERALL) for cell in _csv_score(entry, name)]
-    rate = "" if entry.bpp is None else NOMINAL if entry.nominal else MEASURED
+    rate = "" if entry.bpp is None else entry.rate_kind
     costs = [number(value, 3) for value in (entry.encode_seconds, entry.decode_seconds)]
     identities = "; ".join(
         f"{name}: {entry.peers[name][1]}" for name in names if name in entry.peers and name in entry.cells
@@ -162,10 +166,11 @@ def long_markdown(entries: Sequence[Entry], names: Sequence[str], metrics: Mappi
 def notes(entries: Sequence[Entry], names: Sequence[str]) -> str:
     """What the tables' signs mean."""
     legend = Marks(entries, (*names, OVERALL)).legend()
-    nominal = NOMINAL_NOTE if any(entry.nominal for entry in entries) else ""
+    kinds = {entry.rate_kind for entry in entries}
+    rates = "".join(note for kind, note in RATE_NOTES.items() if kind in kinds)
     few = FEW_NOTE if any(entry.n < FEW for entry in entries if not entry.published) else ""
     told = [line for line in (data_note(entries), legend) if line]
-    return NOTES + few + nominal + "".join(f"{markdown_text(line)}\n" for line in told)
+    return NOTES + few + rates + "".join(f"{markdown_text(line)}\n" for line in told)
 
 
 def data_note(entries: Iterable[Entry]) -> str:
@@ -190,7 +195,7 @@ def _count(entry: Entry) -> str:
 
 
 def _bpp(entry: Entry) -> str:
-    return number(entry.bpp, 4) + ("\\*" if entry.nominal and entry.bpp is not None else "")
+    return number(entry.bpp, 4) + (RATE_SIGNS[entry.rate_kind][0] if entry.bpp is not None else "")
 
 
 def score_cell(entry: Entry, column: str) -> str:

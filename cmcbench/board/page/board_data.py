@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...files.rates import ESTIMATED
 from ...published import tables
 from ..curves import curves_of
 from ..families import Style
@@ -46,6 +47,7 @@ def _entry(entry: Entry, place: int | None) -> dict[str, Any]:
         "decoder": entry.decoder,
         "modes": entry.modes,
         "nominal": entry.nominal,
+        "estimated": entry.rate_kind == ESTIMATED,
         "cells": _figures(entry.cells),
         "overall": short(entry.overall),
         "low": _figures(entry.low),
@@ -86,6 +88,7 @@ def curves_data(targets: list[PageTarget], styles: Mapping[str, Style]) -> list[
                     "mode": point.mode,
                     "bpp": short(point.bpp),
                     "nominal": point.nominal,
+                    "estimated": point.kind == ESTIMATED,
                     "n": point.n,
                     "of": point.of,
                     "values": _figures(point.values),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ...files.rates import MEASURED, NOMINAL
+from ...files.rates import KINDS, MEASURED
 from ...protocol import MODES, OVERALL_METRICS, overall_i2t, overall_t2i
 from .tables import SubmittedScores
 
@@ -109,7 +109,7 @@ def _rate(rows: list[SubmittedScores]) -> dict[str, Any] | None:
         return None
     bpp = math.fsum(row.bpp for row in rows) / len(rows)
     rate: dict[str, Any] = {
-        "kind": NOMINAL if any(row.kind == NOMINAL for row in rows) else MEASURED,
+        "kind": max((row.kind or MEASURED for row in rows), key=KINDS.index),
         "ratio": 24 / bpp if bpp else None,
     }
     for part in ("caption", "deflate", "pixel", "image", "packed"):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...files import untrusted
 from ...files.names import plain_name, stem
-from ...files.rates import MEASURED, NOMINAL
+from ...files.rates import KINDS
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, content
 from .faults import Faults
@@ -107,8 +107,8 @@ def _scored(cells: dict[str, str], metrics: list[str]) -> SubmittedScores:
             f"type and source are {shown(cells['type'])} and {shown(cells['source'])}, "
             f"the name says {' and '.join(map(repr, content(name)))}"
         )
-    if kind not in ("", MEASURED, NOMINAL):
-        raise Unusable(f"the rate's kind is {shown(kind)}, expected {MEASURED} or {NOMINAL}")
+    if kind not in ("", *KINDS):
+        raise Unusable(f"the rate's kind is {shown(kind)}, expected one of {', '.join(KINDS)}")
     for column in ("ground_truth", "reconstruction"):
         if not SHORT.fullmatch(cells[column]):
             raise Unusable(f"{column} {shown(cells[column])} is not a digest of 16 hexadecimal digits")

@@ -21,6 +21,7 @@ CMC.columns = (() => {
     ],
     ["codec", "codec", "A picture codec, to compare with", isCodec],
     ["nominal", "nominal rate", "The bits are the protocol's, not counted on a bitstream", (line) => Boolean(line.nominal)],
+    ["estimated", "estimated rate", "The bits were computed, and no stream backs them", (line) => Boolean(line.estimated)],
   ];
   // A row that is not ranked says why in words, which say more than these two.
   const SAID = ["partial", "single"];
@@ -109,6 +110,7 @@ CMC.columns = (() => {
             { title: line.ratio ? `${CMC.whole(line.ratio)} times smaller than 24 bits per pixel` : null },
             CMC.bpp(line.bpp),
             line.nominal ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
+            line.estimated ? el("small", { title: "estimated: no stream backs it" }, " †") : null,
           ),
   };
 
@@ -121,7 +123,7 @@ CMC.columns = (() => {
     cell: (line) => {
       if (!line.bpps) return null;
       const [low, high] = line.bpps.map(CMC.bpp);
-      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : "");
+      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : line.estimated ? " †" : "");
     },
   };
 

@@ -48,7 +48,8 @@ CMC.parts.push(() => {
   // A row over modes is at a nominal rate where one of them is.
   function withNominal(line) {
     const nominal = own.some((each) => each.target === line.target && each.nominal && line.modes.includes(each.mode));
-    return nominal ? { ...line, nominal } : line;
+    const estimated = own.some((each) => each.target === line.target && each.estimated && line.modes.includes(each.mode));
+    return { ...line, ...(nominal ? { nominal } : {}), ...(estimated ? { estimated } : {}) };
   }
 
   // What a row over modes was sent as, in its cheapest mode and its dearest. Rates are those of all images.

@@ -113,7 +113,7 @@ CMC.marks = (() => {
     const found = [];
     for (const point of curves
       .flatMap((curve) => curve.points)
-      .filter((each) => !each.nominal)
+      .filter((each) => !each.nominal && !each.estimated)
       .sort((one, other) => one.bpp - other.bpp || at(one) - at(other)))
       if (!found.length || at(point) < at(found[found.length - 1])) found.push(point);
     return found;

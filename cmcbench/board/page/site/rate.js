@@ -1,4 +1,5 @@
 // Rate-distortion curves: what the bits buy. Names stand beside the curves, intervals are bands, the best at each rate is a line.
+// A hollow point has a nominal rate (the protocol's, not counted on a bitstream), a cross an estimated one (no stream backs it).
 "use strict";
 CMC.parts.push(() => {
   const { board, css, el, picks } = CMC;
@@ -63,7 +64,7 @@ CMC.parts.push(() => {
       curve.points.map((point) => [
         curve.label,
         point.mode,
-        CMC.bpp(point.bpp) + (point.nominal ? " nominal" : ""),
+        CMC.bpp(point.bpp) + (point.nominal ? " nominal" : point.estimated ? " estimated" : ""),
         CMC.score(point.values[metric.name]),
         interval(point, metric),
         `${point.n}/${point.of}`,
@@ -162,7 +163,7 @@ CMC.parts.push(() => {
       borderWidth: 2,
       tension: 0,
       borderDash: curve.codec ? [6, 4] : [],
-      pointStyle: CMC.shape(curve.points[0].target),
+      pointStyle: curve.points.map((point) => (point.estimated ? "crossRot" : CMC.shape(curve.points[0].target))),
       pointRadius: 5,
       pointHoverRadius: 7,
       pointBorderWidth: 2,
@@ -205,6 +206,7 @@ CMC.parts.push(() => {
       ` ${point.n} of ${CMC.count(point.of, "image")}`,
     ];
     if (point.nominal) said.push(" nominal rate: the protocol's");
+    if (point.estimated) said.push(" estimated rate: no stream backs it");
     if (point.downscaled) said.push(` ${CMC.count(point.downscaled, "image")} coded at a smaller size`);
     return said;
   }

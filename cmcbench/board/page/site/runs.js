@@ -125,6 +125,7 @@ CMC.parts.push(() => {
                 {},
                 rate.ratio ? CMC.bpp(24 / rate.ratio) : "–",
                 rate.kind === "nominal" ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
+                rate.kind === "estimated" ? el("small", { title: "estimated: no stream backs it" }, " †") : null,
               ),
               el("td", {}, rate.ratio ? CMC.whole(rate.ratio) : "–"),
               most

@@ -58,13 +58,15 @@ CMC.parts.push(() => {
     const target = board.targets[pick.target],
       metric = board.metrics.find((each) => each.name === pick.metric);
     const nominal = target.rates[pick.mode]?.kind === "nominal";
+    const estimated = target.rates[pick.mode]?.kind === "estimated";
     heading.textContent = pick.bits
-      ? `This picture ${nominal ? "would take about" : "was sent as"} ${CMC.bytes(pick.bits)}.`
+      ? `This picture ${nominal || estimated ? "would take about" : "was sent as"} ${CMC.bytes(pick.bits)}.`
       : "How much of a picture survives?";
     CMC.fill(
       story,
       pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits for each pixel instead of 24, ${whole(24 / pick.bpp)} times less. ` : "",
       nominal ? "That is the protocol's rate, not counted on a bitstream. " : "",
+      estimated ? "That rate is an estimate, and no stream backs it. " : "",
       "Drag the line: the original on the left, on the right what ",
       el("strong", {}, CMC.name(target.name)),
       ` made of it in ${pick.mode} mode.`,

@@ -1,0 +1,1 @@
+"""Learned codecs, one a file: what turns pictures into streams and back."""
