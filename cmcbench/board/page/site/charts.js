@@ -33,13 +33,21 @@ CMC.chart = (() => {
     dress();
     const canvas = el("canvas", { role: "img", "aria-label": label });
     const box = el("div", { class: "chart", style: { "--height": `${height}px` } }, canvas);
-    CMC.fill(id, box, table ? el("details", { class: "as-table" }, el("summary", {}, "As a table"), plain(table, label)) : null);
+    CMC.fill(
+      id,
+      box,
+      table ? el("details", { class: "as-table" }, el("summary", {}, "As a table"), plain(table, label)) : null,
+    );
     drawn.set(id, { make, chart: new Chart(canvas, make()) });
   }
 
   function plain({ columns, rows }, label) {
     const named = rows.map(([name, ...cells]) => ({ cells: [CMC.name(name), ...cells] }));
-    return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures: ${label}` }, CMC.plainTable(columns, named));
+    return el(
+      "div",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": `Figures: ${label}` },
+      CMC.plainTable(columns, named),
+    );
   }
 
   function drop(id) {
@@ -83,7 +91,8 @@ CMC.chart = (() => {
       const box = chart.canvas.parentNode, // which a chart never leaves
         tall = box.clientHeight;
       box.style.setProperty("width", width ? `${width}px` : null);
-      if (width) chart.resize(width, tall > 2.2 * most ? tall : Math.min(tall, most)); // a far higher one is made smaller
+      if (width)
+        chart.resize(width, tall > 2.2 * most ? tall : Math.min(tall, most)); // a far higher one is made smaller
       else chart.resize();
     }
   }

@@ -42,12 +42,7 @@ CMC.columns = (() => {
       el(
         "div",
         { class: "target" },
-        el(
-          "span",
-          { class: "called" },
-          CMC.dot(line.target),
-          CMC.name(line.name),
-        ),
+        el("span", { class: "called" }, CMC.dot(line.target), CMC.name(line.name)),
         badges(line),
         line.why ? el("span", { class: "why" }, line.why) : null,
       ),

@@ -213,7 +213,12 @@ CMC.parts.push(() => {
       "distributions-bar",
       CMC.metricSelect(metrics, metricState.get(), metricState.set),
       modes.length > 1
-        ? CMC.select("Mode", [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])], modeState.get(), modeState.set)
+        ? CMC.select(
+            "Mode",
+            [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])],
+            modeState.get(),
+            modeState.set,
+          )
         : null,
       CMC.choice(
         "Kind of chart",

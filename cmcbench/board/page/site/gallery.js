@@ -73,7 +73,9 @@ CMC.parts.push(() => {
     const kept = filter(),
       how = order();
     found = CMC.album.sorted(data, kept, how);
-    const pictures = columns.filter(([key]) => kept.targets.has(Number(key.split("-")[0])) && kept.modes.has(key.split("-")[1]));
+    const pictures = columns.filter(
+      ([key]) => kept.targets.has(Number(key.split("-")[0])) && kept.modes.has(key.split("-")[1]),
+    );
     const share = matchMedia("(max-width: 40rem)").matches ? 0.4 : 1; // a phone has room for fewer beside each other
     const size = Math.max(1, Math.min(MOST, Math.floor((PICTURES * share) / (1 + pictures.length))));
     const pages = Math.max(1, Math.ceil(found.indices.length / size)),

@@ -86,12 +86,7 @@ CMC.card = (() => {
     const label =
       each.target === undefined
         ? el("span", { class: "who" }, each.label)
-        : el(
-            "span",
-            { class: "who" },
-            CMC.dot(each.target),
-            CMC.name(CMC.board.targets[each.target].name),
-          );
+        : el("span", { class: "who" }, CMC.dot(each.target), CMC.name(CMC.board.targets[each.target].name));
     const inside =
       each.broken || each.missing || !(each.thumb || each.full)
         ? el(

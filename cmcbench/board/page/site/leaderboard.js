@@ -8,10 +8,7 @@ CMC.parts.push(() => {
     published = board.lines.filter((line) => line.status === "published");
   const topiq = TOPIQ.every((name) => board.metrics.some((metric) => metric.name === name));
   const contents = Object.entries(board.groups)
-    .flatMap(([kind, sources]) => [
-      [kind, kind],
-      ...sources.map((source) => [`${kind}_${source}`, `${kind} · ${source}`]),
-    ])
+    .flatMap(([kind, sources]) => [[kind, kind], ...sources.map((source) => [`${kind}_${source}`, `${kind} · ${source}`])])
     .filter(([key]) => own.some((line) => line.content === key));
   const modes = CMC.MODES.filter((mode) => own.some((line) => line.mode === mode));
   const VIEWS = [
@@ -76,7 +73,13 @@ CMC.parts.push(() => {
         ? []
         : published.filter((line) => line.table === table);
     const chosen = new Set(picks.listed());
-    return [...own.filter((line) => chosen.has(line.target)).map(withNominal).map(withRates), ...beside]
+    return [
+      ...own
+        .filter((line) => chosen.has(line.target))
+        .map(withNominal)
+        .map(withRates),
+      ...beside,
+    ]
       .filter((line) => (line.content ?? "") === state.content)
       .filter((line) => (wanted ? line.mode === wanted : !line.mode.startsWith("overall")))
       .filter((line) => wanted || !state.mode || line.mode === state.mode)
@@ -126,7 +129,15 @@ CMC.parts.push(() => {
           ),
         ]
       : [];
-    return [placeColumn(first), nameColumn, modesColumn, count, ...rated.filter((each) => each === rates), ...figures, ...total];
+    return [
+      placeColumn(first),
+      nameColumn,
+      modesColumn,
+      count,
+      ...rated.filter((each) => each === rates),
+      ...figures,
+      ...total,
+    ];
   }
 
   const isFirst = ({ key, down }) => key === SORTS[state.view].key && down === SORTS[state.view].down;
@@ -197,7 +208,12 @@ CMC.parts.push(() => {
         "div",
         { class: "filters" },
         state.view === "modes" && modes.length > 1
-          ? CMC.select("Mode", [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])], state.mode, fields.mode.set)
+          ? CMC.select(
+              "Mode",
+              [["", "All modes"], ...modes.map((mode) => [mode, CMC.title(mode)])],
+              state.mode,
+              fields.mode.set,
+            )
           : null,
         contents.length && state.view !== "i2t"
           ? CMC.select("Content", [["", "All images"], ...contents], state.content, fields.content.set)

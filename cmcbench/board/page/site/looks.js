@@ -60,7 +60,13 @@ CMC.looks = (() => {
       const pans = [left, right].map((each, at) => {
         const image = picture.image("single");
         picture.put(image, each);
-        return pan(size, how.zoom, `${"AB"[at]}: ${each.label}`, picture.frame("wipe", size, image, tag("left", each.label)), "58vh");
+        return pan(
+          size,
+          how.zoom,
+          `${"AB"[at]}: ${each.label}`,
+          picture.frame("wipe", size, image, tag("left", each.label)),
+          "58vh",
+        );
       });
       return { node: el("div", { class: "two" }, pans), pans };
     }

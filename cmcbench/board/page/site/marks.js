@@ -16,7 +16,8 @@ CMC.marks = (() => {
       chart.data.datasets.forEach((set, at) => {
         if (!set.ends || !chart.isDatasetVisible(at)) return;
         const known = set.data.map((point, place) => [point.x, set.ends[place]]).filter(([, ends]) => ends);
-        const pixels = (end) => known.map(([x, ends]) => [scales.x.getPixelForValue(x), scales.y.getPixelForValue(ends[end])]);
+        const pixels = (end) =>
+          known.map(([x, ends]) => [scales.x.getPixelForValue(x), scales.y.getPixelForValue(ends[end])]);
         const low = pixels(0),
           high = pixels(1);
         ctx.fillStyle = CMC.faint(set.borderColor, chart.data.datasets.length > 7 ? 0.06 : 0.13);
@@ -91,8 +92,7 @@ CMC.marks = (() => {
       }
     }
     const found = [];
-    for (const block of blocks)
-      block.members.forEach((each, nth) => (found[each] = block.middle - half(block) + nth * gap));
+    for (const block of blocks) block.members.forEach((each, nth) => (found[each] = block.middle - half(block) + nth * gap));
     let least = low;
     for (const each of order) {
       found[each] = Math.max(found[each], least);

@@ -55,7 +55,9 @@ CMC.parts.push(() => {
     const fullest = theirs.slice().sort((one, other) => known(other, names) - known(one, names));
     return [
       ...kept,
-      ...(wanted ? theirs.filter((each) => wanted.includes(each.name)) : fullest.slice(0, all.length > theirs.length ? 1 : 3)),
+      ...(wanted
+        ? theirs.filter((each) => wanted.includes(each.name))
+        : fullest.slice(0, all.length > theirs.length ? 1 : 3)),
     ];
   }
 
@@ -102,13 +104,18 @@ CMC.parts.push(() => {
 
   const label = ({ mode, name, metric }) => `${CMC.title(mode)} ${SHORT[name] ?? metric.label}${metric.lower ? " ↓" : ""}`;
   const scale = ({ worst, best, count }) =>
-    count < 2 ? `${CMC.short(best)}, the only one` : worst === best ? `all ${CMC.short(best)}` : `${CMC.short(worst)} → ${CMC.short(best)}`;
+    count < 2
+      ? `${CMC.short(best)}, the only one`
+      : worst === best
+        ? `all ${CMC.short(best)}`
+        : `${CMC.short(worst)} → ${CMC.short(best)}`;
   const along = ({ worst, best }, at) =>
     at === undefined ? null : worst === best ? MIDDLE : INNER + ((1 - INNER) * (at - worst)) / (best - worst);
 
   function paint(axes, kept, all) {
     const gaps = kept.some((each) => axes.some(({ mode, name }) => value(each, mode, name) === undefined));
-    const rest = all.filter((each) => each.published === undefined).length - kept.filter((each) => each.target !== undefined).length;
+    const rest =
+      all.filter((each) => each.published === undefined).length - kept.filter((each) => each.target !== undefined).length;
     CMC.fill("dimensions-body", el("div", { id: "radar" }));
     CMC.chart.draw(
       "radar",
@@ -116,7 +123,10 @@ CMC.parts.push(() => {
       420,
       () => ({
         type: "radar",
-        data: { labels: axes.map((axis) => [label(axis), scale(axis)]), datasets: kept.map((each) => set(each, axes, kept.length > 3 ? 0 : 0.06)) },
+        data: {
+          labels: axes.map((axis) => [label(axis), scale(axis)]),
+          datasets: kept.map((each) => set(each, axes, kept.length > 3 ? 0 : 0.06)),
+        },
         options: {
           scales: {
             r: {
@@ -151,7 +161,9 @@ CMC.parts.push(() => {
       el(
         "p",
         { class: "key" },
-        kept.map((each) => el("span", {}, sign(each), CMC.name(each.name), each.target === undefined ? " (published)" : null)),
+        kept.map((each) =>
+          el("span", {}, sign(each), CMC.name(each.name), each.target === undefined ? " (published)" : null),
+        ),
       ),
       el(
         "p",

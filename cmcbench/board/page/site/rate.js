@@ -33,9 +33,7 @@ CMC.parts.push(() => {
         ...curve,
         points: curve.points.filter(
           (point) =>
-            kept.has(point.target) &&
-            point.values[metric.name] !== undefined &&
-            (scale.get() === "linear" || point.bpp > 0),
+            kept.has(point.target) && point.values[metric.name] !== undefined && (scale.get() === "linear" || point.bpp > 0),
         ),
       }))
       .filter((curve) => curve.points.length);
@@ -77,7 +75,12 @@ CMC.parts.push(() => {
       Math.max(400, sets.length * 16 + 60),
       () => ({
         type: "scatter",
-        data: { datasets: [...shown.map((curve) => line(curve, metric, narrow)), ...(best.length > 1 ? [CMC.marks.stairs(best, metric)] : [])] },
+        data: {
+          datasets: [
+            ...shown.map((curve) => line(curve, metric, narrow)),
+            ...(best.length > 1 ? [CMC.marks.stairs(best, metric)] : []),
+          ],
+        },
         plugins: [CMC.marks.bands, CMC.marks.names],
         options: options(shown, metric, sets),
       }),

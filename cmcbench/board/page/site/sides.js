@@ -19,7 +19,13 @@ CMC.sides = (item, left, right) => {
       "div",
       { class: "side" },
       el("h3", {}, `${letter}: `, CMC.name(each.label)),
-      facts.length ? el("dl", {}, facts.map(([value, label]) => el("div", {}, el("dt", {}, label), el("dd", {}, value)))) : null,
+      facts.length
+        ? el(
+            "dl",
+            {},
+            facts.map(([value, label]) => el("div", {}, el("dt", {}, label), el("dd", {}, value))),
+          )
+        : null,
       text ? el("p", { class: "caption" }, el("q", {}, CMC.name(text))) : null,
       each.changed ? el("p", { class: "note" }, "This file is another one than that which was scored.") : null,
     );

@@ -36,11 +36,12 @@ CMC.parts.push(() => {
 
   if (!picks.length) {
     heading.textContent = "How much of a picture survives a sentence?";
-    story.textContent = board.pictures === "none"
-      ? "The scores are below. The report was made without pictures."
-      : board.truth
-      ? "The scores are below. No target has pictures in this report that could be shown beside their originals."
-      : "The scores are below. The report was made without the ground truth; name its folder with --ground_truth to see every picture beside what came back.";
+    story.textContent =
+      board.pictures === "none"
+        ? "The scores are below. The report was made without pictures."
+        : board.truth
+          ? "The scores are below. No target has pictures in this report that could be shown beside their originals."
+          : "The scores are below. The report was made without the ground truth; name its folder with --ground_truth to see every picture beside what came back.";
     quote.hidden = details.hidden = true;
     CMC.fill("start", words);
     return;

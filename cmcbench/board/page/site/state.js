@@ -77,7 +77,9 @@ CMC.state = (() => {
   function address() {
     const pairs = [...fields.values()]
       .filter(({ value, initial }) => JSON.stringify(value) !== JSON.stringify(initial))
-      .flatMap(({ key, value, many }) => (many ? (value.length ? value : [""]) : [value]).map((each) => `${key}=${encode(each)}`));
+      .flatMap(({ key, value, many }) =>
+        (many ? (value.length ? value : [""]) : [value]).map((each) => `${key}=${encode(each)}`),
+      );
     return `#${section}${pairs.length ? `?${pairs.join("&")}` : ""}`;
   }
 

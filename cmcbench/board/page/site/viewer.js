@@ -80,7 +80,9 @@ CMC.parts.push(() => {
       right = find(fields.right.get()) ?? all.find((each) => each.target !== undefined) ?? all[all.length - 1];
     const how = Object.fromEntries(["look", "zoom", "cut", "gain"].map((key) => [key, fields[key].get()]));
     if (!item.size) how.zoom = "fit";
-    const stage = all.length ? looks.draw(item.size, left, right, { ...how, flipped: false }, (cut) => fields.cut.set(cut, quiet)) : null;
+    const stage = all.length
+      ? looks.draw(item.size, left, right, { ...how, flipped: false }, (cut) => fields.cut.set(cut, quiet))
+      : null;
     flip = stage?.flip ?? null;
     CMC.fill(
       dialog,
@@ -125,7 +127,9 @@ CMC.parts.push(() => {
       CMC.select("Right", options, toName(right.key), change(fields.right)),
       CMC.choice("Way of looking", looks.LOOKS, look, change(fields.look)),
       size ? CMC.choice("Size", looks.ZOOMS, fields.zoom.get(), change(fields.zoom)) : null,
-      look === "difference" ? CMC.choice("Brightness of the difference", looks.GAINS, fields.gain.get(), change(fields.gain)) : null,
+      look === "difference"
+        ? CMC.choice("Brightness of the difference", looks.GAINS, fields.gain.get(), change(fields.gain))
+        : null,
       el(
         "p",
         { class: "hint" },
