@@ -61,7 +61,7 @@ def fill(
                 if part.shape != wanted[new].shape:
                     sizes = f"{list(part.shape)}, its configuration says {list(wanted[new].shape)}"
                     raise ModelError(
-                        f"{source}: {name} is of size {sizes}: weights and config.json do not belong together."
+                        f"{source}: {name} is of size {sizes}: weights and configuration do not belong together."
                     )
                 _place(module, new, part, device, dtype)
                 filled.add(new)

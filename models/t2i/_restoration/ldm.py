@@ -1,13 +1,13 @@
 """Checkpoints as latent diffusion's own code names them (.ckpt, .pth), read into diffusers' and transformers' modules.
 
-The networks' sizes are read off the weights. diffusers' converters leave out what they do not know without a word, so
-that what they have asked for is written down, and the rest is refused.
+The networks' sizes are read off the weights.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,43 +15,18 @@ from ... import sources
 from ..._weights import empty, fill, read
 from ...base import ModelError, first_line
 from .._diffusers.loading import load_pipeline
-from . import checkpoint
+from . import checkpoint, ldm_names
+from .ldm_names import AT_AUTOENCODER, AT_TEXT, AT_UNET
 
 if TYPE_CHECKING:
     import torch
 
 Sizes = dict[str, list[int]]
 HEAD = 64  # channels of an attention head in Stable Diffusion 2, its UNet, its ControlNets and its text encoder
-UNET, VAE, TEXT = "model.diffusion_model.", "first_stage_model.", "cond_stage_model.model."
+PARTS = {AT_UNET: "unet", AT_AUTOENCODER: "vae", AT_TEXT: "text_encoder"}
 INSIDE = ("state_dict",)
-# Of a whole checkpoint: noise schedules, averages kept for training, and what only similarity to pictures needs
-UNUSED = (
-    r"(posterior|sqrt|log|alphas)_\w+|betas|logvar|lvlb_weights|scale_factor",
-    r"model_ema\..*",
-    r"cond_stage_model\.(model\.)?(logit_scale|text_projection|attn_mask|visual\..*)",
-)
-
-
-class Asked(dict):
-    """A dictionary of tensors that keeps which were asked for, by whatever reads it."""
-
-    def __init__(self, *entries: Any) -> None:
-        super().__init__(*entries)
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.names.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        return self[name] if name in self else default
-
-    def left(self, made: dict[str, torch.Tensor], copies: bool) -> list[str]:
-        """Names that were not asked for; where nothing `copies`, also those whose numbers are in nothing `made`."""
-        if copies:
-            return [name for name in self if name not in self.names]
-        there = {value.data_ptr() for value in made.values()}
-        return [name for name, value in self.items() if name not in self.names or value.data_ptr() not in there]
+# Of a whole checkpoint: noise schedules, and averages kept for training
+UNUSED = (r"(posterior|sqrt|log|alphas)_\w+|betas|logvar|lvlb_weights|scale_factor", r"model_ema\..*")
 
 
 def control_config(sizes: Sizes, path: Path) -> dict[str, Any]:
@@ -64,7 +39,8 @@ def control_config(sizes: Sizes, path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path} is no DiffBIR: it holds no ControlNet that takes 8 channels. Give another --model_dir."
         )
-    return {**_way_down(sizes), "in_channels": 4}
+    with _read_off(path):
+        return {**_way_down(sizes), "in_channels": 4}
 
 
 def read_control(path: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
@@ -73,24 +49,26 @@ def read_control(path: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
     Its first layer takes the noisy latent and the picture's, side by side: as in a sum, one layer for each.
     """
     from diffusers import ControlNetModel
-    from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
     from torch import nn
 
     config = control_config(sizes, path)
-    width = config["block_out_channels"][0]
 
     def make() -> Any:
         control = ControlNetModel(**config)
+        width = config["block_out_channels"][0]
         control.controlnet_cond_embedding = nn.Conv2d(4, width, 3, padding=1, bias=False)
         return control
 
-    def split(weights: Asked) -> dict[str, torch.Tensor]:
-        made = convert_controlnet_checkpoint(weights, config)
-        both = made["conv_in.weight"]
-        return {**made, "conv_in.weight": both[:, :4], "controlnet_cond_embedding.weight": both[:, 4:]}
+    def convert(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        new = ldm_names.unet(name, config["layers_per_block"])
+        if new == "conv_in.weight":
+            yield new, tensor[:, :4]
+            yield "controlnet_cond_embedding.weight", tensor[:, 4:]
+        else:
+            yield new, tensor
 
     control = empty(make)
-    _fill(control, Asked(read(path, INSIDE)), split, path, dtype)
+    fill(control, read(path, INSIDE), convert=convert, source=path, dtype=dtype)
     return control
 
 
@@ -116,7 +94,7 @@ def base_loader(name: str, width: int, what: str, tokenizer: str, dtype: torch.d
     path = Path(source.name)
     if source.file:
         path = checkpoint.File(source.file, source.name, False, source.revision).path()
-    found = checkpoint.sizes(path, INSIDE).get(f"{TEXT}ln_final.weight")
+    found = checkpoint.sizes(path, INSIDE).get(f"{AT_TEXT}ln_final.weight")
     if found:  # else another kind of file, which reading tells
         checkpoint.check_width(name, found[0], width, what)
     return lambda: {"tokenizer": _tokenizer(path, tokenizer), **read_base(path, dtype)}
@@ -138,55 +116,48 @@ def _tokenizer(path: Path, hub: str) -> Any:
 
 def read_base(path: Path, dtype: torch.dtype) -> dict[str, Any]:
     """UNet, VAE and text encoder of a Stable Diffusion 2 in one file. Raises ModelError for another kind of file."""
-    from diffusers.loaders import single_file_utils as convert
+    from torch import nn
 
-    unused = "|".join(UNUSED)
-    weights = {name: value for name, value in read(path, INSIDE) if not re.fullmatch(unused, name)}
-    parts = {prefix: Asked((n, v) for n, v in weights.items() if n.startswith(prefix)) for prefix in (UNET, VAE, TEXT)}
+    parts: dict[str, Sizes] = {prefix: {} for prefix in PARTS}
+    for name, size in checkpoint.sizes(path, INSIDE).items():
+        for prefix in PARTS:
+            if name.startswith(prefix):
+                parts[prefix][name.removeprefix(prefix)] = size
     if lacking := [prefix for prefix, found in parts.items() if not found]:
         raise ModelError(f"{path} holds no {lacking[0].rstrip('.')}: it is no Stable Diffusion 2. Give another --base.")
-    if strange := [name for name in weights if not name.startswith((UNET, VAE, TEXT))]:
-        raise ModelError(f"{path} has, beyond a Stable Diffusion 2, {len(strange)} ({', '.join(strange[:5])}).")
-    unet, vae = _unet(_sizes(parts[UNET], UNET)), _vae(_sizes(parts[VAE], VAE))
-    text = _text(parts[TEXT])
-    _fill(unet, parts[UNET], lambda found: convert.convert_ldm_unet_checkpoint(found, unet.config), path, dtype)
-    _fill(vae, parts[VAE], lambda found: convert.convert_ldm_vae_checkpoint(found, vae.config), path, dtype)
-    names = set(text.state_dict())
+    makers = {"unet": _unet, "vae": _vae, "text_encoder": _text}
+    with _read_off(path):
+        whole = nn.ModuleDict({name: makers[name](parts[prefix]) for prefix, name in PARTS.items()})
+    layers, levels = whole["unet"].config.layers_per_block, len(whole["vae"].config.block_out_channels)
 
-    def text_names(found: Asked) -> dict[str, torch.Tensor]:
-        made = convert.convert_open_clip_checkpoint(text, found, TEXT)
-        # transformers 5 has dropped a level of names, which the converter still writes
-        return {name if name in names else name.removeprefix("text_model."): value for name, value in made.items()}
+    def convert(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        prefix = next((each for each in PARTS if name.startswith(each)), "")
+        rest, made = name.removeprefix(prefix), [(name, tensor)]
+        if prefix == AT_UNET:
+            made = [(ldm_names.unet(rest, layers), tensor)]
+        elif prefix == AT_AUTOENCODER:
+            made = [ldm_names.autoencoder(rest, tensor, levels)]
+        elif prefix == AT_TEXT:
+            made = ldm_names.text(whole["text_encoder"], rest, tensor)
+        for new, each in made:
+            yield f"{PARTS[prefix]}.{new}" if prefix else new, each
 
-    _fill(text, parts[TEXT], text_names, path, dtype, copies=True)
-    return {"unet": unet, "vae": vae, "text_encoder": text}
+    unused = [*UNUSED, ldm_names.unused_text(whole["text_encoder"].config.num_hidden_layers)]
+    computed = [r".*position_ids"]
+    fill(whole, read(path, INSIDE), convert=convert, drop=unused, computed=computed, source=path, dtype=dtype)
+    return dict(whole.items())
 
 
-def _fill(
-    module: Any,
-    weights: Asked,
-    convert: Callable[[Asked], dict[str, Any]],
-    path: Path,
-    dtype: torch.dtype,
-    copies: bool = False,
-) -> None:
-    """Fill a module from converted weights. Raises ModelError also for weights that the converter has left out.
-
-    copies: the converter makes new tensors of some; others hand them on, or views from their first number.
-    """
+@contextmanager
+def _read_off(path: Path) -> Iterator[None]:
+    """Raises ModelError where a network's sizes cannot be read off the names in a file."""
     try:
-        made = {name: value for name, value in convert(weights).items() if value is not None}
-    except (KeyError, IndexError, AttributeError) as error:
-        raise ModelError(f"{path} lacks {error}: it is incomplete or another version, fetch it again.") from error
-    if left := weights.left(made, copies):
+        yield
+    except (IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise ModelError(
-            f"{path} has, beyond this model's, {len(left)} ({', '.join(left[:5])}): it is another version."
-        )
-    fill(module, made.items(), source=path, dtype=dtype, computed=[r".*position_ids"])
-
-
-def _sizes(weights: dict[str, torch.Tensor], prefix: str) -> Sizes:
-    return {name.removeprefix(prefix): list(value.shape) for name, value in weights.items()}
+            f"{path} does not tell its networks' sizes ({first_line(error)}): it is incomplete or another version, "
+            "fetch it again."
+        ) from error
 
 
 def _way_down(sizes: Sizes) -> dict[str, Any]:
@@ -237,21 +208,17 @@ def _vae(sizes: Sizes) -> Any:
     )
 
 
-def _text(weights: Asked) -> Any:
+def _text(sizes: Sizes) -> Any:
     """The text encoder without its last layer: Stable Diffusion 2 takes what comes out of the last but one."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    sizes = _sizes(weights, TEXT)
     places = [re.match(r"transformer\.resblocks\.(\d+)\.", name) for name in sizes]
-    layers = max(int(match[1]) for match in places if match)
-    for name in [name for name in weights if name.startswith(f"{TEXT}transformer.resblocks.{layers}.")]:
-        del weights[name]
     width = sizes["ln_final.weight"][0]
     config = CLIPTextConfig(
         vocab_size=sizes["token_embedding.weight"][0],
         hidden_size=width,
         intermediate_size=sizes["transformer.resblocks.0.mlp.c_fc.weight"][0],
-        num_hidden_layers=layers,
+        num_hidden_layers=max(int(match[1]) for match in places if match),
         num_attention_heads=width // HEAD,
         max_position_embeddings=sizes["positional_embedding"][0],
         hidden_act="gelu",
