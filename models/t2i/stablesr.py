@@ -59,6 +59,7 @@ class Model(Family):
     also = (base,)
     parameters = 1.4
     steps = 200
+    fewest_steps = 2
     guidance = 1.0
     parts_beside = ("_structure",)
 
@@ -85,12 +86,12 @@ class Model(Family):
         main = self._file.path()
         fused = checkpoint.beside(main, f"{REPOSITORY}/{FUSED}")
         width, maps, hidden, words, growth = _widths(main, fused)
-        unet, vae, text, tokenizer = _parts(checkpoint.find_base(base, words, "stablesr"))
-        try:
+        found = checkpoint.find_base(base, "stablesr", words)
+        unet, vae, text, tokenizer = _parts(found)
+        self._tell(fused, found.revision)
+        with checkpoint.buildable(f"the configurations of --base {base} make"):
             self._denoiser, encoder = self._filled(main, unet, text, (width, maps, hidden), dtype)
             autoencoder, self._wrapping = self._fused(fused, vae, growth, dtype)
-        except (AssertionError, TypeError, ValueError) as error:
-            raise ModelError(f"the configurations of --base {base} make no network: {one_line(error)}") from error
         self._structure = self._denoiser.structure
         with quiet("diffusers"):
             return StableDiffusionPipeline(
@@ -165,9 +166,8 @@ class Model(Family):
         """The restored latents, of `reference`'s shape (n, 4, y, x) and in float32: spaced DDPM (arXiv 2006.11239)."""
         import torch
 
-        scheduler, most = self._pipe.scheduler, SCHEDULE["num_train_timesteps"]
-        if not 2 <= steps <= most:
-            raise ModelError(f"--steps {steps}: stablesr takes 2 to {most}, from time {NOISIEST} to 0.")
+        scheduler = self._pipe.scheduler
+        self._check_steps(steps)
         scheduler.set_timesteps(steps)
         start = torch.tensor([NOISIEST])
         latents = scheduler.add_noise(reference, pictures.noise(sources, reference), start)

@@ -4,12 +4,10 @@ when they are killed."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import psutil
 import pytest
 from bench import ROOT, SAMPLES, write_captions, write_truth
 from PIL import Image, ImageFilter
+from torchrun import ended, launch
 
 from cmcbench.encode import journal
 from cmcbench.errors import BadInput
@@ -25,22 +24,6 @@ from cmcbench.runtime.ranks import Ranks, join
 from cmcbench.score import journal as score_journal
 
 METRICS = ["--metrics", "psnr,piqe"]
-
-
-def launch(folder: Path, *command: object, **environment: str) -> subprocess.Popen:
-    """A program with its arguments in two processes on this machine."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
-    return subprocess.Popen(
-        [*torchrun, "--master_port", str(port), *map(str, command)],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-    )
 
 
 def scoring(folder: Path, *arguments: str) -> subprocess.Popen:
@@ -135,12 +118,6 @@ DECODE = (
     "--mode",
     "text",
 )
-
-
-def ended(process: subprocess.Popen, code: int = 0) -> str:
-    output, errors = process.communicate(timeout=180)
-    assert process.returncode == code, errors
-    return output + errors
 
 
 def texts(bench, name: str) -> bytes:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import sources
 from ..._weights import empty, fill, read
 from ...base import ModelError, first_line
-from .._diffusers.loading import load_pipeline
+from .._diffusers.loading import load_pipeline, quiet
 from . import checkpoint, ldm_names
 from .ldm_names import AT_AUTOENCODER, AT_TEXT, AT_UNET
 
@@ -39,19 +38,17 @@ def control_config(sizes: Sizes, path: Path) -> dict[str, Any]:
         raise ModelError(
             f"{path} is no DiffBIR: it holds no ControlNet that takes 8 channels. Give another --model_dir."
         )
-    with _read_off(path):
+    with checkpoint.buildable(f"the sizes in {path} make"):
         return {**_way_down(sizes), "in_channels": 4}
 
 
-def read_control(path: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
-    """DiffBIR's ControlNet in `dtype`, each name accounted for. Raises ModelError.
+def read_control(path: Path, config: dict[str, Any], dtype: torch.dtype) -> Any:
+    """DiffBIR's ControlNet of such a configuration in `dtype`, each name accounted for. Raises ModelError.
 
     Its first layer takes the noisy latent and the picture's, side by side: as in a sum, one layer for each.
     """
     from diffusers import ControlNetModel
     from torch import nn
-
-    config = control_config(sizes, path)
 
     def make() -> Any:
         control = ControlNetModel(**config)
@@ -67,7 +64,8 @@ def read_control(path: Path, sizes: Sizes, dtype: torch.dtype) -> Any:
         else:
             yield new, tensor
 
-    control = empty(make)
+    with checkpoint.buildable(f"the sizes in {path} make"):
+        control = empty(make)
     fill(control, read(path, INSIDE), convert=convert, source=path, dtype=dtype)
     return control
 
@@ -77,46 +75,62 @@ def text_width(sizes: Sizes) -> int:
     return next((size[1] for name, size in sizes.items() if name.endswith("attn2.to_k.weight")), 0)
 
 
-def base_loader(name: str, width: int, what: str, tokenizer: str, dtype: torch.dtype) -> Callable[[], dict[str, Any]]:
-    """What reads tokenizer, text encoder, VAE and UNet of a Stable Diffusion 2 that `what` is put into, on the CPU.
+def base_loader(
+    name: str, what: str, control: dict[str, Any], predicts: str, tokenizer: str, dtype: torch.dtype
+) -> tuple[Callable[[], dict[str, Any]], str | None]:
+    """What reads tokenizer, text encoder, VAE and UNet of a Stable Diffusion 2 that `what` is put into, on the CPU,
+    and its commit on the hub.
 
     name: of diffusers' layout a folder or a hub name; of one file its path or HUB_NAME/FILE, with the tokenizer in a
-    folder of that name beside it, or from the hub name `tokenizer`. width: of text embeddings that `what` takes.
-    Raises ModelError, for a base of another width before anything large is read.
+    folder of that name beside it, or from the hub name `tokenizer`. control: the configuration of the ControlNet.
+    predicts: as `find_base` takes it; one file does not tell. Raises ModelError, for a base of another width before
+    anything large is read.
     """
     import diffusers
 
+    width, widths = control["cross_attention_dim"], control["block_out_channels"]
     source = sources.parse(name)
-    if not (Path(source.name).is_file() or source.file):
-        base = checkpoint.find_base(name, width, what)
-        pipeline = diffusers.StableDiffusionPipeline
-        return lambda: load_pipeline(pipeline, base.name, dtype, base.offline, base.revision).components
     path = Path(source.name)
+    if not (path.is_file() or source.file):
+        base = checkpoint.find_base(name, what, width, widths, predicts)
+        return (
+            lambda: (
+                load_pipeline(
+                    diffusers.StableDiffusionPipeline, base.name, dtype, base.offline, base.revision
+                ).components
+            ),
+            base.revision,
+        )
     if source.file:
-        path = checkpoint.File(source.file, source.name, False, source.revision).path()
-    found = checkpoint.sizes(path, INSIDE).get(f"{AT_TEXT}ln_final.weight")
-    if found:  # else another kind of file, which reading tells
-        checkpoint.check_width(name, found[0], width, what)
-    return lambda: {"tokenizer": _tokenizer(path, tokenizer), **read_base(path, dtype)}
+        with checkpoint.of_base():
+            path = checkpoint.File(source.file, source.name, False, source.revision).path()
+    parts = _empty_base(path)
+    checkpoint.check(name, what, "text embeddings {} wide", parts["text_encoder"].config.hidden_size, width)
+    checkpoint.check(name, what, "a UNet {} wide", list(parts["unet"].config.block_out_channels), widths)
+    words = _tokenizer(path, tokenizer, parts["text_encoder"].config.vocab_size)
+    return lambda: {"tokenizer": words, **_fill_base(parts, path, dtype)}, sources.commit_of(path)
 
 
-def _tokenizer(path: Path, hub: str) -> Any:
+def _tokenizer(path: Path, hub: str, words: int) -> Any:
     from transformers import CLIPTokenizer
 
     local = path.parent / "tokenizer"
+    remedy = f"{path.name} needs a tokenizer: put the folder tokenizer of {hub} beside it"
     try:
-        if local.is_dir():
-            return CLIPTokenizer.from_pretrained(local)
-        return CLIPTokenizer.from_pretrained(hub, subfolder="tokenizer")
+        with quiet("transformers"):
+            if local.is_dir():
+                found = CLIPTokenizer.from_pretrained(local)
+            else:
+                found = CLIPTokenizer.from_pretrained(hub, subfolder="tokenizer")
     except Exception as error:  # damage and no network come in many shapes
-        raise ModelError(
-            f"{path.name} needs a tokenizer: put the folder tokenizer of {hub} beside it ({first_line(error)})."
-        ) from error
+        raise ModelError(f"{remedy} ({first_line(error)}).") from error
+    if len(found) != words:
+        raise ModelError(f"{remedy} (this one knows {len(found)} tokens, and the text encoder {words}).")
+    return found
 
 
-def read_base(path: Path, dtype: torch.dtype) -> dict[str, Any]:
-    """UNet, VAE and text encoder of a Stable Diffusion 2 in one file. Raises ModelError for another kind of file."""
-    from torch import nn
+def _empty_base(path: Path) -> dict[str, Any]:
+    """UNet, VAE and text encoder for the sizes in one file. Raises ModelError for another kind of file."""
 
     parts: dict[str, Sizes] = {prefix: {} for prefix in PARTS}
     for name, size in checkpoint.sizes(path, INSIDE).items():
@@ -126,9 +140,15 @@ def read_base(path: Path, dtype: torch.dtype) -> dict[str, Any]:
     if lacking := [prefix for prefix, found in parts.items() if not found]:
         raise ModelError(f"{path} holds no {lacking[0].rstrip('.')}: it is no Stable Diffusion 2. Give another --base.")
     makers = {"unet": _unet, "vae": _vae, "text_encoder": _text}
-    with _read_off(path):
-        whole = nn.ModuleDict({name: makers[name](parts[prefix]) for prefix, name in PARTS.items()})
-    layers, levels = whole["unet"].config.layers_per_block, len(whole["vae"].config.block_out_channels)
+    with checkpoint.buildable(f"the sizes in {path} make"):
+        return {name: makers[name](parts[prefix]) for prefix, name in PARTS.items()}
+
+
+def _fill_base(parts: dict[str, Any], path: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """The parts, which are filled from their file, each name accounted for. Raises ModelError."""
+    from torch import nn
+
+    layers, levels = parts["unet"].config.layers_per_block, len(parts["vae"].config.block_out_channels)
 
     def convert(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
         prefix = next((each for each in PARTS if name.startswith(each)), "")
@@ -138,26 +158,15 @@ def read_base(path: Path, dtype: torch.dtype) -> dict[str, Any]:
         elif prefix == AT_AUTOENCODER:
             made = [ldm_names.autoencoder(rest, tensor, levels)]
         elif prefix == AT_TEXT:
-            made = ldm_names.text(whole["text_encoder"], rest, tensor)
+            made = ldm_names.text(parts["text_encoder"], rest, tensor)
         for new, each in made:
             yield f"{PARTS[prefix]}.{new}" if prefix else new, each
 
-    unused = [*UNUSED, ldm_names.unused_text(whole["text_encoder"].config.num_hidden_layers)]
+    unused = [*UNUSED, ldm_names.unused_text(parts["text_encoder"].config.num_hidden_layers)]
     computed = [r".*position_ids"]
+    whole = nn.ModuleDict(parts)
     fill(whole, read(path, INSIDE), convert=convert, drop=unused, computed=computed, source=path, dtype=dtype)
-    return dict(whole.items())
-
-
-@contextmanager
-def _read_off(path: Path) -> Iterator[None]:
-    """Raises ModelError where a network's sizes cannot be read off the names in a file."""
-    try:
-        yield
-    except (IndexError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ModelError(
-            f"{path} does not tell its networks' sizes ({first_line(error)}): it is incomplete or another version, "
-            "fetch it again."
-        ) from error
+    return parts
 
 
 def _way_down(sizes: Sizes) -> dict[str, Any]:
@@ -204,6 +213,7 @@ def _vae(sizes: Sizes) -> Any:
             down_block_types=["DownEncoderBlock2D"] * count,
             up_block_types=["UpDecoderBlock2D"] * count,
             layers_per_block=max(last.values()) + 1,
+            sample_size=512,  # px of --vae_tiling's tiles
         )
     )
 
