@@ -89,11 +89,10 @@ class Model(Family):
         found = checkpoint.find_base(base, "stablesr", words)
         unet, vae, text, tokenizer = _parts(found)
         self._tell(fused, found.revision)
-        with checkpoint.buildable(f"the configurations of --base {base} make"):
+        with checkpoint.buildable(f"the configurations of --base {base} make"), quiet("diffusers"):
             self._denoiser, encoder = self._filled(main, unet, text, (width, maps, hidden), dtype)
             autoencoder, self._wrapping = self._fused(fused, vae, growth, dtype)
-        self._structure = self._denoiser.structure
-        with quiet("diffusers"):
+            self._structure = self._denoiser.structure
             return StableDiffusionPipeline(
                 autoencoder,
                 encoder,
