@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OWN = ("strength",)  # settings that a mode may have for itself; in all others the modes of a result agree
 LATE = ("dtype", "revision")  # settings that are known once the model is loaded
+MAKER = ("model", "checkpoint", "base")
 COMPARED = (("prompt", "caption"), ("guide", "reference"), ("size", "size"))  # inputs, and what they are called
 
 
@@ -39,6 +40,8 @@ class ResultFolder:
         self.settings = {mode: dict(settings) for mode, settings in request.settings.items()}
         for settings in self.settings.values():
             settings |= {key: begun[key] for key in LATE if settings.get(key) is None and begun.get(key) is not None}
+            if all(begun.get(key) == settings.get(key) for key in MAKER):  # what an earlier run's loading told besides
+                settings |= {key: value for key, value in begun.items() if key not in settings}
             if settings.get("lora_revision") is None and begun.get("lora") == settings.get("lora"):
                 settings["lora_revision"] = begun.get("lora_revision")
 

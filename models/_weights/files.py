@@ -122,7 +122,7 @@ def _unpickled(path: Path, inside: Sequence[str]) -> dict[str, torch.Tensor]:
         if code := re.search(r"GLOBAL ([\w.]+)", str(error)):
             what = f"would run code ({code[1]}), which weights do not need, and was not loaded: take a safetensors copy"
         else:
-            what = f"is truncated or damaged ({first_line(error)[:120]}): fetch it again"
+            what = f"is truncated or damaged ({first_line(error).partition('. ')[0][:120]}): fetch it again"
         raise ModelError(f"{path} {what}.") from error
     level = next((key for key in inside if isinstance(found, dict) and key in found), None)
     found = found if level is None else found[level]
@@ -144,7 +144,7 @@ def _refuse_pointer(path: Path) -> bytes:
     return head
 
 
-def _digest(path: Path, inside: Sequence[str]) -> str:
+def digest(path: Path, inside: Sequence[str] = ()) -> str:
     """Tells a file's content without reading all of it: its size, its end, and what was looked for."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -160,7 +160,7 @@ def _is_current(kept: Path, path: Path, inside: Sequence[str]) -> bool:
         return kept.is_file()
     try:
         with safe_open(kept, "pt") as file:
-            return (file.metadata() or {}).get("made_from") == _digest(path, inside)
+            return (file.metadata() or {}).get("made_from") == digest(path, inside)
     except Exception:  # a damaged one is read from the original again
         return False
 
@@ -177,7 +177,7 @@ def _keep(kept: Path, path: Path, inside: Sequence[str]) -> None:
         seen.add(place)
     unfinished = kept.with_name(f".{kept.name}.{os.getpid()}")
     try:
-        save_file(tensors, unfinished, {"made_from": _digest(path, inside)})
+        save_file(tensors, unfinished, {"made_from": digest(path, inside)})
         unfinished.chmod(path.stat().st_mode & 0o777)  # safetensors makes files that only their owner reads
         os.replace(unfinished, kept)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -61,8 +62,9 @@ def fill(
                 if part.shape != wanted[new].shape:
                     sizes = f"{list(part.shape)}, its configuration says {list(wanted[new].shape)}"
                     raise ModelError(
-                        f"{source}: {name} is of size {sizes}: weights and config.json do not belong together."
+                        f"{source}: {name} is of size {sizes}: weights and configuration do not belong together."
                     )
+                _check_numbers(part, wanted[new], name, source)
                 _place(module, new, part, device, dtype)
                 filled.add(new)
     missing = [name for name in wanted if name not in filled and not _matches(computed, name)]
@@ -81,6 +83,18 @@ def _renamed(name: str, renames: Sequence[tuple[str, str]]) -> str:
 
 def _matches(patterns: Sequence[str], name: str) -> bool:
     return any(re.fullmatch(pattern, name) for pattern in patterns)
+
+
+def _check_numbers(part: torch.Tensor, wanted: torch.Tensor, name: str, source: object) -> None:
+    """Refuse what would load without a word and make every picture and caption worthless."""
+    if not wanted.is_floating_point() or not part.numel():
+        return
+    if not part.is_floating_point():
+        kind = str(part.dtype).removeprefix("torch.")
+        raise ModelError(f"{source}: {name} is of type {kind}: quantised weights are not run here, take the others.")
+    whole = part.float() if part.itemsize < 2 else part  # float8 has no minimum
+    if not all(map(math.isfinite, whole.aminmax())):
+        raise ModelError(f"{source}: {name} has numbers that are none (NaN or infinite): fetch it again.")
 
 
 def _place(module: torch.nn.Module, name: str, tensor: torch.Tensor, device: str, dtype: torch.dtype | None) -> None:

@@ -36,9 +36,11 @@ INSIDE = ("state_dict",)
 
 @dataclass(frozen=True)
 class Version:
-    """What the authors' versions differ in. stage_one: where its file lies, a hub name and file, or an address."""
+    """What the authors' versions differ in. stage_one: where its file lies, a hub name and file, or an address.
+    cleaner: its network."""
 
     stage_one: str
+    cleaner: str = "SwinIR"
     base: str = SD21
     guidance: float = 4.0
     steps: int = 50
@@ -48,7 +50,7 @@ class Version:
 
 
 VERSIONS = {
-    "v2.pth": Version("https://github.com/cszn/KAIR/releases/download/v1.0/BSRNet.pth"),
+    "v2.pth": Version("https://github.com/cszn/KAIR/releases/download/v1.0/BSRNet.pth", "BSRNet"),
     "v1_general.pth": Version("lxq007/DiffBIR/general_swinir_v1.ckpt"),
     "DiffBIR_v2.1.pt": Version(
         f"{REPOSITORY}/realesrgan_s4_swinir_100k.pth",
@@ -72,6 +74,7 @@ class Model(Family):
     also = (SD21,)
     parameters = 1.7
     steps = 50
+    fewest_steps = 2
     guidance = 4.0
     parts_beside = ("_cleaner",)
 
@@ -93,12 +96,15 @@ class Model(Family):
 
         control = self._control.path()
         sizes = checkpoint.sizes(control, INSIDE)
-        ldm.control_config(sizes, control)  # refuses another network before gigabytes are read
-        load_base = ldm.base_loader(base, ldm.text_width(sizes), "this DiffBIR", TOKENIZER, dtype)
-        self._cleaner = _cleaner(checkpoint.beside(control, self._version.stage_one), dtype)
-        controlnet = ldm.read_control(control, sizes, dtype)
-        parts = {**load_base(), "controlnet": controlnet}
+        config = ldm.control_config(sizes, control)  # refuses another network before gigabytes are read
         zero_snr = self._version.zero_snr
+        predicts = "v_prediction" if zero_snr else "epsilon"
+        load_base, base_revision = ldm.base_loader(base, "this DiffBIR", config, predicts, TOKENIZER, dtype)
+        stage_one = checkpoint.beside(control, self._version.stage_one)
+        self._cleaner = _cleaner(stage_one, self._version.cleaner, dtype)
+        self._tell(stage_one, base_revision)
+        controlnet = ldm.read_control(control, config, dtype)
+        parts = {**load_base(), "controlnet": controlnet}
         parts["scheduler"] = diffusers.DDPMScheduler(
             beta_start=0.00085,
             beta_end=0.012,
@@ -106,7 +112,7 @@ class Model(Family):
             variance_type="fixed_small",
             clip_sample=False,
             timestep_spacing="linspace",
-            prediction_type="v_prediction" if zero_snr else "epsilon",
+            prediction_type=predicts,
             rescale_betas_zero_snr=zero_snr,
         )
         nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -179,16 +185,16 @@ class Model(Family):
         return self._controlled(latents.to(kind), condition.to(kind), time, text).float()
 
 
-def _cleaner(path: Path, dtype: torch.dtype) -> Any:
-    """The first stage's network, of the kind that the file's names tell. Raises ModelError for another."""
-    from ._restoration.stage_one import BSRNet, SwinIR
+def _cleaner(path: Path, name: str, dtype: torch.dtype) -> Any:
+    """The first stage's network. Raises ModelError for a file of another one."""
+    from ._restoration import stage_one
 
+    kind = getattr(stage_one, name)
     sizes = {name.removeprefix("module."): size for name, size in checkpoint.sizes(path, INSIDE).items()}
-    try:
-        kind = BSRNet if "RRDB_trunk.0.RDB1.conv1.weight" in sizes else SwinIR
+    if kind.MARK not in sizes:
+        raise ModelError(f"{path} is no {name}, which cleans here: it has no {kind.MARK}. Fetch it again.")
+    with checkpoint.buildable(f"the sizes in {path} make"):
         network = empty(lambda: kind(sizes))
-    except (IndexError, KeyError, ValueError) as error:
-        raise ModelError(f"{path} is neither BSRNet nor SwinIR, one of which cleans: fetch it again.") from error
     computed_here = [r".*\.attn\.relative_position_index", r".*\.attn_mask"]
     fill(network, read(path, INSIDE), [(r"module\.", "")], drop=computed_here, source=path, dtype=dtype)
     return network

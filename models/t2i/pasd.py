@@ -54,16 +54,13 @@ class Model(Family):
 
         from ._restoration.pixel_attention import PixelUNet
 
-        stable = checkpoint.find_base(base, self._unet.get("cross_attention_dim", 0), "this PASD")
+        stable = checkpoint.find_base(base, "this PASD", self._unet.get("cross_attention_dim", 0))
+        self._tell(None, stable.revision)
         files = {part: self._folder.weights(part) for part in ("unet", "controlnet")}
         _refuse_others(self._folder.name, *(checkpoint.sizes(path) for path in files.values()))
-        stock = load_pipeline(
-            diffusers.StableDiffusionPipeline, stable.name, dtype, stable.offline, stable.revision, unet=None
-        ).components
         unet = checkpoint.stock(diffusers.UNet2DConditionModel, self._unet)
         control = checkpoint.stock(diffusers.ControlNetModel, self._control)
-        parts = {
-            **stock,
+        own = {
             "unet": checkpoint.build(lambda: PixelUNet(**unet), files["unet"], dtype),
             "controlnet": checkpoint.build(
                 lambda: diffusers.ControlNetModel(**control),
@@ -71,11 +68,15 @@ class Model(Family):
                 dtype,
                 drop=[r"controlnet_cond_embedding\.to_rgbs\..*"],  # pictures to train it by
             ),
-            "scheduler": diffusers.UniPCMultistepScheduler.from_config(
-                stock["scheduler"].config,
-                timestep_spacing="linspace",  # its own, since Stable Diffusion 1.5 names none
-            ),
         }
+        stock = load_pipeline(
+            diffusers.StableDiffusionPipeline, stable.name, dtype, stable.offline, stable.revision, unet=None
+        ).components
+        scheduler = diffusers.UniPCMultistepScheduler.from_config(
+            stock["scheduler"].config,
+            timestep_spacing="linspace",  # its own, since Stable Diffusion 1.5 names none
+        )
+        parts = {**stock, **own, "scheduler": scheduler}
         return diffusers.StableDiffusionControlNetPipeline(**parts, requires_safety_checker=False)
 
     def _restore(self, jobs: list[Job], text: torch.Tensor, unwanted: torch.Tensor) -> list[Image.Image]:

@@ -26,6 +26,7 @@ from ..base import Job, ModelError
 from ._diffusers.loading import one_line, quiet
 from ._restoration import Model as Family
 from ._restoration import checkpoint, colour, ldm_names, pictures, tiles
+from ._restoration.ldm_names import AT_AUTOENCODER, AT_TEXT, AT_UNET
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +43,7 @@ LICENCE = (
     "note: StableSR's weights are under the S-Lab License 1.0: for non-commercial use only, and its notice goes along"
     " with every copy. Commercial use needs the authors' consent."
 )
-UNET, TEXT, STRUCTURE = "model.diffusion_model.", "cond_stage_model.model.", "structcond_stage_model."
+STRUCTURE = "structcond_stage_model."
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 SAMPLER = {"timestep_spacing": "linspace", "variance_type": "fixed_small", "clip_sample": False}
 NOISIEST = 999  # the time at which sampling starts
@@ -58,6 +59,7 @@ class Model(Family):
     also = (base,)
     parameters = 1.4
     steps = 200
+    fewest_steps = 2
     guidance = 1.0
     parts_beside = ("_structure",)
 
@@ -84,14 +86,13 @@ class Model(Family):
         main = self._file.path()
         fused = checkpoint.beside(main, f"{REPOSITORY}/{FUSED}")
         width, maps, hidden, words, growth = _widths(main, fused)
-        unet, vae, text, tokenizer = _parts(checkpoint.find_base(base, words, "stablesr"))
-        try:
+        found = checkpoint.find_base(base, "stablesr", words)
+        unet, vae, text, tokenizer = _parts(found)
+        self._tell(fused, found.revision)
+        with checkpoint.buildable(f"the configurations of --base {base} make"), quiet("diffusers"):
             self._denoiser, encoder = self._filled(main, unet, text, (width, maps, hidden), dtype)
             autoencoder, self._wrapping = self._fused(fused, vae, growth, dtype)
-        except (AssertionError, TypeError, ValueError) as error:
-            raise ModelError(f"the configurations of --base {base} make no network: {one_line(error)}") from error
-        self._structure = self._denoiser.structure
-        with quiet("diffusers"):
+            self._structure = self._denoiser.structure
             return StableDiffusionPipeline(
                 autoencoder,
                 encoder,
@@ -112,12 +113,11 @@ class Model(Family):
         from ._stablesr import Denoiser
 
         whole = weights.empty(lambda: torch.nn.ModuleDict({"denoiser": Denoiser(unet(), *widths), "text": text()}))
-        layers = whole["text"].config.num_hidden_layers
         unused = [
-            r"first_stage_model\..+",  # the file of the fused autoencoder holds it too
+            re.escape(AT_AUTOENCODER) + ".+",  # the file of the fused autoencoder holds it too
             r"\w+",  # what stands beside the networks: the schedule's numbers, computed again here
             r"model_ema\..+",
-            re.escape(TEXT) + rf"(text_projection|logit_scale|attn_mask|transformer\.resblocks\.{layers}\..+)",
+            ldm_names.unused_text(whole["text"].config.num_hidden_layers),
         ]
         convert = _converter(whole["text"])
         weights.fill(whole, self._read(file), convert=convert, drop=unused, source=file, dtype=dtype)
@@ -165,9 +165,8 @@ class Model(Family):
         """The restored latents, of `reference`'s shape (n, 4, y, x) and in float32: spaced DDPM (arXiv 2006.11239)."""
         import torch
 
-        scheduler, most = self._pipe.scheduler, SCHEDULE["num_train_timesteps"]
-        if not 2 <= steps <= most:
-            raise ModelError(f"--steps {steps}: stablesr takes 2 to {most}, from time {NOISIEST} to 0.")
+        scheduler = self._pipe.scheduler
+        self._check_steps(steps)
         scheduler.set_timesteps(steps)
         start = torch.tensor([NOISIEST])
         latents = scheduler.add_noise(reference, pictures.noise(sources, reference), start)
@@ -197,8 +196,8 @@ def _widths(main: Path, fused: Path) -> tuple[int, int, int, int, int]:
     wanted = (
         (main, STRUCTURE + "input_blocks.0.0.weight", "structure encoder"),
         (main, STRUCTURE + "fea_tran.0.out_layers.3.weight", "structure encoder"),
-        (main, UNET + "middle_block.0.spade.mlp_shared.0.weight", "UNet with SPADE"),
-        (main, TEXT + "ln_final.weight", "text encoder"),
+        (main, AT_UNET + "middle_block.0.spade.mlp_shared.0.weight", "UNet with SPADE"),
+        (main, AT_TEXT + "ln_final.weight", "text encoder"),
         (fused, "decoder.fusion_layer_1.encode_enc_2.0.rdb1.conv1.weight", "feature wrapping"),
     )
     for file, name, part in wanted:
@@ -233,19 +232,17 @@ def _parts(base: Checkpoint) -> tuple[Any, Any, Any, Any]:
 
 def _converter(text_encoder: Any) -> Any:
     """What becomes of a tensor of the first file, as `weights.fill` asks."""
-    # Some releases of transformers keep the encoder in an attribute
-    inner = "text_model." if any(name.startswith("text_model.") for name in text_encoder.state_dict()) else ""
 
     def convert(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
-        if name.startswith(UNET):
-            yield "denoiser.unet." + ldm_names.unet(name.removeprefix(UNET)), tensor
+        if name.startswith(AT_UNET):
+            yield "denoiser.unet." + ldm_names.unet(name.removeprefix(AT_UNET)), tensor
         elif name.startswith(STRUCTURE):
             place = re.match(r"\w+\.(input_blocks\.\d+\.\d+|middle_block\.\d+|fea_tran\.\d+)?\.?", name)[0]
             rest = ldm_names.resnet(name.removeprefix(place))
             yield "denoiser.structure." + place.removeprefix(STRUCTURE) + rest, tensor
-        elif name.startswith(TEXT):
-            for new, part in ldm_names.text(name.removeprefix(TEXT), tensor):
-                yield "text." + inner + new, part
+        elif name.startswith(AT_TEXT):
+            for new, part in ldm_names.text(text_encoder, name.removeprefix(AT_TEXT), tensor):
+                yield f"text.{new}", part
         else:
             yield name, tensor
 

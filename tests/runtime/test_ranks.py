@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 from bench import ROOT, SAMPLES, write_captions, write_truth
-from processes import launch, prepare
+from processes import prepare
+from torchrun import ended, launch
 
 from cmcbench.encode import journal
 from cmcbench.errors import BadInput
@@ -104,12 +105,6 @@ DECODE = (
     "--mode",
     "text",
 )
-
-
-def ended(process: subprocess.Popen, code: int = 0) -> str:
-    output, errors = process.communicate(timeout=180)
-    assert process.returncode == code, errors
-    return output + errors
 
 
 def texts(bench, name: str) -> bytes:

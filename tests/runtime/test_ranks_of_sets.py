@@ -8,7 +8,8 @@ import sys
 
 import pytest
 from bench import ROOT, write_truth
-from processes import launch, prepare
+from processes import prepare
+from torchrun import launch
 
 
 @pytest.fixture

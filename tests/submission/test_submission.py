@@ -13,6 +13,8 @@ import pytest
 import submissions
 from submitted import edit, packed
 
+from cmcbench.files.store import digest
+from cmcbench.protocol import IMAGE_PROMPT
 from cmcbench.published import dataset
 from cmcbench.submission.rules import FILES
 from cmcbench.submission.submit import submit
@@ -182,6 +184,43 @@ def test_deviations_are_named(made, change, expected):
     (made / "summary.json").write_text(json.dumps(summary))
     new = [each for each in json.loads(packed(made)["submission.json"])["deviations"] if each not in before]
     assert expected in new if expected else new == []
+
+
+RESTORERS = {"pasd": 20, "diffbir": 50, "stablesr": 200}
+
+
+def restored(name, steps, prompt="", **settings):
+    """A change to a manifest: what a restoration decoder leaves, which takes no strength."""
+
+    def change(found):
+        for mode, each in found["modes"].items():
+            each["settings"].update(model=name, steps=steps, strength=None, **settings)
+            for inputs in each["inputs"].values() if mode == "image" else ():
+                inputs["prompt"] = digest(prompt.encode())
+
+    return change
+
+
+@pytest.mark.parametrize("name, steps", RESTORERS.items())
+def test_restoration_decoders_have_their_authors_steps_and_prompt(tmp_path, name, steps):
+    folder = submissions.result(tmp_path, modes=("full", "image"))
+
+    def deviations(*change, **settings):
+        edit(folder / "manifest.json", restored(name, *change, **settings))
+        found = json.loads(packed(folder)["submission.json"])["deviations"]
+        return [each for each in found if each.startswith("mode")]
+
+    assert deviations(steps) == []
+    assert deviations(40) == [f"mode {mode}: steps 40, its authors' {steps}" for mode in ("full", "image")]
+    assert deviations(steps, IMAGE_PROMPT) == ["mode image: 7 images were not made with its own prompt"]
+    # A user's own file of that name is not theirs
+    assert f"mode full: steps {steps}, published 40" in deviations(steps, adapter="folder:0123456789abcdef")
+
+
+@pytest.mark.parametrize("name", ["../pasd", "pasd.py", None, ["pasd"], {}])
+def test_a_name_in_a_manifest_is_only_looked_up(made, name):
+    edit(made / "manifest.json", lambda found: found["modes"]["full"]["settings"].update(model=name, steps=20))
+    assert "mode full: steps 20, published 40" in json.loads(packed(made)["submission.json"])["deviations"]
 
 
 def test_references_of_another_rate_are_a_deviation(tmp_path, monkeypatch):

@@ -98,6 +98,13 @@ def one_line(error: Exception) -> str:
     return (" ".join(str(error).split()) or type(error).__name__)[:300].rstrip(".") + "."
 
 
+def overflowed(names: str, dtype: torch.dtype) -> str:
+    """What to say of pictures whose pixels are no numbers, by the type that the model computes in."""
+    kind = str(dtype).removeprefix("torch.")
+    remedy = "fetch the checkpoint again, its weights may be damaged" if kind == "float32" else "use --dtype fp32"
+    return f"pixels that are no numbers in {names}: {kind} overflowed; {remedy}."
+
+
 @contextmanager
 def quiet(*names: str) -> Iterator[list[str]]:
     """Hold back Python's warnings and what the named loggers say, which goes into the list that it yields."""

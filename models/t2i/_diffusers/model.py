@@ -13,7 +13,7 @@ from ...base import Job, ModelError, T2IModel
 from . import lora, steps
 from . import options as settings
 from .checkpoint import INSTRUCT, find
-from .loading import image_twin, load_pipeline, parameter_names, quiet
+from .loading import image_twin, load_pipeline, overflowed, parameter_names, quiet
 from .prompts import Prompts
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Model(T2IModel):
             images = self._call(pipe, arguments)
         broken = ", ".join(job.name for job, image in zip(jobs, images, strict=True) if not math.isfinite(image.sum()))
         if broken:
-            raise ModelError(f"pixels that are no numbers in {broken}: {pipe.dtype} overflowed. Use --dtype fp32.")
+            raise ModelError(overflowed(broken, pipe.dtype))
         return pipe.numpy_to_pil(images)
 
     def _call(self, pipe: Any, arguments: dict[str, Any]) -> np.ndarray:

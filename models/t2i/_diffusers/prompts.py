@@ -211,4 +211,5 @@ def _tokenizer(pipe: Any, encoder: str) -> Any:
 
 def _sees(pipe: Any, encoder: str) -> float:
     """How many tokens of a prompt an encoder gets to see, as its tokenizer says."""
-    return getattr(_tokenizer(pipe, encoder), "model_max_length", float("inf"))
+    seen = getattr(_tokenizer(pipe, encoder), "model_max_length", None)
+    return seen if isinstance(seen, (int, float)) else float("inf")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import sources
-from ..._weights import empty, fill, read
+from ..._weights import digest, empty, fill, read
 from ...base import ModelError, first_line
 from .._diffusers.checkpoint import Checkpoint, find, from_hub
-from .._diffusers.loading import parameter_names
+from .._diffusers.loading import one_line, parameter_names
 
 if TYPE_CHECKING:
     import torch
@@ -30,9 +31,8 @@ class Folder:
         source = sources.parse(name)
         self.name, self.revision, self.local = source.name, source.revision, not source.on_hub
         if self.local and not Path(self.name).is_dir():
-            raise ModelError(
-                f"there is no folder '{name}'. --model_dir takes a folder or a hub name, ORGANISATION/MODEL."
-            )
+            what = f"{name} is a file" if Path(self.name).exists() else f"there is no folder '{name}'"
+            raise ModelError(f"{what}. --model_dir takes a folder or a hub name, ORGANISATION/MODEL.")
         problem = None
         for root in roots:
             self._root = root
@@ -53,13 +53,14 @@ class Folder:
             self.revision = sources.commit_of(path) or self.revision
             return path
         path = Path(self.name) / inside
+        _refuse_no_file(path)
         if not path.is_file():
             raise ModelError(f"{self.name} has no {inside}: give another --model_dir, or download it again.")
         return path
 
-    def config(self, part: str) -> dict[str, Any]:
-        """A part's config.json. Raises ModelError where it is none."""
-        return sources.read_json(self.path(f"{part}/config.json"))
+    def config(self, part: str, file: str = "config.json") -> dict[str, Any]:
+        """A part's configuration. Raises ModelError where it is none."""
+        return sources.read_json(self.path(f"{part}/{file}"))
 
     def weights(self, part: str) -> Path:
         """A part's file of weights, safetensors before others. Raises ModelError where there is none."""
@@ -101,6 +102,8 @@ def find_file(name: str, known: Sequence[str], flag: str = "--model_dir") -> Fil
     if path.is_dir():
         found = [file for file in known if (path / file).is_file()]
         if not found:
+            for file in known:
+                _refuse_no_file(path / file)
             others = ", ".join(sorted(file.name for file in path.iterdir())[:5]) or "nothing"
             raise ModelError(f"{path} holds none of {', '.join(known)} (but {others}): give another {flag}.")
         return File(found[0], str(path), True)
@@ -120,8 +123,10 @@ def beside(file: Path, source: str) -> Path:
     Files from a web address are kept where torch keeps them, and fetched once.
     """
     place, _, name = source.rpartition("/")
-    if (file.parent / name).is_file():
-        return file.parent / name
+    near = file.parent / name
+    _refuse_no_file(near)
+    if near.is_file():
+        return near
     needs = f"{file.name} needs {name}, which is not beside it"
     if not source.startswith("https://"):
         try:
@@ -138,6 +143,17 @@ def beside(file: Path, source: str) -> Path:
     except OSError as error:
         raise ModelError(f"{needs}: fetch {source} and put it there ({first_line(error)}).") from error
     return kept
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Refuse a folder or a link to nowhere in a file's place, as a copied cache of the hub has them."""
+    if (path.exists() or path.is_symlink()) and not path.is_file():
+        raise ModelError(f"{path} is {'a folder' if path.is_dir() else 'a link to nowhere'}, no file: fetch it again.")
+
+
+def told(file: Path) -> str:
+    """What tells a second file from another one, for a manifest that knows the first alone."""
+    return f"{file.name} {digest(file)[:16]}"
 
 
 def sizes(path: Path, inside: Sequence[str] = ()) -> dict[str, list[int]]:
@@ -165,37 +181,63 @@ def build(make: Callable[[], torch.nn.Module], path: Path, dtype: torch.dtype, *
     Raises ModelError for a configuration that makes no module, and as `fill` and `read` do.
     """
     inside = options.pop("inside", ())
-    try:
+    with buildable(f"the configuration in {path.parent} makes"):
         module = empty(make)
-    except (AssertionError, TypeError, ValueError) as error:
-        raise ModelError(f"{path.parent}: its configuration makes no network ({first_line(error)}).") from error
     fill(module, read(path, inside), source=path, dtype=dtype, **options)
     return module
 
 
-def find_base(name: str, width: int, what: str) -> Checkpoint:
+@contextmanager
+def buildable(what: str) -> Iterator[None]:
+    """Raises ModelError, which begins with `what`, where a configuration or the sizes in a file make no network."""
+    try:
+        yield
+    except (ImportError, MemoryError, ModelError):
+        raise
+    except Exception as error:  # whatever the library raises that meets an odd value first
+        kind = f"{type(error).__name__}: " if isinstance(error, LookupError) else ""
+        raise ModelError(f"{what} no network: {kind}{one_line(error)} Fetch it again.") from error
+
+
+@contextmanager
+def of_base() -> Iterator[None]:
+    """Lets errors name --base, which is found as --model_dir is."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"--base: {str(error).replace('--model_dir', '--base')}") from error
+
+
+def find_base(name: str, what: str, width: int, widths: Sequence[int] = (), predicts: str = "") -> Checkpoint:
     """A Stable Diffusion in diffusers' layout that `what` is put into.
 
-    width: of the text embeddings that the checkpoint was trained on, 768 for Stable Diffusion 1 and 1024 for 2.
+    width: of the text embeddings that `what` was trained on, 768 for Stable Diffusion 1 and 1024 for 2. widths: of the
+    UNet's levels, predicts: "epsilon" or "v_prediction", where `what` takes UNet and schedule of the base.
     Reads configurations only. Raises ModelError for a base of another kind or width.
     """
     import diffusers
 
-    try:
+    if Path(sources.parse(name).name).is_file():
+        raise ModelError(f"--base {name} is a file: {what} takes a folder in diffusers' layout or a hub name.")
+    with of_base():
         base = find(name)
-    except ModelError as error:
-        raise ModelError(f"--base: {error}") from error
     if base.text is not diffusers.StableDiffusionPipeline:
         raise ModelError(f"--base {name} is no Stable Diffusion, which {what} needs as its base.")
-    check_width(
-        name, Folder(name, ("",), "text_encoder/config.json").config("text_encoder").get("hidden_size"), width, what
-    )
+    folder = Folder(name, ("",), "model_index.json")
+    with of_base():
+        text = folder.config("text_encoder")
+        unet = folder.config("unet") if widths else {}
+        scheduler = folder.config("scheduler", "scheduler_config.json") if predicts else {}
+    check(name, what, "text embeddings {} wide", text.get("hidden_size"), width)
+    if widths:
+        check(name, what, "a UNet {} wide", unet.get("block_out_channels"), list(widths))
+    if predicts:
+        check(name, what, "a UNet that predicts {}", scheduler.get("prediction_type", "epsilon"), predicts)
     return base
 
 
-def check_width(name: str, has: int | None, width: int, what: str) -> None:
-    """Refuse a base whose text embeddings have another width than those that `what` was trained on."""
-    if has != width:
-        raise ModelError(
-            f"--base {name} has text embeddings {has} wide, and {what} was trained on {width}: give another --base."
-        )
+def check(name: str, what: str, part: str, has: object, wanted: object) -> None:
+    """Refuse a base that has another `part` than `what` was trained on. part: a phrase with {} for what it has."""
+    if has != wanted:
+        had = part.format(has)
+        raise ModelError(f"--base {name} has {had}, and {what} was trained on {wanted}: give another --base.")

@@ -1,17 +1,18 @@
 """The names of the latent-diffusion code's checkpoints (CompVis, Stability AI; MIT), as diffusers and transformers have
-them: Stable Diffusion 2 with two resnets a level. A name that is none of theirs stays as it is.
+them: Stable Diffusion 2. A name that is none of theirs stays as it is.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-LAYERS = 2  # resnets a level; on the way up one more
+AT_UNET, AT_AUTOENCODER = "model.diffusion_model.", "first_stage_model."  # what stands before names in a whole file
+AT_TEXT = "cond_stage_model.model."
 RESNET = {
     "in_layers.0": "norm1",
     "in_layers.2": "conv1",
@@ -30,6 +31,7 @@ UNET = {
     "middle_block.2": "mid_block.resnets.1",
     "out.0": "conv_norm_out",
     "out.2": "conv_out",
+    "middle_block_out.0": "controlnet_mid_block",
 }
 AUTOENCODER = {
     "mid.block_1": "mid_block.resnets.0",
@@ -57,17 +59,22 @@ def resnet(name: str) -> str:
     return _begun(name, RESNET)
 
 
-def unet(name: str) -> str:
-    """The name of a UNet's parameter, without `model.diffusion_model.` before it."""
+def unet(name: str, layers: int = 2) -> str:
+    """The name of a UNet's parameter, or a ControlNet's, without AT_UNET before it.
+
+    layers: resnets a level; the way up has one more.
+    """
+    if found := re.fullmatch(r"zero_convs\.(\d+)\.0\.(.+)", name):
+        return f"controlnet_down_blocks.{found[1]}.{found[2]}"
     if found := re.fullmatch(r"(input|output)_blocks\.(\d+)\.(\d)\.(.+)", name):
         side, number, part, rest = found[1], int(found[2]), int(found[3]), found[4]
         if side == "input" and number > 0:
-            level, place = divmod(number - 1, LAYERS + 1)
-            if place == LAYERS:
+            level, place = divmod(number - 1, layers + 1)
+            if place == layers:
                 return f"down_blocks.{level}.downsamplers.0.{rest.replace('op.', 'conv.')}"
             return f"down_blocks.{level}.{_layer(part, place, rest)}"
         if side == "output":
-            level, place = divmod(number, LAYERS + 1)
+            level, place = divmod(number, layers + 1)
             if rest.startswith("conv."):
                 return f"up_blocks.{level}.upsamplers.0.{rest}"
             return f"up_blocks.{level}.{_layer(part, place, rest)}"
@@ -78,7 +85,7 @@ def unet(name: str) -> str:
 
 
 def autoencoder(name: str, tensor: torch.Tensor, levels: int) -> tuple[str, torch.Tensor]:
-    """The name of an autoencoder's parameter, without `first_stage_model.` before it, and the parameter.
+    """The name of an autoencoder's parameter, without AT_AUTOENCODER before it, and the parameter.
 
     levels: of the autoencoder, which the way up counts from the other end. Its attention's 1x1 convolutions become the
     matrices that they are.
@@ -100,21 +107,32 @@ def autoencoder(name: str, tensor: torch.Tensor, levels: int) -> tuple[str, torc
     return f"{half}.{new}", tensor
 
 
-def text(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
-    """What becomes of a parameter of OpenCLIP's text encoder, without `cond_stage_model.model.` before its name.
+def text(encoder: Any, name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """What becomes of a parameter of OpenCLIP's text encoder, without AT_TEXT before its name, in transformers' one.
 
-    The names are those of a CLIP text transformer without anything before them; q, k and v of a layer come apart.
+    q, k and v of a layer come apart.
     """
+    # Some releases of transformers keep the encoder in an attribute
+    inner = "text_model." if hasattr(encoder, "text_model") else ""
     found = re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+)", name)
     if not found:
-        yield _begun(name, TEXT), tensor
+        yield inner + _begun(name, TEXT), tensor
         return
-    layer = f"encoder.layers.{found[1]}"
+    layer = f"{inner}encoder.layers.{found[1]}"
     if packed := re.fullmatch(r"attn\.in_proj_(weight|bias)", found[2]):
         for part, each in zip("qkv", tensor.chunk(3)):
             yield f"{layer}.self_attn.{part}_proj.{packed[1]}", each
     else:
         yield f"{layer}.{_begun(found[2], TEXT_LAYER)}", tensor
+
+
+def unused_text(layers: int) -> str:
+    """A pattern of the names, AT_TEXT included, that a text encoder of so many layers leaves out.
+
+    Stable Diffusion 2 takes what comes out of the last but one, and no similarity to pictures.
+    """
+    beside = r"cond_stage_model\.(model\.)?(logit_scale|text_projection|attn_mask|visual\..+)"
+    return rf"{beside}|{re.escape(AT_TEXT)}transformer\.resblocks\.{layers}\..+"
 
 
 def _layer(part: int, place: int, rest: str) -> str:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...base import Job, ModelError, T2IModel
 from .._diffusers import options as settings
-from .._diffusers.loading import quiet
+from .._diffusers.loading import overflowed, quiet
 from .._diffusers.prompts import Prompts
+from . import checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +31,7 @@ class Model(T2IModel):
     accepts_strength = False
     image_prompt = ""  # the authors have no caption there, and none of their systems needs one
     guidance: float  # the authors' scale, 1 for none
+    fewest_steps = 1  # 2 for a schedule that goes from the noisiest time to 0: a single step is at 0
     negative = ""  # the authors' negative prompt
     parts_beside: tuple[str, ...] = ()  # attributes that hold networks of its own, which always stay on the device
 
@@ -40,8 +43,8 @@ class Model(T2IModel):
         and steps (int), to refuse too many."""
         self.inspect(model_dir)
         self._set_guidance(options)
-        if options.get("steps") and options["steps"] > TRAINED:
-            raise ModelError(f"--steps {options['steps']}: this model was trained on {TRAINED}: give that or fewer.")
+        if options.get("steps"):
+            self._check_steps(options["steps"])
         with quiet("bitsandbytes"):
             from diffusers import StableDiffusionControlNetPipeline
         settings.refuse(StableDiffusionControlNetPipeline, device, options)  # before minutes of reading weights
@@ -61,11 +64,18 @@ class Model(T2IModel):
         for part in self.parts_beside:
             getattr(self, part).to(device)
 
+    @property
+    def _name(self) -> str:
+        return type(self).__module__.rpartition(".")[2]
+
+    def _check_steps(self, steps: int) -> None:
+        if not self.fewest_steps <= steps <= TRAINED:
+            raise ModelError(f"--steps {steps}: {self._name} takes {self.fewest_steps} to {TRAINED}.")
+
     def _set_guidance(self, options: dict[str, Any]) -> None:
         """Take guidance scale and negative prompt from the options. Raises ModelError for what has no effect."""
-        what = type(self).__module__.rpartition(".")[2]
         if options.get("lora"):
-            raise ModelError(f"{what} takes no LoRA: its denoiser is no stock UNet. Leave out --lora.")
+            raise ModelError(f"{self._name} takes no LoRA: its denoiser is no stock UNet. Leave out --lora.")
         given = options.get("guidance")
         if given is not None:
             self.guidance = given
@@ -89,6 +99,11 @@ class Model(T2IModel):
 
         text, unwanted: embeddings of the prompts and of the negative prompt, (n, tokens, width), on the device.
         """
+
+    def _tell(self, second: Path | None, base_revision: str | None) -> None:
+        """Keep what --model_dir and --base alone do not tell: a second file of weights, the commit of a hub's base."""
+        found = {"second_file": second and checkpoint.told(second), "base_revision": base_revision}
+        self.identity = {key: value for key, value in found.items() if value}
 
     def prompt(self, caption: str) -> str:
         """What the text encoder gets for a caption, which is "" in image mode. The authors' words stand in it."""
@@ -149,5 +164,4 @@ class Model(T2IModel):
         """Raise ModelError where a picture overflowed, which conversion to 8 bits would hide."""
         broken = [job.name for job, each in zip(jobs, pixels) if not math.isfinite(each.sum())]
         if broken:
-            kind = str(self._pipe.vae.dtype).removeprefix("torch.")
-            raise ModelError(f"pixels that are no numbers in {', '.join(broken)}: {kind} overflowed. Use --dtype fp32.")
+            raise ModelError(overflowed(", ".join(broken), self._pipe.vae.dtype))

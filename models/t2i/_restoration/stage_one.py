@@ -24,6 +24,7 @@ class SwinIR(nn.Module):
     (n, 3, h, w) from 0 to 1 -> the same; h and w multiples of 64.
     """
 
+    MARK = "patch_embed.norm.weight"  # a name that only its files have
     enlarges = False
 
     def __init__(self, sizes: Sizes) -> None:
@@ -93,6 +94,7 @@ class BSRNet(nn.Module):
     work on strips of the picture with those around them: the same numbers in a small part of the memory.
     """
 
+    MARK = "RRDB_trunk.0.RDB1.conv1.weight"
     enlarges = True
 
     def __init__(self, sizes: Sizes) -> None:

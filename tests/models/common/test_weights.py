@@ -271,3 +271,21 @@ def test_weights_of_another_size_are_refused():
     given = tensors() | {"net.first.weight": torch.zeros(4, 5)}
     with pytest.raises(ModelError, match=r"net.first.weight is of size \[4, 5\], its configuration says \[4, 3\]"):
         fill(Network(), given.items(), RENAMES)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float8_e5m2])
+def test_numbers_that_are_none_are_refused(value, kind):
+    made = tensors()
+    made["net.first.bias"] = torch.tensor([1.0, 2.0, value, 3.0]).to(kind)
+    with pytest.raises(ModelError, match=r"net.first.bias has numbers that are none \(NaN or infinite\): fetch it"):
+        fill(Network(), made.items(), [(r"net\.", "")])
+    made["net.first.bias"] = torch.ones(4).to(kind)
+    fill(Network(), made.items(), [(r"net\.", "")])
+
+
+def test_quantised_weights_are_refused():
+    made = tensors()
+    made["net.first.weight"] = torch.ones(4, 3, dtype=torch.int8)
+    with pytest.raises(ModelError, match="net.first.weight is of type int8: quantised weights are not run here"):
+        fill(Network(), made.items(), [(r"net\.", "")])

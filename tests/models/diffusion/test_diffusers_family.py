@@ -89,7 +89,7 @@ def test_a_strength_without_steps_is_refused(loaded):
 def test_pixels_that_are_no_numbers(checkpoint):
     model = load(Model(), checkpoint("sdxl"), {"text"})
     torch.nn.init.constant_(model._pipes["text"].vae.decoder.conv_out.bias, float("nan"))
-    with pytest.raises(ModelError, match="in 1.png, 2.png: torch.float32 overflowed"):
+    with pytest.raises(ModelError, match="in 1.png, 2.png: float32 overflowed; fetch the checkpoint again"):
         model.generate([job(1, text=True), job(2, text=True)])
 
 

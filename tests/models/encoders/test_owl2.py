@@ -213,7 +213,7 @@ def part(config: dict[str, Any], name: str, **changes: Any) -> dict[str, Any]:
         (part(tiny_owl.CONFIG, "visual_abstractor", grid_size=32), "the abstractor takes 32x32"),
         (part(tiny_owl.CONFIG, "visual_model", hidden_size=40), "4x4 patches of 40"),
         (part(tiny_owl.CONFIG, "visual_model", num_attention_heads=5), "no network is built from this config.json"),
-        ({"hidden_size": 128}, "weights and config.json do not belong together"),
+        ({"hidden_size": 128}, "weights and configuration do not belong together"),
         ({"num_hidden_layers": 3}, "lacks 13 (model.layers.2."),
         ({"num_hidden_layers": 1}, "has, beyond this model's, 13 (model.layers.1."),
         ({"vocab_size": None}, "config.json lacks vocab_size"),

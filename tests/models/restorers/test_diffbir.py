@@ -2,17 +2,16 @@
 
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import pytest
 import tiny_ldm
 import tiny_restoration as tiny
 import torch
-from bench import write_captions, write_truth
-from PIL import Image
 
 import models
+from models._weights import read
 from models.base import Job
-from models.t2i import diffbir
 from models.t2i._restoration.stage_one import BSRNet
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "diffbir.npz"
@@ -67,6 +66,42 @@ def test_a_batch_equals_its_pictures_alone(loaded, version):
     assert np.abs(both[1] - both[0]).mean() > 5
 
 
+def test_a_base_in_folders_is_the_base_in_one_file(loaded, tmp_path):
+    pipe = loaded("v2")._pipe
+    parts = {name: getattr(pipe, name) for name in ("vae", "text_encoder", "tokenizer", "unet")}
+    nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    scheduler = diffusers.DDIMScheduler(steps_offset=1, clip_sample=False)
+    diffusers.StableDiffusionPipeline(**parts, **nothing, scheduler=scheduler).save_pretrained(tmp_path)
+    model = models.create("t2i", "diffbir")
+    file = tiny.diffbir(tmp_path / "control", "v2")
+    model.load(str(file), "cpu", torch.float32, frozenset({"full"}), base=str(tmp_path))
+    made, expected = (pixels(each.generate([job(steps=2)])[0]) for each in (model, loaded("v2")))
+    assert np.array_equal(made, expected)
+
+
+def test_names_are_those_that_diffusers_converts(tmp_path):
+    """Two blocks a level, as the real ones have."""
+    from diffusers.loaders import single_file_utils as diffusers_own
+
+    size = {"channels": (64, 64, 128), "layers": 2}
+    control, base = tiny.diffbir(tmp_path, "v2", **size), tiny.sd21(tmp_path, **size)
+    model = models.create("t2i", "diffbir")
+    model.load(str(control), "cpu", torch.float32, frozenset({"full"}), base=str(base))
+    pipe, whole = model._pipe, dict(read(base, ("state_dict",)))
+    found = dict(read(control))
+    config = {**pipe.controlnet.config, "in_channels": 8}
+    expected = diffusers_own.convert_controlnet_checkpoint(found, config)
+    both = expected.pop("conv_in.weight")
+    expected |= {"conv_in.weight": both[:, :4], "controlnet_cond_embedding.weight": both[:, 4:]}
+    for part, theirs in (
+        (pipe.controlnet, expected),
+        (pipe.unet, diffusers_own.convert_ldm_unet_checkpoint(dict(whole), pipe.unet.config)),
+        (pipe.vae, diffusers_own.convert_ldm_vae_checkpoint(dict(whole), pipe.vae.config)),
+    ):
+        ours = part.state_dict()
+        assert ours.keys() == theirs.keys() and all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
 def test_each_version_has_its_authors_numbers(loaded):
     found = {version: loaded(version) for version in ("v2", "v1", "v2.1")}
     numbers = {version: (model.steps, model.guidance, model.prompt("")) for version, model in found.items()}
@@ -112,23 +147,3 @@ def test_with_vae_tiling_the_denoiser_works_in_tiles_too(loaded, monkeypatch):
     monkeypatch.setattr(model._pipe.vae, "use_tiling", True)
     model._noise(latents, *rest)
     assert seen == [(2, 4, 80, 128)] + [(8, 4, 64, 64)] + [(4, 4, 64, 64)]  # 2 x 3 tiles of 64, at most 4 to a call
-
-
-def test_a_run_of_the_script(bench, tmp_path, base):
-    bench.inside = True
-    file = tiny.diffbir(tmp_path / "weights", "v2")
-    for where in ("GT", "Ref/image"):
-        write_truth(bench.folder / where, 1)
-    (name,) = [path.name for path in (bench.folder / "GT").iterdir()]
-    write_captions(bench.folder / "Text" / "gpt4v.csv", {name: "a caption"})
-    run = ["--model_name", "diffbir", "--model_dir", file, "--base", base, "--device", "cpu"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(diffbir.VERSIONS, "v2.pth", diffbir.Version("BSRNet.pth", steps=1))
-        bench.decode(*run, "--mode", "all")
-    assert sorted(bench.files("Result/diffbir/*/*.png")) == [
-        f"Result/diffbir/{mode}/{name}" for mode in ("full", "image")
-    ]
-    with Image.open(bench.folder / f"Result/diffbir/full/{name}") as picture:
-        with Image.open(bench.folder / f"GT/{name}") as truth:
-            assert picture.size == truth.size
-    assert "--base" in bench.decode("--model_name", "sdxl", "--base", base, "--model_dir", file, code=2).stderr

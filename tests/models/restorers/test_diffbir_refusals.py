@@ -1,5 +1,6 @@
 """What DiffBIR refuses, by name and before gigabytes are read: versions, bases, damage, code."""
 
+import json
 import os
 import shutil
 
@@ -10,7 +11,7 @@ import torch
 
 import models
 from models.base import ModelError
-from models.t2i._restoration import checkpoint, ldm
+from models.t2i._restoration import checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,9 @@ def test_a_first_stage_that_is_missing_or_another(folder, base, monkeypatch):
     (folder / "BSRNet.pth").rename(folder / "other.pth")
     assert "v2.pth needs BSRNet.pth, which is not beside it: fetch https://" in refusal(folder, base)
     torch.save({"a.weight": torch.zeros(2, 2)}, folder / "BSRNet.pth")
-    assert "neither BSRNet nor SwinIR" in refusal(folder, base)
+    assert "BSRNet.pth is no BSRNet, which cleans here" in refusal(folder, base)
+    torch.save(tiny_ldm.filled(tiny_ldm.swinir(12, 2, 2), 2), folder / "BSRNet.pth")  # v1's, so renamed
+    assert "BSRNet.pth is no BSRNet, which cleans here" in refusal(folder, base)
     torch.save(tiny_ldm.filled({**tiny_ldm.bsrnet(8, 2, 4), "extra": (3,)}, 2), folder / "BSRNet.pth")
     assert "beyond this model's, 1 (extra)" in refusal(folder, base)
 
@@ -107,12 +110,31 @@ def test_a_base_of_another_width_or_kind(folder, base, checkpoint, tmp_path):
     assert "--base" in refusal(folder, checkpoint("sdxl"))
     assert "text embeddings 32 wide, and this DiffBIR was trained on 64" in refusal(folder, checkpoint("sd15"))
     assert "--base: there is no folder" in refusal(folder, tmp_path / "nowhere")
-    weights = tiny_ldm.filled(tiny_ldm.ldm_text(48, 2, 99), 1)
-    other = tmp_path / "other.ckpt"
-    torch.save({f"cond_stage_model.model.{name}": value for name, value in weights.items()}, other)
-    assert "text embeddings 48 wide" in refusal(folder, other)
+    other = tiny.sd21(tmp_path / "other", text=128)
+    assert "sd21.ckpt has text embeddings 128 wide, and this DiffBIR was trained on 64" in refusal(folder, other)
+    other = tiny.sd21(tmp_path / "other", channels=(64, 64))
+    assert "has a UNet [64, 64] wide, and this DiffBIR was trained on [64, 128]" in refusal(folder, other)
     torch.save(tiny_ldm.filled(tiny_ldm.bsrnet(8, 1, 4), 1), other)
     assert "it is no Stable Diffusion 2" in refusal(folder, other)
+
+
+def test_a_base_in_folders_is_told_by_its_configurations(folder, checkpoint, tmp_path):
+    """Stable Diffusion 2.1 of 768 px has all of the base's sizes, and predicts v."""
+    other = shutil.copytree(checkpoint("sd15"), tmp_path / "sd15")
+    for part, key, value, said in (
+        ("text_encoder/config", "hidden_size", 64, "has a UNet [16, 32] wide, and this DiffBIR was trained on [64, 12"),
+        ("unet/config", "block_out_channels", [64, 128], "cannot load"),
+        ("scheduler/scheduler_config", "prediction_type", "v_prediction", "has a UNet that predicts v_prediction, and"),
+    ):
+        file = other / f"{part}.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), key: value}))
+        assert said in refusal(folder, other)
+
+
+def test_a_tokenizer_that_is_not_the_bases(folder, base, tmp_path):
+    alone = shutil.copy(base, tmp_path / "base.ckpt")
+    (tmp_path / "tokenizer").mkdir()
+    assert "base.ckpt needs a tokenizer: put the folder tokenizer of sd2-community" in refusal(folder, alone)
 
 
 @pytest.mark.parametrize(
@@ -131,18 +153,29 @@ def test_a_base_with_more_than_it_should_have(folder, base, tmp_path, name, word
     assert words in refusal(folder, tmp_path / "base.ckpt")
 
 
-def test_what_training_left_in_a_base_is_dropped_by_name(base, tmp_path):
+def test_what_training_left_in_a_base_is_dropped_by_name(folder, base, tmp_path):
     weights = dict(tiny_weights(base))
     names = ["model_ema.decay", "alphas_cumprod_prev", "sqrt_recipm1_alphas_cumprod", "posterior_log_variance_clipped"]
     weights.update({name: torch.zeros(3) for name in names})
     torch.save(weights, tmp_path / "base.ckpt")
-    assert set(ldm.read_base(tmp_path / "base.ckpt", torch.float32)) == {"unet", "vae", "text_encoder"}
+    shutil.copytree(base.parent / "tokenizer", tmp_path / "tokenizer")
+    models.create("t2i", "diffbir").load(str(folder), "cpu", torch.float32, {"full"}, base=str(tmp_path / "base.ckpt"))
 
 
 def tiny_weights(base):
     from models._weights import read
 
     return read(base, ("state_dict",))
+
+
+@pytest.mark.parametrize("name", ["v2.pth", "BSRNet.pth"])
+def test_links_that_lead_nowhere(folder, base, name):
+    (folder / name).unlink()
+    (folder / name).symlink_to(name)
+    assert f"{name} is a link to nowhere, no file: fetch it again" in refusal(folder, base)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert f"{name} is a folder, no file" in refusal(folder, base)
 
 
 class Canary:

@@ -1,5 +1,6 @@
 """PASD from its authors' files: pictures as theirs, in batches and alone, and what is refused before it is read."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,6 @@ import numpy as np
 import pytest
 import tiny_restoration as tiny
 import torch
-from bench import write_captions, write_truth
-from PIL import Image
 
 import models
 from models.base import Job, ModelError
@@ -112,8 +111,6 @@ def test_small_pictures_are_enlarged_and_sides_are_multiples(size, enlarged):
     ],
 )
 def test_other_versions_are_told_by_their_configuration(copy, base, part, change, words):
-    import json
-
     file = copy / part / "config.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     (copy / UNET).unlink()  # not needed to tell
@@ -148,6 +145,7 @@ def test_a_checkpoint_in_its_authors_folders_is_found(folder, tmp_path):
 
 def test_parts_that_are_missing(copy, base, tmp_path):
     assert "there is no folder" in refusal(tmp_path / "nowhere", base)
+    assert "is a file. --model_dir takes a folder" in refusal(copy / UNET, base)
     shutil.rmtree(copy / "unet")
     assert "has no unet/config.json" in refusal(copy, base)
     shutil.copytree(copy / "controlnet", tmp_path / "alone")
@@ -156,6 +154,7 @@ def test_parts_that_are_missing(copy, base, tmp_path):
 
 def test_bases_that_do_not_fit(folder, copy, base, checkpoint, tmp_path):
     assert "no Stable Diffusion" in refusal(folder, str(checkpoint("sdxl")))
+    assert "is a file: this PASD takes a folder in diffusers' layout" in refusal(folder, str(folder / UNET))
     assert "--base: there is no folder" in refusal(folder, str(tmp_path / "nowhere"))
     config = copy / "unet" / "config.json"
     config.write_text(config.read_text().replace('"cross_attention_dim": 32', '"cross_attention_dim": 48'))
@@ -200,24 +199,11 @@ def test_a_job_without_a_reference_is_refused(loaded):
         loaded.generate([job(guide=None)])
 
 
-def test_a_run_of_the_script(bench, folder, base, monkeypatch):
-    bench.inside = True
-    for where in ("GT", "Ref/image"):
-        write_truth(bench.folder / where, 2)
-    names = sorted(path.name for path in (bench.folder / "GT").iterdir())
-    write_captions(bench.folder / "Text" / "gpt4v.csv", {name: f"caption of {name}" for name in names})
-    run = ["--model_name", "pasd", "--model_dir", folder, "--base", base, "--device", "cpu", "--mode", "all"]
-    monkeypatch.setattr(pasd.Model, "steps", 1)
-    bench.decode(*run)
-    made = bench.files("Result/pasd/*/*.png")
-    assert len(made) == 4
-    with Image.open(bench.folder / "Result" / "pasd" / "full" / names[0]) as picture:
-        with Image.open(bench.folder / "GT" / names[0]) as truth:
-            assert picture.size == truth.size
-    manifest = (bench.folder / "Result" / "pasd" / "manifest.json").read_text()
-    assert manifest.count('"steps": 1') == 2 and manifest.count('"base": "folder:') == 2
-    (bench.folder / "Result" / "pasd" / "full" / names[1]).unlink()
-    bench.decode(*run)
-    assert bench.files("Result/pasd/*/*.png") == made
-    other = bench.decode(*run, "--steps", 3, code=2).stderr
-    assert "steps was 1 and is 3 now" in other
+@pytest.mark.parametrize(
+    "part, change",
+    [("unet", {"act_fn": 1}), ("unet", {"transformer_layers_per_block": [0]}), ("controlnet", {"norm_num_groups": 0})],
+)
+def test_configurations_that_make_no_network(copy, base, part, change):
+    file = copy / part / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    assert f"the configuration in {copy / part} makes no network: " in refusal(copy, base)

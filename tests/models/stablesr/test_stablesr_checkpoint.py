@@ -177,6 +177,7 @@ def test_a_base_that_is_none(copied):
         ({"guidance": 4.0}, "samples without guidance"),
         ({"negative_prompt": "blurred"}, "no effect at guidance 1"),
         ({"lora": "some.safetensors"}, "takes no LoRA"),
+        ({"steps": 1}, "--steps 1: stablesr takes 2 to 1000"),
         ({"offload": "model"}, "needs an Nvidia"),
     ],
 )

@@ -33,18 +33,22 @@ def spatial(name: str, width: int, text: int) -> dict[str, tuple[int, ...]]:
     return sizes
 
 
-def way_down(inside: int, channels: tuple[int, ...], text: int) -> tuple[dict, list[int]]:
-    """Names and sizes of a UNet's way down and middle, one block a level, and the channels of what goes across."""
+def way_down(inside: int, channels: tuple[int, ...], text: int, layers: int) -> tuple[dict, list[int]]:
+    """Names and sizes of a UNet's way down and middle, `layers` blocks a level, and the channels of what goes across.
+
+    The last level has no attention.
+    """
     width, time = channels[0], 4 * channels[0]
     sizes = _layers("", {"time_embed.0": (time, width), "time_embed.2": (time, time)})
     sizes |= _layers("input_blocks.0", {"0": (width, inside, 3, 3)})
     across, place = [width], 0
     for level, outside in enumerate(channels):
-        place += 1
-        sizes |= resblock(f"input_blocks.{place}.0", width, outside, time)
-        sizes |= spatial(f"input_blocks.{place}.1", outside, text) if level < len(channels) - 1 else {}
-        across.append(outside)
-        width = outside
+        for _ in range(layers):
+            place += 1
+            sizes |= resblock(f"input_blocks.{place}.0", width, outside, time)
+            sizes |= spatial(f"input_blocks.{place}.1", outside, text) if level < len(channels) - 1 else {}
+            across.append(outside)
+            width = outside
         if level < len(channels) - 1:
             place += 1
             sizes |= _layers(f"input_blocks.{place}.0", {"op": (width, width, 3, 3)})
@@ -54,25 +58,25 @@ def way_down(inside: int, channels: tuple[int, ...], text: int) -> tuple[dict, l
     return sizes | spatial("middle_block.1", width, text), across
 
 
-def ldm_control(channels: tuple[int, ...], text: int) -> dict[str, tuple[int, ...]]:
+def ldm_control(channels: tuple[int, ...], text: int, layers: int = 1) -> dict[str, tuple[int, ...]]:
     """Names and sizes of DiffBIR's ControlNet."""
-    sizes, across = way_down(8, channels, text)
+    sizes, across = way_down(8, channels, text, layers)
     for place, width in enumerate(across):
         sizes |= _layers(f"zero_convs.{place}", {"0": (width, width, 1, 1)})
     return sizes | _layers("middle_block_out", {"0": (channels[-1], channels[-1], 1, 1)})
 
 
-def ldm_unet(channels: tuple[int, ...], text: int) -> dict[str, tuple[int, ...]]:
+def ldm_unet(channels: tuple[int, ...], text: int, layers: int = 1) -> dict[str, tuple[int, ...]]:
     """Names and sizes of a whole UNet."""
-    sizes, across = way_down(4, channels, text)
+    sizes, across = way_down(4, channels, text, layers)
     width, time, place = channels[-1], 4 * channels[0], 0
     for level in reversed(range(len(channels))):
-        for number in range(2):
+        for number in range(layers + 1):
             sizes |= resblock(f"output_blocks.{place}.0", width + across.pop(), channels[level], time)
             width = channels[level]
             attends = level < len(channels) - 1
             sizes |= spatial(f"output_blocks.{place}.1", width, text) if attends else {}
-            if level and number == 1:
+            if level and number == layers:
                 sizes |= _layers(f"output_blocks.{place}.{1 + attends}", {"conv": (width, width, 3, 3)})
             place += 1
     return sizes | _layers("out", {"0": (width,), "2": (4, width, 3, 3)})

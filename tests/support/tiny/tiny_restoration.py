@@ -74,27 +74,41 @@ CONTROLS = {"v2": "v2.pth", "v1": "v1_general.pth", "v2.1": "DiffBIR_v2.1.pt"}
 CLEANERS = {"v2": "BSRNet.pth", "v1": "general_swinir_v1.ckpt", "v2.1": "realesrgan_s4_swinir_100k.pth"}
 
 
-def diffbir(folder: Path, version: str) -> Path:
-    """DiffBIR's ControlNet and what cleans, in its authors' files. Returns the ControlNet's."""
+def diffbir(
+    folder: Path,
+    version: str,
+    channels: tuple[int, ...] = CHANNELS,
+    layers: int = 1,
+    bsrnet_size: tuple[int, int, int] = (8, 2, 4),
+) -> Path:
+    """DiffBIR's ControlNet and what cleans, in its authors' files. Returns the ControlNet's.
+
+    channels: of the levels, multiples of 64. layers: blocks a level. bsrnet_size: v2's features, blocks and growth.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.save(filled(ldm_control(CHANNELS, TEXT), 1), folder / CONTROLS[version])
+    torch.save(filled(ldm_control(channels, TEXT, layers), 1), folder / CONTROLS[version])
     if version == "v2":
-        torch.save(filled(bsrnet(8, 2, 4), 2), folder / CLEANERS[version])
+        torch.save(filled(bsrnet(*bsrnet_size), 2), folder / CLEANERS[version])
     else:
         weights = {f"module.{name}": value for name, value in filled(swinir(12, 2, 2), 2).items()}
         lightning(weights, folder / CLEANERS[version])
     return folder / CONTROLS[version]
 
 
-def sd21(folder: Path, name: str = "sd21.ckpt") -> Path:
-    """A Stable Diffusion 2.1 base in one file, as it was published, with the tokenizer beside it. Scale factor 32."""
+def sd21(
+    folder: Path, channels: tuple[int, ...] = CHANNELS, layers: int = 1, text: int = TEXT, levels: int = 6
+) -> Path:
+    """A Stable Diffusion 2.1 base in one file, as it was published, with the tokenizer beside it.
 
+    channels, layers: as in `diffbir`. text: how wide its embeddings are. levels: of the VAE, which shrinks by
+    2 ** (levels - 1).
+    """
     tokenizer = clip_tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     parts = {
-        "model.diffusion_model.": ldm_unet(CHANNELS, TEXT),
-        "first_stage_model.": ldm_vae(32, 6),
-        "cond_stage_model.model.": ldm_text(TEXT, 3, len(tokenizer)),
+        "model.diffusion_model.": ldm_unet(channels, text, layers),
+        "first_stage_model.": ldm_vae(32, levels),
+        "cond_stage_model.model.": ldm_text(text, 3, len(tokenizer)),
     }
     weights = {"betas": torch.zeros(1000), "posterior_mean_coef1": torch.zeros(1000)}
     for seed, (prefix, sizes) in enumerate(parts.items()):
@@ -103,8 +117,8 @@ def sd21(folder: Path, name: str = "sd21.ckpt") -> Path:
             if last in made:  # small answers, as `calmed` says
                 made[last] *= 0.1
         weights |= {prefix + name: value for name, value in made.items()}
-    lightning(weights, folder / name)
-    return folder / name
+    lightning(weights, folder / "sd21.ckpt")
+    return folder / "sd21.ckpt"
 
 
 def lightning(weights: dict[str, torch.Tensor], path: Path) -> None:
