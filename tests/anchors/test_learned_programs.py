@@ -73,7 +73,7 @@ def test_the_page_s_programs_code_by_their_authors_interface(tmp_path, monkeypat
             with Image.open(truth / f"{place}.png") as original:
                 apart = np.asarray(image).astype(float) - np.asarray(original)
             # The stand-ins send the mean, but for VTM's, which sends all
-            assert np.abs(apart if program == "vtm.py" else apart.mean()).max() <= (0 if program == "vtm.py" else 6)
+            assert np.abs(apart if program == "vtm.py" else apart.mean()).max() <= (0 if program == "vtm.py" else 10)
 
 
 def test_the_page_s_programs_are_all_here_and_short():
