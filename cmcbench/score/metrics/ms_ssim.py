@@ -63,7 +63,7 @@ def ms_ssim(made: Any, truth: Any, margins: bool) -> Any:
     with torch.inference_mode():
         for scale in range(len(BETAS)):
             last = scale == len(BETAS) - 1
-            whole, contrast = _similarity(made, truth, margins and last)
+            whole, contrast = _similarity(made, truth, margins, last)
             terms.append(whole if last else contrast)
             padding = [0, 0] if margins else [side % 2 for side in made.shape[2:]]
             made, truth = (functional.avg_pool2d(each, 2, padding=padding) for each in (made, truth))
@@ -74,15 +74,17 @@ def ms_ssim(made: Any, truth: Any, margins: bool) -> Any:
         return (stacked.clamp(min=0) ** weights).prod(0).mean(1)
 
 
-def _similarity(one: Any, other: Any, reflected: bool) -> tuple[Any, Any]:
-    """SSIM and its contrast term, means of each plane: (N, 3) both. reflected: with margins of half a window."""
+def _similarity(one: Any, other: Any, margins: bool, last: bool) -> tuple[Any, Any]:
+    """SSIM and its contrast term, means of each plane: (N, 3) both. margins: as of `ms_ssim`; last: of the coarsest
+    scale.
+    """
     import torch
     from torch.nn import functional
 
     offsets = torch.arange(WINDOW, dtype=one.dtype, device=one.device) - WINDOW // 2
     window = torch.exp(-(offsets**2) / (2 * SIGMA**2))
     window = (window / window.sum()).expand(3, 1, 1, WINDOW)
-    if reflected:
+    if margins and last:
         one, other = (functional.pad(each, [WINDOW // 2] * 4, mode="reflect") for each in (one, other))
 
     def blurred(planes: Any) -> Any:
@@ -92,6 +94,8 @@ def _similarity(one: Any, other: Any, reflected: bool) -> tuple[Any, Any]:
     means = blurred(one), blurred(other)
     product = means[0] * means[1]
     spread = blurred(one * one) - means[0] ** 2, blurred(other * other) - means[1] ** 2
+    if margins:  # what rounding makes negative in flat areas
+        spread = spread[0].clamp(min=0), spread[1].clamp(min=0)
     contrast = (2 * (blurred(one * other) - product) + C2) / (spread[0] + spread[1] + C2)
     whole = (2 * product + C1) / (means[0] ** 2 + means[1] ** 2 + C1) * contrast
     return whole.mean((2, 3)), contrast.mean((2, 3))

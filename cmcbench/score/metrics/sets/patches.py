@@ -12,6 +12,7 @@ import contextlib
 import importlib
 import importlib.util
 import sys
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from ....errors import BadInput, ImageProblem, RunFailed, first_line
@@ -85,11 +86,9 @@ def patches(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
-        return version("torch-fidelity")
-    except PackageNotFoundError:
+        return metadata.version("torch-fidelity")
+    except metadata.PackageNotFoundError:
         raise BadInput(
             f"FID and KID of patches are made with torch-fidelity, which is not installed: pip install -r {LIST}"
         ) from None
