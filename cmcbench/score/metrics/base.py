@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ImageProblem
+from ...errors import ImageProblem, RunFailed
 from .pairs import Pairs
 
 if TYPE_CHECKING:
@@ -110,9 +110,14 @@ class SetMetric(ABC):
 
     def load(self, device: str) -> None:
         """Make ready to measure. Raises BadInput or RunFailed."""
-        if self.features.device != device:
+        if self.features.device == device:
+            return
+        try:
             self.features.load(device)
-            self.features.device = device
+        except RunFailed as error:  # which several measures may need, and this one is named once
+            named = str(error).startswith(f"metric {self.name} ")
+            raise RunFailed(str(error) if named else f"metric {self.name}: {error}") from None
+        self.features.device = device
 
     @abstractmethod
     def measure(self, truth: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> Measured:

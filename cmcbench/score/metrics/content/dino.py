@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ....errors import ImageProblem
+from ....errors import ImageProblem, RunFailed
 from ..base import AtOnce, Metric
 from ..dinov2 import BASE, WholePictures
 from ..pairs import Pair, Pairs, Picture
@@ -32,7 +32,10 @@ class Dino(Metric):
         self.at_once = AtOnce()
 
     def load(self, device: str) -> None:
-        self.features.load(device)
+        try:
+            self.features.load(device)
+        except RunFailed as error:
+            raise RunFailed(f"metric {self.name}: {error}") from None
         self.features.device = device
 
     def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:

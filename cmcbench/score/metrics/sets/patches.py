@@ -48,8 +48,8 @@ class InceptionPatches(Features):
                 network = part.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
         except Exception as error:  # no network, a damaged file: torch-fidelity raises what its parts raise
             raise RunFailed(
-                f"metrics of patches cannot be made ready: {first_line(error)[:200].rstrip('.')}. Their Inception (95"
-                f" MB) is downloaded at its first use to {torch.hub.get_dir()}/checkpoints/{WEIGHTS}; where there is no"
+                f"torch-fidelity's Inception cannot be made ready: {first_line(error)[:200].rstrip('.')}. It (95 MB) is"
+                f" downloaded at its first use to {torch.hub.get_dir()}/checkpoints/{WEIGHTS}; where there is no"
                 " network, put that file there."
             ) from None
         self.network: Any = network.to(device)
