@@ -15,19 +15,17 @@ from ..files.submitted import submitter
 from ..files.subset import choose
 from ..files.target import Target, check_leaderboard, find, holds_images
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
-from ..runtime.cli import add_choice, parser, positive
 from ..runtime.messages import RunLog, say
 from ..runtime.ranks import join
+from .flags import DEFAULT_TARGET, GROUND_TRUTH, command_line
 from .metrics.allocator import tune_allocator
 from .metrics.base import Metric, SetMetric
-from .metrics.clipsim import DEFAULT_CLIP
-from .metrics.registry import FR_ORDERS, PRECISIONS, resolve
+from .metrics.registry import Models, resolve
 from .request import ScoreRequest
 from .scoring import score
+from .sent import file_digest, needs_captions, sent_captions
 from .summary import by_mode, over_modes, overall
 
-DEFAULT_TARGET = "real"
-GROUND_TRUTH = "./GT/"
 LABELS = dict(zip(OVERALL_METRICS, ("FR", "NR")))  # how the published script calls them
 
 
@@ -36,7 +34,7 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
 
     Returns the exit code, the targets' folders, whose summary.json is written, and the options.
     """
-    options = _parser().parse_args(argv)
+    options = command_line().parse_args(argv)
     tune_allocator()  # before anything imports torch
     report = RunLog()
     targets = _targets(options)
@@ -59,7 +57,9 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
             )
     absent: dict[str, str] = {}
     weights = Path(options.model_weight)
-    metrics = resolve(options.metrics, weights, options.fr_order, options.precision, options.clip_model, absent)
+    models = Models(options.clip_model, options.dino_model, file_digest(options.captions))
+    metrics = resolve(options.metrics, weights, options.fr_order, options.precision, models, absent)
+    captions, unknown = sent_captions(targets, modes, metrics, options.captions)
     ranks = join()
     if ranks.first:
         truth.tell(report, options.images)
@@ -68,7 +68,11 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
                 target.modes[mode].tell(report, options.images, f"{target.name}/{mode}/")
     for name, reason in absent.items():
         if ranks.first:
-            report.fail(f"metric {name}", f"metric {name}: {reason}. It is left out.")
+            report.fail(f"metric {name}", f"metric {name}: {reason.rstrip('.')}. It is left out.")
+    for name, reason in unknown.items():
+        if ranks.first:
+            report.fail(name, reason)
+    metrics = [metric for metric in metrics if not needs_captions(metric) or captions]
     request = ScoreRequest(
         targets,
         truth,
@@ -81,6 +85,7 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
         options.batch_size,
         ranks,
         report,
+        captions,
     )
     results, ready = score(request)
     if not ranks.first:
@@ -204,80 +209,12 @@ def _number(value: float | None) -> str:
 
 def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric | SetMetric], wanted: int) -> None:
     scored = min(
-        (found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if isinstance(metric, Metric)),
+        (found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if _of_every_image(metric)),
         default=wanted,
     )
     if scored < wanted:
         say(f"note: {mode}: {scored} of {wanted} images have all scores; the result is partial.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    options = parser("Score: consistency (FR) and perception (NR) of reconstructions.")
-    options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
-    options.add_argument(
-        "--target",
-        nargs="+",
-        default=[DEFAULT_TARGET],
-        help="folders in --results to score, their names on the leaderboard; patterns such as 'real*', or all",
-    )
-    options.add_argument("--results", default="./Result/", help="folder that holds the targets")
-    options.add_argument(
-        "--target_path",
-        default="",
-        help="a folder anywhere instead: one that holds full/, image/, pixel/, text/, or simply images",
-    )
-    options.add_argument("--gt_path", default="", help=f"folder of the ground truth (empty: {GROUND_TRUTH})")
-    options.add_argument(
-        "--modes", default="", help="only these modes, separated by commas (empty: all that are there)"
-    )
-    options.add_argument(
-        "--metrics",
-        default="topiq",
-        help=(
-            "separated by commas: topiq, paper (the paper's eight), clipsim, fid, or any pyiqa metric of single images,"
-            " e.g. ms_ssim,piqe"
-        ),
-    )
-    options.add_argument(
-        "--clip_model", default=DEFAULT_CLIP, help="the CLIP checkpoint of clipsim: a folder or a name on the hub"
-    )
-    options.add_argument(
-        "--fr_order",
-        choices=FR_ORDERS,
-        default="published",
-        help="TOPIQ FR is not symmetric: published gives the ground truth first, pyiqa the reconstruction first",
-    )
-    options.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="fp32",
-        help="of TOPIQ's networks; lower ones are faster, move scores by about 0.01 and have columns of their own",
-    )
-    options.add_argument("--i2t_table", action="store_true", help="also print Overall as in the table of I2T models")
-    options.add_argument("--device", default="auto", help="auto (the GPU if there is one), cpu, cuda, cuda:1")
-    options.add_argument(
-        "--batch_size",
-        type=positive,
-        default=None,
-        help="pictures of one size scored together (None: what a GPU's memory allows; on a CPU one)",
-    )
-    options.add_argument(
-        "--no_report",
-        action="store_true",
-        help="leave the report page, report/index.html in the results folder, as it is",
-    )
-    options.add_argument(
-        "--submit",
-        action="store_true",
-        help="then check the result and pack it into one file for the benchmark's maintainers",
-    )
-    options.add_argument(
-        "--submit_path",
-        metavar="FILE.zip",
-        default="",
-        help="where that file goes (empty: submission.zip in the target's folder)",
-    )
-    submitter.add_flags(options)
-    options.add_argument("--overwrite", action="store_true", help="score everything again instead of what has changed")
-    add_choice(options)
-    return options
+def _of_every_image(metric: Metric | SetMetric) -> bool:
+    return isinstance(metric, Metric) and not metric.needs_caption and metric.of_every_image

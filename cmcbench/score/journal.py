@@ -24,6 +24,7 @@ LARGEST_FILE = 256 << 20  # bytes; a thousand images in four modes with ten metr
 class Made:
     """A score: of the image `name`, or of the whole set where that is "". made_of: the digests it was made of, of the
     ground truth and the reconstruction, or of the set. identity: of the metric. n: images that the value was made of.
+    low, high: the ends of its interval, where it is a measure of a set and has one.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Made:
     made_of: str
     value: float
     n: int = 1
+    low: float | None = None
+    high: float | None = None
 
 
 class ScoreJournal:
@@ -74,7 +77,9 @@ def _entry(line: bytes) -> Made | None:
         return None
     texts = made.name, made.mode, made.metric, made.identity, made.made_of
     whole = all(isinstance(text, str) for text in texts) and isinstance(made.n, int) and isinstance(made.value, float)
-    return made if whole and math.isfinite(made.value) else None
+    ends = [end for end in (made.low, made.high) if end is not None]
+    whole = whole and all(isinstance(end, float) for end in ends)
+    return made if whole and all(map(math.isfinite, (made.value, *ends))) else None
 
 
 def replace(folder: Path, entries: list[Made]) -> None:

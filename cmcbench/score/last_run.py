@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from ..errors import BadInput
 from ..files import scores
 from ..files.store import Foreign
 from ..runtime.messages import say
-
-Sets = dict[str, dict[str, dict[str, Any]]]  # mode -> measure of its whole set -> its entry in the summary
+from .set_entries import Sets, read_sets
 
 
 @dataclass
@@ -38,7 +36,7 @@ def last_run(summary_file: Path, scores_file: Path, overwrite: bool) -> LastRun:
                 summary = scores.read_summary(file)
                 found = summary or {}
                 last.known = {name: dict(each) for name, each in found.get("metrics", {}).items()}
-                last.sets = {mode: _sets(each) for mode, each in found.get("modes", {}).items()}
+                last.sets = {mode: read_sets(each) for mode, each in found.get("modes", {}).items()}
         except OSError as error:
             raise BadInput(
                 f"{file} cannot be read at the moment ({error.strerror}). Nothing was changed; run the same command"
@@ -55,12 +53,3 @@ def last_run(summary_file: Path, scores_file: Path, overwrite: bool) -> LastRun:
             last.invalid.append(file)
     usable = not last.invalid and (summary is not None or not last.rows)
     return last if usable else LastRun(invalid=last.invalid)
-
-
-def _sets(mode: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The measures of a whole set in a mode of a summary. Raises TypeError or ValueError for a broken one."""
-    found = {name: each for name, each in mode.get("metrics", {}).items() if each.get("set") is True}
-    for name, each in found.items():
-        if not math.isfinite(each["mean"]) or not isinstance(each["n"], int) or not isinstance(each["digest"], str):
-            raise ValueError(f"{name} is no measure of a set")
-    return found

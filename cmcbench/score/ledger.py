@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from ..runtime.ranks import Ranks
 from . import journal
 from .digests import Digests
 from .journal import Made, ScoreJournal
-from .last_run import Sets, last_run
-from .metrics.base import Metric, SetMetric
+from .last_run import last_run
+from .metrics.base import Measured, Metric, SetMetric
+from .set_entries import Sets, set_entry
 from .summary import summarise
 
 
@@ -29,7 +30,8 @@ class ScoreLedger:
     """The rows of one target. Nothing in its folder changes before `finish`, but for the journals of scores made.
 
     rows: (stem, mode) -> row. stale: metrics whose scores here were made with other weights; they stay until the new
-    weights are loaded (`renew`). One process at a time may hold the ledger of a target.
+    weights are loaded (`renew`). captions: (stem, mode) -> the caption that was sent, as far as known. One process at a
+    time may hold the ledger of a target.
     """
 
     def __init__(
@@ -39,8 +41,9 @@ class ScoreLedger:
         metrics: Sequence[Metric | SetMetric],
         ranks: Ranks,
         overwrite: bool = False,
+        captions: Mapping[tuple[str, str], str] = {},
     ) -> None:
-        self.target, self.truth = target, truth
+        self.target, self.truth, self.captions = target, truth, captions
         self.seen = {mode: Digests(images) for mode, images in target.modes.items()}
         self.ranks, self.overwrite = ranks, overwrite
         self.asked = list(metrics)
@@ -54,7 +57,7 @@ class ScoreLedger:
         self.invalid: list[Path] = []  # files of ours that cannot be used; they are kept under another name
         self.others: list[Made] = []  # of journals: what this run has no use for, and a later one may have
         self.journal = ScoreJournal(target.folder, ranks.number)
-        self.prepared: Prepared | None = None  # the test set that the ground truth is, where `prepare` made it
+        self.prepared: Prepared | None = None  # the test set that the ground truth is
 
     def settle(self) -> None:
         """Take over the rows of images that are still the same, and what killed runs had scored.
@@ -171,8 +174,16 @@ class ScoreLedger:
         return [row.scores for row in self.rows.values()] + list(self.sets.values())
 
     def lacks(self, row: ScoreRow, metric: Metric) -> bool:
-        """Whether a row has no score of a metric, or one of other weights."""
-        return metric.name not in row.scores or metric.name in self.stale
+        """Whether a row has no score of a metric that takes it, or one of other weights."""
+        return self.takes(row, metric) and (metric.name not in row.scores or metric.name in self.stale)
+
+    def takes(self, row: ScoreRow, metric: Metric) -> bool:
+        """Whether a metric scores a row at all."""
+        return metric.takes(row.name) and not (metric.needs_caption and not self.caption(row))
+
+    def caption(self, row: ScoreRow) -> str:
+        """The caption that was sent, "" where none was or it is not known."""
+        return self.captions.get((stem_of(row.name), row.mode), "")
 
     def renew(self, metrics: Iterable[Metric | SetMetric], keys: Iterable[tuple[str, str]]) -> None:
         """The metrics are loaded: drop their scores of other weights and, with --overwrite, those of `keys`."""
@@ -194,15 +205,13 @@ class ScoreLedger:
         row.scores[metric.name] = value
         self.journal.add(Made(row.name, row.mode, metric.name, metric.identity, _made_of(row), value))
 
-    def enter_set(self, mode: str, metric: SetMetric, value: float, images: int) -> None:
+    def enter_set(self, mode: str, metric: SetMetric, found: Measured, images: int) -> None:
         """Enter the measure of a mode's whole set, made of that many images."""
         self.describe(metric)
-        made_of = self.set_digest(mode)
-        self._put_set(mode, metric.name, value, images, made_of)
-        self.journal.add(Made("", mode, metric.name, metric.identity, made_of, value, images))
-
-    def _put_set(self, mode: str, name: str, value: float, images: int, made_of: str) -> None:
-        self.sets.setdefault(mode, {})[name] = {"mean": value, "n": images, "set": True, "digest": made_of}
+        about = ("", mode, metric.name, metric.identity, self.set_digest(mode))
+        made = Made(*about, found.value, images, found.low, found.high)
+        self.sets.setdefault(mode, {})[metric.name] = set_entry(made)
+        self.journal.add(made)
 
     def describe(self, metric: Metric | SetMetric) -> None:
         """Note what a metric is whose scores are about to be entered. Measures of sets count as perception."""
@@ -229,7 +238,7 @@ class ScoreLedger:
             elif made.metric in self.stale:
                 self.others.append(made)
             elif row is None:
-                self._put_set(made.mode, made.metric, made.value, made.n, made.made_of)
+                self.sets.setdefault(made.mode, {})[made.metric] = set_entry(made)
             else:
                 row.scores.setdefault(made.metric, made.value)
 

@@ -18,7 +18,8 @@ class ScoreRequest:
     """truth: stem -> path of the whole ground truth. chosen: the stems to score. modes: target name -> modes to score.
 
     metrics: what to score with, measures of whole sets among them. batch_size: pairs of pictures that go through them
-    together, None: as many as the device's memory suggests, on a CPU those of one ground truth.
+    together, None: as many as the device's memory suggests, on a CPU those of one ground truth. captions: target
+    name -> (stem, mode) -> the caption that was sent, as far as metrics need it.
     """
 
     targets: list[Target]
@@ -32,6 +33,7 @@ class ScoreRequest:
     batch_size: int | None = None
     ranks: Ranks = Ranks()
     report: RunLog = field(default_factory=RunLog)
+    captions: dict[str, dict[tuple[str, str], str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from ..runtime.messages import progress
 from . import journal
 from .digests import Digests
 from .ledger import ScoreLedger
-from .metrics.base import Metric, SetMetric, checked
+from .metrics.base import LeftOut, Metric, SetMetric, checked
 from .metrics.pairs import Pair, Pairs
 from .pictures import Read, Reading, reading, same_size
 from .readiness import Readiness
@@ -89,7 +89,14 @@ class _Scoring:
         self.request, self.held = request, held
         self.truth = Digests(request.truth)
         self.ledgers = [
-            ScoreLedger(target, self.truth, request.metrics, request.ranks, request.overwrite)
+            ScoreLedger(
+                target,
+                self.truth,
+                request.metrics,
+                request.ranks,
+                request.overwrite,
+                request.captions.get(target.name, {}),
+            )
             for target in request.targets
         ]
         self.readiness = Readiness(request, self.ledgers)
@@ -135,7 +142,8 @@ class _Scoring:
             for stem, mode in self.readiness.keys(ledger):
                 self.total += 1
                 row = ledger.rows[stem, mode]
-                names = frozenset(each.name for each in self.readiness.metrics if everything or ledger.lacks(row, each))
+                lacks = ledger.takes if everything else ledger.lacks
+                names = frozenset(each.name for each in self.readiness.metrics if lacks(row, each))
                 if names:
                     self.lacking.setdefault(stem, []).append(_Lacking(place, mode, names))
 
@@ -190,15 +198,9 @@ class _Scoring:
             except ImageProblem as error:
                 report.fail(f"{where}/{stem}", f"{where}/{error}")
                 continue
-            found.append(
-                _Scored(
-                    where,
-                    ledger,
-                    self._row(ledger, stem, each, of, picture),
-                    Pair(of.picture, picture.picture),
-                    each.metrics,
-                )
-            )
+            row = self._row(ledger, stem, each, of, picture)
+            pair = Pair(of.picture, picture.picture, ledger.caption(row))
+            found.append(_Scored(where, ledger, row, pair, each.metrics))
         return found
 
     def _row(self, ledger: ScoreLedger, stem: str, each: _Lacking, truth: Read, made: Read) -> ScoreRow:
@@ -224,12 +226,16 @@ class _Scoring:
         try:
             scores = metric.score_pairs(pairs)
             values = [checked(value, metric) for _, value in zip(scored, scores, strict=True)]
-        except ImageProblem as error:
+        except (ImageProblem, LeftOut) as error:
             if len(scored) > 1:
                 for each in scored:
                     self._metric(metric, Pairs([each.pair], pairs.at_once), [each])
                 return
             where, name = scored[0].where, scored[0].row.name
+            if isinstance(error, LeftOut):
+                note = f"note: {metric.name} leaves {name} out: {error}; the same holds for every such picture."
+                self.request.report.once(f"{metric.name} left out", note)
+                return
             self.request.report.fail(f"{metric.name}/{where}/{name}", f"{where}/{name}: {error}")
             return
         for each, value in zip(scored, values, strict=True):

@@ -1,4 +1,4 @@
-"""Measures of whole sets (FID): of each mode of a target against its ground truths, cached by the digests of all
+"""Measures of whole sets (FID, KID): of each mode of a target against its ground truths, cached by the digests of all
 pictures.
 
 Every process embeds its share of the images, in batches, and process 0 measures.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ImageProblem, RunFailed
 from ..runtime.messages import progress
 from .ledger import ScoreLedger
-from .metrics.base import AtOnce, SetMetric
+from .metrics.base import AtOnce, Features, SetMetric
 from .metrics.pairs import Picture
 from .pictures import Read, reading, same_size
 from .request import ScoreRequest
@@ -76,7 +76,7 @@ TRUTH: Key = (-1, "")
 @dataclass
 class Found:
     """What one process found of its images. digests: (stem, target, mode) -> those of the ground truth and the
-    reconstruction. features: (metric, stem, target, mode) -> (k, d).
+    reconstruction. features: (key of the features, stem, target, mode) -> (k, d).
     """
 
     digests: dict[tuple[str, Key], tuple[str, str]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class SetWork:
     def __init__(self, request: ScoreRequest, ledgers: Sequence[ScoreLedger]) -> None:
         self.request, self.ledgers = request, ledgers
         self.wanted: list[Missing] = []
-        self.metrics = {metric.name: metric for metric in request.metrics if isinstance(metric, SetMetric)}
+        self.metrics = {each.name: each for each in request.metrics if isinstance(each, SetMetric)}
 
     def features(self, device: str) -> Found:
         """Features of this process's share of the images: of their ground truths and of all reconstructions.
@@ -106,11 +106,12 @@ class SetWork:
         if not plan:
             return found
         inputs = self.request.batch_size or (1 if device == "cpu" else INPUTS)
-        embedded = _Embedded(self.metrics, found, inputs)
-        names = list(dict.fromkeys(work.metric for work in self.wanted))
+        names = self._names()
+        networks = {self.metrics[name].features.key: self.metrics[name].features for name in names}
+        embedded = _Embedded(networks, found, inputs)
 
         def make(picture: Picture) -> dict[str, Any]:
-            return {name: self.metrics[name].prepare(picture.image) for name in names}
+            return {key: _prepared(network, picture) for key, network in networks.items()}
 
         paths = [
             path
@@ -125,6 +126,7 @@ class SetWork:
                 except ImageProblem as error:
                     self._fail(stem, f"ground truth {error}")
                 else:
+                    self._tell_unfit(stem, of.made)
                     embedded.add(stem, TRUTH, of.made)
                     for key, (path, future) in zip(keys, made, strict=True):
                         self._reconstruction(stem, key, path, future, of, metrics[key], embedded)
@@ -150,7 +152,18 @@ class SetWork:
             self._fail(f"{where}/{stem}", f"{where}/{error}")
             return
         embedded.found.digests[stem, key] = truth.seen, picture.seen
-        embedded.add(stem, key, {name: picture.made[name] for name in names})
+        wanted = dict.fromkeys(self.metrics[name].features.key for name in names)
+        embedded.add(stem, key, {features: picture.made[features] for features in wanted})
+
+    def _tell_unfit(self, stem: str, made: dict[str, Any]) -> None:
+        """Report a picture that some networks do not take; its reconstructions are of the same size."""
+        for key, problem in made.items():
+            if isinstance(problem, ImageProblem):
+                names = [name for name in self._names() if self.metrics[name].features.key == key]
+                self._fail(f"{', '.join(names)}/{stem}", f"{', '.join(names)}: {stem} {problem}")
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(work.metric for work in self.wanted))
 
     def measure(self, found: list[Found]) -> None:
         """Process 0: enter the measures, from what all processes found."""
@@ -161,18 +174,28 @@ class SetWork:
             self.ledgers[target].identify(self.ledgers[target].rows[stem, mode], *seen)
         for work in self.wanted:
             metric, where, key = self.metrics[work.metric], work.where(self.ledgers), (work.target, work.mode)
-            stems = [stem for stem in work.pairs(self.ledgers) if (work.metric, stem, key) in features]
+            kind = metric.features.key
+            stems = [
+                stem
+                for stem in work.pairs(self.ledgers)
+                if (kind, stem, key) in features and (kind, stem, TRUTH) in features
+            ]
             if len(stems) < metric.smallest:
-                reason = f"{metric.name} of {where}: only {len(stems)} images can be used"
+                reason = f"{metric.name} of {where}: only {len(stems)} images can be used, {metric.smallest} are needed"
                 self.request.report.fail(f"{metric.name}/{where}", reason)
                 continue
-            sides = (np.stack([features[work.metric, stem, side] for stem in stems]) for side in (TRUTH, key))
-            value = metric.measure(*sides)
-            if not np.isfinite(value):
-                raise RunFailed(f"{metric.name} gives {value}, which is no measure")
-            self.ledgers[work.target].enter_set(work.mode, metric, float(value), len(stems))
-            if metric.caution(len(stems)):
-                self.request.report.once(metric.name, f"note: {metric.caution(len(stems))}")
+            sides = [[features[kind, stem, side] for stem in stems] for side in (TRUTH, key)]
+            try:
+                found_here = metric.measure(*sides)
+            except ImageProblem as error:
+                self.request.report.fail(f"{metric.name}/{where}", f"{metric.name} of {where}: {error}")
+                continue
+            if not np.isfinite([found_here.value, found_here.low or 0.0, found_here.high or 0.0]).all():
+                raise RunFailed(f"{metric.name} gives {found_here.value}, which is no measure")
+            self.ledgers[work.target].enter_set(work.mode, metric, found_here, len(stems))
+            caution = metric.caution(len(stems), sum(map(len, sides[0])))
+            if caution:
+                self.request.report.once(metric.name, f"note: {caution}")
 
     def _keys(self) -> list[Key]:
         return list(dict.fromkeys((work.target, work.mode) for work in self.wanted))
@@ -189,17 +212,29 @@ class SetWork:
             self.request.report.fail(name, reason)
 
 
+def _prepared(network: Features, picture: Picture) -> np.ndarray | ImageProblem:
+    """What a network takes of a picture, or why it takes nothing: other networks may take it."""
+    try:
+        return network.prepare(picture.image)
+    except ImageProblem as error:
+        return error
+
+
 class _Embedded:
     """Inputs of the networks that wait for a full batch, and the features of those that had theirs."""
 
-    def __init__(self, metrics: dict[str, SetMetric], found: Found, inputs: int) -> None:
-        """inputs: that a network gets at once, or those of one picture where that has more."""
-        self.metrics, self.found, self.inputs = metrics, found, inputs
+    def __init__(self, networks: dict[str, Features], found: Found, inputs: int) -> None:
+        """networks: by the key of their features. inputs: that a network gets at once, or those of one picture where
+        that has more, INPUTS at the most.
+        """
+        self.networks, self.found, self.inputs = networks, found, inputs
         self.waiting: dict[str, list[tuple[str, Key, np.ndarray]]] = {}
-        self.at_once = {name: AtOnce() for name in metrics}
+        self.at_once = {name: AtOnce() for name in networks}
 
-    def add(self, stem: str, key: Key, inputs: dict[str, np.ndarray]) -> None:
+    def add(self, stem: str, key: Key, inputs: dict[str, Any]) -> None:
         for name, each in inputs.items():
+            if isinstance(each, ImageProblem):
+                continue
             here = self.waiting.setdefault(name, [])
             here.append((stem, key, each))
             if sum(len(each) for _, _, each in here) >= self.inputs:
@@ -216,9 +251,9 @@ class _Embedded:
         inputs = np.concatenate([each for _, _, each in here])
 
         def embed(places: Sequence[int]) -> list[np.ndarray]:
-            return list(self.metrics[name].embed(inputs[places[0] : places[-1] + 1]))
+            return list(self.networks[name].embed(inputs[places[0] : places[-1] + 1]))
 
-        rows = self.at_once[name].each(embed, range(len(inputs)), max(self.inputs, len(here[0][2])))
+        rows = self.at_once[name].each(embed, range(len(inputs)), max(self.inputs, min(len(here[0][2]), INPUTS)))
         place = 0
         for stem, key, each in here:
             self.found.features[name, stem, key] = np.stack(rows[place : place + len(each)])

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fake
 
-from cmcbench.score.metrics.fid import Fid
+from cmcbench.score.metrics.fid import CleanInception, Fid
 
 
 def load(self, device):
@@ -29,5 +29,5 @@ def load(self, device):
 
 
 if __name__ == "__main__":
-    Fid.load, Fid.smallest = load, 2
+    CleanInception.load, Fid.smallest = load, 2
     fake.run("script-evaluate.py", ["--no_report", "--device", "cpu", *sys.argv[1:]])

@@ -6,9 +6,10 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ImageProblem
+from ...errors import ImageProblem, RunFailed
 from .pairs import Pairs
 
 if TYPE_CHECKING:
@@ -20,17 +21,25 @@ class Metric(ABC):
     """A metric of single images.
 
     name: its column in scores.csv. needs_truth: True for full reference (consistency), False for no reference
-    (perception). identity: what must be equal for two scores to be compared, beside the images.
+    (perception). identity: what must be equal for two scores to be compared, beside the images. needs_caption: whether
+    it scores only reconstructions whose caption is known, which is Pair.caption then. of_every_image: False where
+    images are left out by its own rule (`takes`, or LeftOut).
     """
 
     name: str
     needs_truth: bool
+    needs_caption: bool = False
+    of_every_image: bool = True
     lower_is_better: bool = False
     identity: str
 
     @abstractmethod
     def load(self, device: str) -> None:
         """Make ready to score. Raises BadInput or RunFailed."""
+
+    def takes(self, name: str) -> bool:
+        """Whether images of this name have a score at all."""
+        return True
 
     @abstractmethod
     def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
@@ -39,7 +48,8 @@ class Metric(ABC):
     def score_pairs(self, pairs: Pairs) -> list[float]:
         """The scores of reconstructions of several ground truths, in order; written by metrics that take them at once.
 
-        A batch's scores equal those of its pictures one by one within 1e-5.
+        A batch's scores equal those of its pictures one by one within 1e-5. Raises ImageProblem or LeftOut where it has
+        none for one of them; each is then tried by itself.
         """
         return [
             score
@@ -48,39 +58,75 @@ class Metric(ABC):
         ]
 
 
-class SetMetric(ABC):
-    """A measure of a mode's whole set of reconstructions against their ground truths; no image has a score of its own.
+class LeftOut(Exception):
+    """A picture that a metric does not score, by its own rule, and why."""
 
-    name: what summary.json calls it. smallest: images below which it is refused. caution: what a reader of its values
-    must know, given the number of images; "" for nothing. identity: as of Metric.
+
+class Features(ABC):
+    """What a network sees in single pictures; measures of sets are made of it.
+
+    key: the same for features that are the same, which are then made once for all measures of them. device: where they
+    were made ready, "" before.
     """
 
-    name: str
-    lower_is_better: bool = False
-    identity: str
-    smallest: int
+    key: str
+    device = ""
 
     @abstractmethod
     def load(self, device: str) -> None:
-        """Make ready to measure. Raises BadInput or RunFailed."""
+        """Make ready to embed. Raises BadInput or RunFailed."""
 
     @abstractmethod
     def prepare(self, picture: Image.Image) -> np.ndarray:
-        """What the network takes of one RGB PIL image: (k, ...), k inputs, the same shape for all. Called in threads of
-        its own; may raise ImageProblem.
+        """What the network takes of one RGB PIL image: (k, ...), k inputs, of one shape for all pictures. Called in
+        threads of its own; may raise ImageProblem.
         """
 
     @abstractmethod
     def embed(self, inputs: np.ndarray) -> np.ndarray:
         """The features of inputs of several pictures: (n, ...) -> (n, d)."""
 
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure of a set, and the ends of its 95 % interval over images, None where it has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class SetMetric(ABC):
+    """A measure of a mode's whole set of reconstructions against their ground truths; no image has a score of its own.
+
+    name: what summary.json calls it. smallest: images below which it is refused. identity: as of Metric.
+    """
+
+    name: str
+    lower_is_better: bool = True
+    identity: str
+    smallest: int
+    features: Features
+
+    def load(self, device: str) -> None:
+        """Make ready to measure. Raises BadInput or RunFailed."""
+        if self.features.device == device:
+            return
+        try:
+            self.features.load(device)
+        except RunFailed as error:  # which several measures may need, and this one is named once
+            named = str(error).startswith(f"metric {self.name} ")
+            raise RunFailed(str(error) if named else f"metric {self.name}: {error}") from None
+        self.features.device = device
+
     @abstractmethod
-    def measure(self, truth: np.ndarray, made: np.ndarray) -> float:
-        """The value for the features of the ground truths and of the reconstructions, (images, k, d) each, in the same
-        order.
+    def measure(self, truth: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> Measured:
+        """The value for the features of the ground truths and of the reconstructions: (k, d) of each image, in the same
+        order. Raises ImageProblem where they make no set.
         """
 
-    def caution(self, images: int) -> str:
+    def caution(self, images: int, features: int) -> str:
+        """What a reader of the value must know, given the number of images and of their features; "" for nothing."""
         return ""
 
 

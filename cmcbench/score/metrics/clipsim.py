@@ -26,11 +26,8 @@ DEFAULT_CLIP = "openai/clip-vit-base-patch32"
 BATCH = 16  # pictures of 224x224 at once
 
 
-class Clipsim(Metric):
-    """Higher is better, -1 to 1. model: a folder or a name on the hub of a CLIP checkpoint in safetensors."""
-
-    name = "clipsim"
-    needs_truth = True
+class ClipImages(Metric):
+    """What metrics made of CLIP share. model: a folder or a name on the hub of a CLIP checkpoint in safetensors."""
 
     def __init__(self, model: str = DEFAULT_CLIP) -> None:
         self.model = model
@@ -68,17 +65,11 @@ class Clipsim(Metric):
             "name the folder of a CLIP checkpoint in safetensors with --clip_model."
         )
 
-    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
-        return self.score_pairs(Pairs([Pair(Picture(truth), Picture(each)) for each in pictures], None))
-
-    def score_pairs(self, pairs: Pairs) -> list[float]:
-        images = [each.image for each in (*pairs.truths, *(pair.made for pair in pairs))]
-        found = self.at_once.each(self._embed, images, max(BATCH, pairs.at_once or 0))
-        made = found[len(pairs.truths) :]
-        return [float((found[place] * each).sum().clamp(-1, 1)) for place, each in zip(pairs.places, made, strict=True)]
+    def embedded(self, pictures: Sequence[Image.Image], at_once: int | None) -> list[Any]:
+        """Embeddings of length 1, as float64 on the CPU. at_once: pictures that the device should take together."""
+        return self.at_once.each(self._embed, pictures, max(BATCH, at_once or 0))
 
     def _embed(self, pictures: Sequence[Image.Image]) -> list[Any]:
-        """Embeddings of length 1, as float64 on the CPU."""
         import torch
 
         with torch.inference_mode():
@@ -88,3 +79,19 @@ class Clipsim(Metric):
         if not math.isfinite(float(lengths.sum())) or float(lengths.min()) == 0:
             raise ImageProblem("CLIP gives an embedding without a direction")
         return list(found / lengths)
+
+
+class Clipsim(ClipImages):
+    """Of a reconstruction and its ground truth; higher is better, -1 to 1."""
+
+    name = "clipsim"
+    needs_truth = True
+
+    def score(self, truth: Image.Image, pictures: list[Image.Image]) -> list[float]:
+        return self.score_pairs(Pairs([Pair(Picture(truth), Picture(each)) for each in pictures], None))
+
+    def score_pairs(self, pairs: Pairs) -> list[float]:
+        images = [each.image for each in (*pairs.truths, *(pair.made for pair in pairs))]
+        found = self.embedded(images, pairs.at_once)
+        made = found[len(pairs.truths) :]
+        return [float((found[place] * each).sum().clamp(-1, 1)) for place, each in zip(pairs.places, made, strict=True)]

@@ -8,9 +8,12 @@ the distance is computed without the square root of a 2048x2048 matrix, which ha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .base import SetMetric
+from ...errors import ImageProblem
+from ...statistics import resample_counts
+from .base import Features, Measured, SetMetric
 from .pyiqa import create, pyiqa_version
 
 if TYPE_CHECKING:
@@ -19,22 +22,19 @@ if TYPE_CHECKING:
 
 SIDE = 299  # pixels, of Inception's input
 SMALLEST = 100  # images; with fewer the value tells more of the number of images than of the pictures
+DRAWS = 20  # resamples of the images: their spread is known within a sixth, and each takes as long as the value
+Z = 1.96  # standard errors of a 95 % interval. A resample's own FID is biased upwards, since it repeats images
+TRUTHS, MADE = "ground truths", "reconstructions"
 FULL_RANK = 2049  # images from which a covariance of 2,048 features can have full rank
 
 
-class Fid(SetMetric):
-    """Lower is better, from 0."""
+class CleanInception(Features):
+    """pyiqa's Inception of whole pictures, prepared as clean-fid does: one input a picture, 2,048 features."""
 
-    name = "fid"
-    lower_is_better = True
-    smallest = SMALLEST
-
-    def __init__(self) -> None:
-        self.identity = f"pyiqa {pyiqa_version()}, clean"
+    key = "clean"
 
     def load(self, device: str) -> None:
-        self.device = device
-        model = create(self.name, device).net.model
+        model = create("fid", device).net.model
         self.network = lambda batch: model(batch, False, False)[0]
 
     def prepare(self, picture: Image.Image) -> np.ndarray:
@@ -47,16 +47,58 @@ class Fid(SetMetric):
             found = self.network(torch.from_numpy(inputs).to(self.device))
         return found.flatten(1).double().cpu().numpy()
 
-    def measure(self, truth: np.ndarray, made: np.ndarray) -> float:
-        return frechet_distance(truth[:, 0], made[:, 0])
 
-    def caution(self, images: int) -> str:
-        if images >= FULL_RANK:
+class Frechet(SetMetric):
+    """The Frechet distance of any features; lower is better, from 0."""
+
+    def __init__(self, name: str, features: Features, identity: str, smallest: int = 2) -> None:
+        self.name, self.features, self.identity, self.smallest = name, features, identity, smallest
+
+    def measure(self, truth: Sequence[np.ndarray], made: Sequence[np.ndarray]) -> Measured:
+        import numpy as np
+
+        owner = owners(truth)
+        one, other = checked_set(self.name, truth, TRUTHS), checked_set(self.name, made, MADE)
+        draws = [frechet_distance(one, other, counts[owner]) for counts in resample_counts(len(truth), DRAWS)]
+        value = frechet_distance(one, other)
+        error = Z * float(np.std(draws, ddof=1))
+        return Measured(value, max(0.0, value - error), value + error)
+
+    def caution(self, images: int, features: int) -> str:
+        if features >= FULL_RANK:
             return ""
+        what = f"{images:,} images" if features == images else f"{features:,} patches of {images:,} images"
+        paper = "the paper has 1,000; " if features == images else ""
         return (
-            f"fid of {images:,} images is biased upwards and comparable with that of as many images only "
-            f"(the paper has 1,000; the covariances have full rank from {FULL_RANK:,} on)"
+            f"{self.name} of {what} is biased upwards and comparable with that of as many images only "
+            f"({paper}the covariances have full rank from {FULL_RANK:,} on)"
         )
+
+
+class Fid(Frechet):
+    """Of whole pictures, prepared as clean-fid and pyiqa do."""
+
+    smallest = SMALLEST
+
+    def __init__(self) -> None:
+        super().__init__("fid", CleanInception(), f"pyiqa {pyiqa_version()}, clean", self.smallest)
+
+
+def owners(features: Sequence[np.ndarray]) -> np.ndarray:
+    """The place of the image that each row of the joined features belongs to."""
+    import numpy as np
+
+    return np.repeat(np.arange(len(features)), [len(each) for each in features])
+
+
+def checked_set(name: str, features: Sequence[np.ndarray], what: str) -> np.ndarray:
+    """All features of one side, (n, d), float64. Raises ImageProblem where they are all the same."""
+    import numpy as np
+
+    joined = np.concatenate(list(features)).astype(np.float64)
+    if np.ptp(joined, axis=0).max() <= 1e-6 * max(1e-6, float(np.abs(joined).max())):
+        raise ImageProblem(f"all {len(features)} {what} look the same to {name}, and so there is no set to compare")
+    return joined
 
 
 def prepared(picture: Image.Image) -> np.ndarray:
@@ -76,23 +118,35 @@ def prepared(picture: Image.Image) -> np.ndarray:
     return (np.stack(resized) - 128) / 128
 
 
-def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
+def frechet_distance(one: np.ndarray, other: np.ndarray, counts: np.ndarray | None = None) -> float:
     """|m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)) of the means and covariances (1 / (n - 1)) of features (n, d).
 
-    With X the centred features over sqrt(n - 1), C = X'X, and tr((C1 C2)^(1/2)) is the sum of the singular values of X1
-    X2': a matrix of n by n, exact for singular covariances too. Raises ValueError below two images.
+    counts: how often each row of both counts, None: once. With X the centred features over sqrt(n - 1), C = X'X, and
+    tr((C1 C2)^(1/2)) is the sum of the singular values of X1 X2': a matrix of n by n, exact for singular covariances
+    too. Raises ValueError below two images.
     """
     import numpy as np
 
     if min(len(one), len(other)) < 2:
         raise ValueError("a covariance needs two images")
-    means = [features.mean(axis=0) for features in (one, other)]
-    centred = [
-        _triangular((features - mean) / np.sqrt(len(features) - 1)) for features, mean in zip((one, other), means)
-    ]
+    means, centred = zip(*(_centred(features, counts) for features in (one, other)))
     cross = np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum()
     spread = sum((each**2).sum() for each in centred)
     return float(max(0.0, ((means[0] - means[1]) ** 2).sum() + spread - 2 * cross))
+
+
+def _centred(features: np.ndarray, counts: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of features (n, d), and a matrix whose product with itself, X'X, is their covariance."""
+    import numpy as np
+
+    if counts is None:
+        mean = features.mean(axis=0)
+        return mean, _triangular((features - mean) / np.sqrt(len(features) - 1))
+    there = counts > 0
+    features, weights = features[there], counts[there].astype(np.float64)
+    total = weights.sum()
+    mean = weights @ features / total
+    return mean, _triangular((features - mean) * np.sqrt(weights / (total - 1))[:, None])
 
 
 def _triangular(features: np.ndarray) -> np.ndarray:

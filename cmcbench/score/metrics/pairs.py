@@ -25,10 +25,12 @@ class Picture:
 
 
 class Pair:
-    """A reconstruction and its ground truth. Several pairs may share a ground truth."""
+    """A reconstruction and its ground truth. Several pairs may share a ground truth. caption: that was sent, "" where
+    none was or it is not known.
+    """
 
-    def __init__(self, truth: Picture, made: Picture) -> None:
-        self.truth, self.made = truth, made
+    def __init__(self, truth: Picture, made: Picture, caption: str = "") -> None:
+        self.truth, self.made, self.caption = truth, made, caption
 
 
 class Pairs(Sequence[Pair]):

@@ -90,7 +90,7 @@ def _alike(one: float, other: float) -> bool:
 
 
 @contextlib.contextmanager
-def _environment(**variables: str) -> Iterator[None]:
+def environment(**variables: str) -> Iterator[None]:
     """Set environment variables for a while."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
@@ -113,7 +113,7 @@ def create(name: str, device: str) -> Any:
     here = packaged_weights.find(name)
     try:
         # pyiqa asks torch to unpickle whatever is in a weights file; and it prints what it loads
-        with _environment(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
+        with environment(TORCH_FORCE_WEIGHTS_ONLY_LOAD="1"), contextlib.redirect_stdout(sys.stderr):
             pyiqa = import_pyiqa(name)
             if here is None:
                 return pyiqa.create_metric(name, device=torch.device(device))

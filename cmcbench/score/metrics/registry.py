@@ -1,19 +1,28 @@
-"""The metrics by name: the benchmark's two TOPIQ networks, CLIPSIM, FID, and any metric of pyiqa.
+"""The metrics by name: the benchmark's two TOPIQ networks, those of OWN, and any metric of pyiqa.
 
-To add one that pyiqa lacks, write a subclass of Metric or SetMetric (metric.py) and name it in OWN.
+To add one that pyiqa lacks, write a subclass of Metric or SetMetric (base.py) and name it in OWN.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ...errors import BadInput
-from .base import Metric, SetMetric
+from .base import Features, Metric, SetMetric
 from .clipsim import DEFAULT_CLIP, Clipsim
-from .fid import Fid
-from .pyiqa import Pyiqa, configs
+from .content.clipscore import Clipscore
+from .content.dino import Dino
+from .content.ocr import OcrCer
+from .dinov2 import WholePictures
+from .fid import CleanInception, Fid, Frechet
+from .ms_ssim import MsSsim
+from .pyiqa import Pyiqa, configs, pyiqa_version
+from .sets.kid import Kid
+from .sets.patches import InceptionPatches
 from .topiq import WEIGHTS, WITHOUT_WEIGHTS, Topiq, where_weights_are
 
 FR_ORDERS = ("published", "pyiqa")
@@ -22,11 +31,46 @@ GROUPS = {
     "topiq": ("topiq_fr", "topiq_nr"),
     # The paper's figure: four of consistency, four of perception
     "paper": ("topiq_fr", "clipsim", "lpips", "ssim", "topiq_nr", "clipiqa", "liqe", "fid"),
+    # What papers on learned compression print
+    "field": ("psnr", "ms_ssim_rgb", "lpips", "dists", "musiq", "clipiqa", "fid256", "kid256"),
 }
+ALIASES = {"lpips_vgg": "lpips-vgg"}  # other names of metrics, whose column has pyiqa's
+SIDES = (64, 128, 256)  # pixels of the patches that sets are measured of
 
-OWN: dict[str, Callable[[str], Metric | SetMetric]] = {  # name -> made from --clip_model, which most have no use for
-    Clipsim.name: Clipsim,
-    Fid.name: lambda clip: Fid(),
+
+@dataclass(frozen=True)
+class Models:
+    """What metrics are made with: checkpoints as the user names them, "" for a metric's own choice. captions: the
+    digest of the file that --captions names, "" where each target's own are meant."""
+
+    clip: str = DEFAULT_CLIP
+    dino: str = ""
+    captions: str = ""
+
+
+def _of_patches(make: Callable[[str, Features, str], SetMetric], name: str, side: int, models: Models) -> SetMetric:
+    features = InceptionPatches(side)
+    return make(name, features, features.identity)
+
+
+def _whole_dino(models: Models) -> SetMetric:
+    features = WholePictures(models.dino)
+    return Frechet("fid_dinov2", features, features.identity)
+
+
+OWN: dict[str, Callable[[Models], Metric | SetMetric]] = {
+    "clipsim": lambda models: Clipsim(models.clip),
+    "ms_ssim_rgb": lambda models: MsSsim(),
+    "ms_ssim_compressai": lambda models: MsSsim("ms_ssim_compressai", margins=False),
+    "clipscore": lambda models: Clipscore(models.clip, models.captions),
+    "clipscore_truth": lambda models: Clipscore(models.clip, models.captions, of_truth=True),
+    "dino": lambda models: Dino(models.dino),
+    "ocr_cer": lambda models: OcrCer(),
+    "fid": lambda models: Fid(),
+    "kid": lambda models: Kid("kid", CleanInception(), f"pyiqa {pyiqa_version()}, clean", Fid.smallest),
+    "fid_dinov2": _whole_dino,
+    **{f"fid{side}": partial(_of_patches, Frechet, f"fid{side}", side) for side in SIDES},
+    **{f"kid{side}": partial(_of_patches, Kid, f"kid{side}", side) for side in SIDES},
 }
 
 
@@ -35,16 +79,18 @@ def resolve(
     weights: Path,
     fr_order: str = "published",
     precision: str = "fp32",
-    clip: str = DEFAULT_CLIP,
+    models: Models = Models(),
     absent: dict[str, str] | None = None,
 ) -> list[Metric | SetMetric]:
-    """The metrics that `--metrics` names, separated by commas; `topiq` and `paper` are groups. Loads nothing.
+    """The metrics that `--metrics` names, separated by commas; those in GROUPS are several. Loads nothing.
 
+    Measures of the same features share them.
     absent: where given, it gets name -> message of a metric whose weights are missing, and the others are the result.
     Raises BadInput for an unknown one, for missing weights without `absent`, and where none is left.
     """
     wanted = [part.strip().lower() for part in names.split(",") if part.strip()]
-    wanted = list(dict.fromkeys(name for part in wanted for name in GROUPS.get(part, (part,))))
+    wanted = [ALIASES.get(name, name) for part in wanted for name in GROUPS.get(part, (part,))]
+    wanted = list(dict.fromkeys(wanted))
     if not wanted:
         raise BadInput("--metrics names no metric. The default is topiq; without weights: " + WITHOUT_WEIGHTS)
     for name in wanted:
@@ -53,13 +99,17 @@ def resolve(
     problems: dict[str, BadInput] = {}
     for name in wanted:
         try:
-            metrics.append(_one(name, weights, fr_order, precision, clip))
+            metrics.append(_one(name, weights, fr_order, precision, models))
         except BadInput as error:
             problems[name] = error
     if problems and (absent is None or not metrics):
         raise next(iter(problems.values()))
     if absent is not None:
         absent.update({name: str(error) for name, error in problems.items()})
+    shared: dict[str, Features] = {}
+    for metric in metrics:
+        if isinstance(metric, SetMetric):
+            metric.features = shared.setdefault(metric.features.key, metric.features)
     return metrics
 
 
@@ -68,20 +118,21 @@ def _check_name(name: str) -> None:
         return
     known = configs()
     if name not in known:
-        near = difflib.get_close_matches(name, [*GROUPS, *OWN, *known], n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, [*GROUPS, *ALIASES, *OWN, *known], n=3, cutoff=0.5)
         hint = f" Near: {', '.join(near)}." if near else ""
         own = ", ".join((*GROUPS, *OWN))
         raise BadInput(f"--metrics: there is no metric {name!r}.{hint} Known: {own}, and those of pyiqa.list_models().")
     if known[name].get("metric_mode") not in ("FR", "NR") or "fid" in name or name == "inception_score":
         raise BadInput(
-            f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there is fid."
+            f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there are fid"
+            " and kid."
         )
 
 
-def _one(name: str, weights: Path, fr_order: str, precision: str, clip: str) -> Metric | SetMetric:
+def _one(name: str, weights: Path, fr_order: str, precision: str, models: Models) -> Metric | SetMetric:
     if name in WEIGHTS:
         file = weights / WEIGHTS[name]
         if not file.is_file():
             raise BadInput(f"there are no TOPIQ weights: {file} is missing. {where_weights_are(weights)}")
         return Topiq(name, file, fr_order, precision)
-    return OWN[name](clip) if name in OWN else Pyiqa(name, configs()[name])
+    return OWN[name](models) if name in OWN else Pyiqa(name, configs()[name])
