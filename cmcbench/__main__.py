@@ -55,7 +55,7 @@ def main(argv: list[str]) -> int:
         return evaluate(argv[1:])
     if argv[0] not in known:
         raise BadInput(
-            f"there is no command {ascii(argv[0])}.{did_you_mean(argv[0], known)} cmcbench --help lists all."
+            f"there is no command {ascii(argv[0])}.{did_you_mean(argv[0], known)} There are: {', '.join(known)}."
         )
     module = importlib.import_module(f".{known[argv[0]][0]}", __package__)
     return module.main(argv[1:])

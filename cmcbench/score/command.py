@@ -118,7 +118,7 @@ def _targets(options: argparse.Namespace) -> list[Target]:
     if options.target_path:
         folder = Path(options.target_path)
         if len(options.target) > 1:
-            raise BadInput("--target_path is one folder; --target may then give it one name on the leaderboard.")
+            raise BadInput("--target_path is one folder; --target may then give it one name in what is printed.")
         return [find(folder.resolve().name if options.target == [DEFAULT_TARGET] else options.target[0], folder)]
     results = Path(options.results)
     names = [name for asked in options.target for name in _names(asked, results)]

@@ -44,7 +44,7 @@ def test_a_submission_is_installed_and_entered(made, file, tmp_path, capsys):
     (row,) = ledger(tmp_path / "R")
     assert row["digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (row["name"], row["version"]) == ("their system", __version__)
-    assert row["checked"] == "the file; the reconstructions; the ground truth"
+    assert row["checked"] == "the file; the reconstructions; the ground truth; nearness of 28 pictures"
     folder = tmp_path / "R/their system"
     assert (folder / "submission.zip").read_bytes() == file.read_bytes()
     for name in ("scores.csv", "summary.json", "rates.csv", "captions.csv"):
