@@ -4,14 +4,13 @@ images.
     python benchmarks/decode.py --images 6 --rounds 3
 
 The checkpoint is a tiny SDXL with random weights, so that everything but the model's own work weighs as much as it can:
-what is measured is what the programs add. Two comparisons:
+what is measured is what the programs add. Two comparisons, and a table:
 
-overhead    seconds an image of this project's decoding (files, manifest, seeds, resizing, saving) against a loop that
-calls
-            the pipeline with the same arguments and saves the picture; both loaded, alternating in one process
-four modes  wall-clock seconds of `script-t2i.py --mode all` against four runs of the published loop, one a mode, which
-loads
-            the pipeline each time
+overhead     seconds an image of this project's decoding (files, manifest, seeds, resizing, saving) against a loop that
+             calls the pipeline with the same arguments and saves the picture; both loaded, alternating in one process
+four modes   wall-clock seconds of `script-t2i.py --mode all` against four runs of the published loop, one a mode, which
+             loads the pipeline each time
+restoration  PASD, DiffBIR and StableSR beside SDXL, see restoration.py
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+import restoration
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/support/tiny")]
@@ -184,6 +185,7 @@ def main() -> None:
         print(f"  overhead {statistics.median(shares):+.1%} (min {min(shares):+.1%}, max {max(shares):+.1%})")
         theirs, mine = four_modes(folder, checkpoint)
         print(f"  four published runs {theirs:.1f} s, --mode all {mine:.1f} s: {theirs / mine:.2f} times as fast")
+    print("\n".join(restoration.rows(restoration.SIZES)))
 
 
 if __name__ == "__main__":

@@ -137,35 +137,34 @@ def _models(manifest: Mapping[str, Any], modes: list[str]) -> Iterator[str]:
 
 def _decoding(manifest: Mapping[str, Any], mode: str) -> Iterator[str]:
     told = settings(manifest, mode)
-    steps, prompt = _own(told)
-    published: dict[str, Any] = {"steps": STEPS if steps is None else steps, "seed": SEED}
+    steps, prompt = _published(told)
+    published: dict[str, Any] = {"steps": steps, "seed": SEED}
     if MODES[mode].strength is None or told.get("strength", 0) is not None:
         published["strength"] = MODES[mode].strength  # None in the manifest: a model that takes none
     for key, value in published.items():
-        whose = "published" if key != "steps" or steps is None else "its authors'"
         if key not in told:
-            yield f"{key} is not told, {whose} {_show(value)}"
+            yield f"{key} is not told, published {_show(value)}"
         elif told[key] != value or isinstance(told[key], bool):
-            yield f"{key} {_show(told[key])}, {whose} {_show(value)}"
+            yield f"{key} {_show(told[key])}, published {_show(value)}"
     for key, value in PLAIN_SETTINGS.items():
         if told.get(key, value) != value:
             yield f"{key} {_show(told[key])}, which the published runs did not use"
-    fixed = digest((IMAGE_PROMPT if prompt is None else prompt).encode())
+    fixed = digest(prompt.encode())
     others = [stem for stem, each in inputs(manifest, mode).items() if each.get("prompt") != fixed]
     if others and not MODES[mode].captioned and not manifest.get("codec"):
-        yield f"{len(others)} images were not made with {'the fixed' if prompt is None else 'its own'} prompt"
+        yield f"{len(others)} images were not made with the fixed prompt"
 
 
-def _own(told: Mapping[str, Any]) -> tuple[int | None, str | None]:
-    """Steps and image mode's prompt of a decoder that has its own, as restoration models have; else the protocol's.
+def _published(told: Mapping[str, Any]) -> tuple[int, str]:
+    """The published steps and prompt of image mode: the protocol's, or those of a decoder that has its own.
 
-    Only a decoder of this program is asked, by its name in a manifest's settings.
+    Restoration models have, of their authors. Only a decoder of this program is asked, by its name in the settings.
     """
     name = told.get("model")
     if told.get("adapter") or name not in models.names("t2i"):  # a user's own file may bear a known name
-        return None, None
+        return STEPS, IMAGE_PROMPT
     model = models.create("t2i", name)
-    return model.steps, model.image_prompt
+    return model.steps or STEPS, IMAGE_PROMPT if model.image_prompt is None else model.image_prompt
 
 
 def _rate(found: Mapping[str, Any], mode: str) -> Iterator[str]:

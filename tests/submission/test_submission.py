@@ -211,8 +211,8 @@ def test_restoration_decoders_have_their_authors_steps_and_prompt(tmp_path, name
         return [each for each in found if each.startswith("mode")]
 
     assert deviations(steps) == []
-    assert deviations(40) == [f"mode {mode}: steps 40, its authors' {steps}" for mode in ("full", "image")]
-    assert deviations(steps, IMAGE_PROMPT) == ["mode image: 7 images were not made with its own prompt"]
+    assert deviations(40) == [f"mode {mode}: steps 40, published {steps}" for mode in ("full", "image")]
+    assert deviations(steps, IMAGE_PROMPT) == ["mode image: 7 images were not made with the fixed prompt"]
     # A user's own file of that name is not theirs
     assert f"mode full: steps {steps}, published 40" in deviations(steps, adapter="folder:0123456789abcdef")
 

@@ -12,6 +12,7 @@ import torch
 import models
 from models._weights import read
 from models.base import Job
+from models.t2i._restoration import pictures
 from models.t2i._restoration.stage_one import BSRNet
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "diffbir.npz"
@@ -131,6 +132,21 @@ def test_bsrnet_in_strips_is_bsrnet_whole():
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("models.t2i._restoration.stage_one.STRIP", 1000)
             assert torch.allclose(strips, network(picture), atol=1e-6) and strips.shape == (1, 3, 600, 80)
+
+
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_with_vae_tiling_the_first_stage_works_in_tiles(loaded, version, monkeypatch):
+    """Tiles blend into what the picture as a whole becomes, but for what a tile does not see around it."""
+    model, seen = loaded(version), []
+    cleaner = model._cleaner.forward
+    monkeypatch.setattr(model._cleaner, "forward", lambda tile: (seen.append(tile.shape[2:]), cleaner(tile))[1])
+    picture = pictures.to_tensor([tiny.guide(832, 512)])
+    with torch.inference_mode():
+        whole = model._cleaned(picture)
+        monkeypatch.setattr(model._pipe.vae, "use_tiling", True)
+        made = model._cleaned(picture)
+    assert seen == [(512, 832)] + [(512, 512)] * 3 and made.shape == whole.shape
+    assert (made - whole).abs().mean() < 0.02 * whole.std() and not torch.equal(made, whole)
 
 
 def test_with_vae_tiling_the_denoiser_works_in_tiles_too(loaded, monkeypatch):

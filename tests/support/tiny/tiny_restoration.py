@@ -42,22 +42,27 @@ def calmed(unet: torch.nn.Module) -> torch.nn.Module:
     return unet
 
 
-def pasd(folder: Path) -> Path:
-    """PASD: folders unet and controlnet as diffusers saves them, with the layers that its training alone used."""
+def pasd(folder: Path, channels: tuple[int, ...] = (16, 16), layers: int = 1, levels: int = 6) -> Path:
+    """PASD: folders unet and controlnet as diffusers saves them, with the layers that its training alone used.
+
+    channels: of the levels. layers: blocks a level. levels: of the VAE that goes with it.
+    """
     from models.t2i._restoration.pixel_attention import PixelUNet
 
+    attentive = len(channels) - 1
     shared = {
-        "block_out_channels": (16, 16),
-        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-        "layers_per_block": 1,
+        "block_out_channels": channels,
+        "down_block_types": ("CrossAttnDownBlock2D",) * attentive + ("DownBlock2D",),
+        "layers_per_block": layers,
         "attention_head_dim": 2,
         "cross_attention_dim": WIDTH,
         "norm_num_groups": 8,
     }
-    shape = (8, 8, 16, 16, 16, 16)
+    shape = (8, 8, 16, 16, 16, 16)[:levels]
+    ups = ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * attentive
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet = PixelUNet(**shared, up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), sample_size=32)
+        unet = PixelUNet(**shared, up_block_types=ups, sample_size=32)
         control = diffusers.ControlNetModel(**shared, conditioning_embedding_out_channels=shape)
         embedding = control.controlnet_cond_embedding
         embedding.to_rgbs = torch.nn.ModuleList(torch.nn.Conv2d(width, 3, 3, padding=1) for width in shape[1:])

@@ -252,13 +252,13 @@ def save(weights: dict[str, torch.Tensor], path: Path) -> None:
         torch.save(content, path)
 
 
-def base(folder: Path, widths: tuple[int, ...] = WIDTHS, unet_widths: tuple[int, ...] = WIDTHS) -> int:
+def base(folder: Path, widths: tuple[int, ...] = WIDTHS, unet_widths: tuple[int, ...] | None = None) -> int:
     """Configurations and tokenizer of a Stable Diffusion 2.1 of these widths. Returns its tokens' number."""
     tokenizer = _tokenizer()
     tokenizer.save_pretrained(folder / "tokenizer")
     unet = diffusers.UNet2DConditionModel(
         sample_size=64,
-        block_out_channels=unet_widths,
+        block_out_channels=unet_widths or WIDTHS,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
         up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
         attention_head_dim=(1, 2, 4, 4),

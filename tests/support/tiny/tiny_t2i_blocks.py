@@ -24,16 +24,13 @@ def save_pipeline(pipeline, parts, folder, **options):
     return Path(folder)
 
 
-def make_vae(levels=LEVELS, **config):
-    channels = (4, 4, 8, 8, 16, 16)[-levels:]
+def make_vae(levels=LEVELS, width=None, **config):
+    """An autoencoder; width: of all its levels, None for few and more of them."""
     return diffusers.AutoencoderKL(
-        block_out_channels=channels,
+        block_out_channels=(width,) * levels if width else (4, 4, 8, 8, 16, 16)[-levels:],
         down_block_types=("DownEncoderBlock2D",) * levels,
         up_block_types=("UpDecoderBlock2D",) * levels,
-        layers_per_block=1,
-        norm_num_groups=4,
-        sample_size=1024,
-        **config,
+        **{"layers_per_block": 1, "norm_num_groups": 4, "sample_size": 1024, **config},
     )
 
 

@@ -21,12 +21,13 @@ from tiny_t2i_blocks import (
 )
 
 
-def sd15(folder: Path) -> Path:
-    """Stable Diffusion 1.5, with a safety checker as the published one has. Scale factor 32."""
+def sd15(folder: Path, **vae) -> Path:
+    """Stable Diffusion 1.5, with a safety checker as the published one has. Scale factor 32; vae: its sizes."""
     return save_pipeline(
         diffusers.StableDiffusionPipeline,
         _sd15_parts,
         folder,
+        vae=vae,
         scheduler=diffusers.PNDMScheduler(skip_prk_steps=True, **BETAS),
     )
 
@@ -39,9 +40,9 @@ def instructpix(folder: Path) -> Path:
     )
 
 
-def sdxl(folder: Path) -> Path:
-    """Stable Diffusion XL base: two text encoders, size conditioning. Scale factor 32."""
-    return save_pipeline(diffusers.StableDiffusionXLPipeline, _sdxl_parts, folder)
+def sdxl(folder: Path, **sizes) -> Path:
+    """Stable Diffusion XL base: two text encoders, size conditioning. Scale factor 32; sizes: of the UNet, and vae."""
+    return save_pipeline(diffusers.StableDiffusionXLPipeline, _sdxl_parts, folder, **sizes)
 
 
 def ssd1b(folder: Path) -> Path:
@@ -64,9 +65,9 @@ def sdxl_instructpix(folder: Path) -> Path:
     return save_pipeline(diffusers.StableDiffusionXLInstructPix2PixPipeline, _sdxl_parts, folder, in_channels=8)
 
 
-def _sd15_parts(scheduler, in_channels=4):
+def _sd15_parts(scheduler, in_channels=4, vae=None):
     return {
-        "vae": make_vae(),
+        "vae": make_vae(**(vae or {})),
         "text_encoder": transformers.CLIPTextModel(clip_text_config()),
         "tokenizer": clip_tokenizer(),
         "unet": diffusers.UNet2DConditionModel(
@@ -88,7 +89,7 @@ def _sd15_parts(scheduler, in_channels=4):
     }
 
 
-def _sdxl_parts(in_channels=4, **blocks):
+def _sdxl_parts(in_channels=4, vae=None, **blocks):
     blocks = {
         "block_out_channels": (16, 32),
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
@@ -99,7 +100,7 @@ def _sdxl_parts(in_channels=4, **blocks):
         **blocks,
     }
     return {
-        "vae": make_vae(force_upcast=True, scaling_factor=0.13025),
+        "vae": make_vae(force_upcast=True, scaling_factor=0.13025, **(vae or {})),
         "text_encoder": transformers.CLIPTextModel(clip_text_config()),
         "text_encoder_2": transformers.CLIPTextModelWithProjection(clip_text_config()),
         "tokenizer": clip_tokenizer(),
