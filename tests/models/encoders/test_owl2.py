@@ -267,10 +267,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], Any
         (lambda weights: weights.pop("model.visual_abstractor.vit_eos"), "lacks 1 (model.visual_abstractor.vit_eos)"),
         (lambda weights: weights.update(extra=torch.zeros(1)), "has, beyond this model's, 1 (extra)"),
         (lambda weights: weights["model.visual_abstractor.visual_fc.weight"].zero_(), "is blind"),
-        (
-            lambda weights: weights["lm_head.weight"].fill_(torch.nan),
-            "lm_head.weight has numbers that are none (NaN or infinite)",
-        ),
+        (lambda weights: weights["lm_head.weight"].fill_(torch.nan), "lm_head.weight has numbers that are none"),
     ],
 )
 def test_weights_that_are_missing_left_over_or_spoilt(spoilt, change, words):
