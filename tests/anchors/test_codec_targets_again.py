@@ -53,11 +53,26 @@ def test_a_second_run_makes_nothing_and_a_choice_can_be_widened(truth, whole, tm
     assert run(truth, tmp_path, "webp", "--bpp", 0.5) == 0
 
 
+SLOW = """
+import time
+from cmcbench import codecs
+from cmcbench.anchors import codec
+from cmcbench.runtime.cli import run
+whole = codecs.Hevc.compress
+def slow(*given):
+    time.sleep(0.3)
+    return whole(*given)
+codecs.Hevc.compress = slow
+run(codec.main)
+"""
+
+
 @pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, code):
+    """Slow enough that the signal comes while most are missing, however busy the machine."""
     arguments = ["hevc", "--bpp", "0.3", "0.6", "--ground_truth", str(truth), "--output_path", "Result", "--jobs", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "cmcbench", "codec", *arguments],
+        [sys.executable, "-c", SLOW, *arguments],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT), "PATH": ""},
         stderr=subprocess.PIPE,

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,17 @@ def test_a_file_in_the_place_of_ref_ends_with_2(bench, truth):
 
 
 FLAGS = ("--model_name", "none", "--references", "--ground_truth", "GT")
+SLOW = """
+import time
+from cmcbench.encode import command, references
+from cmcbench.runtime.cli import run
+whole = references.to_budget
+def slow(*given):
+    time.sleep(1)
+    return whole(*given)
+references.to_budget, references.cores = slow, lambda: 1
+run(command.main)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +78,13 @@ def uninterrupted(tmp_path_factory) -> Path:
 )
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(bench, uninterrupted, number, code):
     shutil.copytree(uninterrupted / "GT", bench.folder / "GT")
-    run = bench.command("script-i2t.py", *FLAGS)
-    process = subprocess.Popen(run, cwd=bench.folder, stderr=subprocess.PIPE, text=True)
+    """A second a picture, one after the other: the signal comes while most are missing, however busy the machine."""
+    run = [sys.executable, "-c", SLOW, *FLAGS]
+    process = subprocess.Popen(
+        run, cwd=bench.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    )
     try:
-        for _ in range(6000):
-            if list((bench.folder / "Ref" / "image").glob("*.png")):
-                break
-            time.sleep(0.01)
+        bench.until(lambda: list((bench.folder / "Ref" / "image").glob("*.png")), process)
         process.send_signal(number)
         said = process.communicate(timeout=60)[1]
     finally:
