@@ -147,6 +147,7 @@ def _enlarged(guide: Image.Image, multiple: int) -> Image.Image:
     short, long = min(guide.size), int(SHORT * max(guide.size) / min(guide.size))
     if short < SHORT:
         size = (SHORT, long) if width < height else (long, SHORT)
+        pictures.refuse_large(size)
         guide = guide.resize(size, Image.Resampling.BILINEAR)
     width, height = guide.size
     return guide.resize((width // multiple * multiple, height // multiple * multiple))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...base import Job
+from ...base import Job, ModelError
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+MOST = (
+    1 << 24
+)  # px to work at: what is a strip 30 times as long as high becomes enormous where short sides are enlarged
 
 
 def guides(jobs: Sequence[Job]) -> list[Image.Image]:
@@ -42,7 +46,15 @@ def with_short_side(size: tuple[int, int], short: int) -> tuple[int, int]:
     if width == height:
         return short, short
     # One product after one quotient, as the authors' code has it: another order ends a pixel away for some sizes
-    return (int(width * (short / height)), short) if height < width else (short, int(height * (short / width)))
+    made = (int(width * (short / height)), short) if height < width else (short, int(height * (short / width)))
+    refuse_large(made)
+    return made
+
+
+def refuse_large(size: tuple[int, int]) -> None:
+    """Raises ModelError for a size that no memory holds the layers of."""
+    if size[0] * size[1] > MOST:
+        raise ModelError(f"its short side enlarged, it would have {size[0]}x{size[1]} px, and {MOST:,} px are the most")
 
 
 def enlarged(pixels: torch.Tensor, short: int) -> torch.Tensor:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from models.base import Job
+from models.base import Job, ModelError
+from models.t2i import pasd
 from models.t2i._restoration import colour, pictures, tiles
 
 
@@ -93,6 +94,14 @@ def test_one_tile_is_no_tile():
 )
 def test_a_short_side_is_brought_to_its_length(size, short, expected):
     assert pictures.with_short_side(size, short) == expected
+
+
+def test_a_strip_is_refused_before_it_is_enlarged():
+    assert pictures.with_short_side((1024, 32), 512) == (16384, 512)
+    with pytest.raises(ModelError, match="its short side enlarged, it would have 524288x512 px, and 16,777,216 px are"):
+        pictures.enlarged(noise(1, 3, 1, 1024), 512)
+    with pytest.raises(ModelError, match="would have 768x786432 px"):
+        pasd._enlarged(Image.new("RGB", (1, 1024)), 8)
 
 
 def test_a_long_short_side_stays():
