@@ -14,6 +14,7 @@ from ..protocol import SEED
 from ..runtime.cli import add_choice, add_program, bits_per_pixel, parser, positive
 
 FLOORS = ("downscale", "report")
+NO_VVC444 = "libvvenc codes 4:2:0 alone; VTM codes VVC in 4:4:4, by --command: docs/learned-codecs.md has the program."
 DESCRIPTION = (
     "Codecs as targets: Result/CODEC@RATE/image, the streams that are counted, and rates.csv. Picture codecs come with"
     " this program; learned ones are models, or programs of your own by --command."
@@ -83,8 +84,9 @@ def is_learned(options: argparse.Namespace) -> bool:
     others = [name for name in options.names if name not in FAMILY]
     for name in others:
         if not name.endswith(".py") and name.partition(":")[0] not in names("codec"):
+            hint = f" {NO_VVC444}" if name == "vvc444" else ""
             raise BadInput(
-                f"there is no codec {ascii(name[:80])}. There are: {', '.join(FAMILY)}; learned:"
+                f"there is no codec {ascii(name[:80])}.{hint} There are: {', '.join(FAMILY)}; learned:"
                 f" {', '.join(names('codec'))}."
             )
     learned = [*others, *([] if others or options.command is None else ["--command"])]

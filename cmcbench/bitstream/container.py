@@ -17,7 +17,7 @@ VERSION = 0
 MODE_ORDER = ("full", "image", "pixel", "text")  # their numbers in a file; fixed for ever
 SCALES = (1, 2, 4)
 # Their numbers in a file; fixed for ever, new ones go to the end
-CODECS = ("vvc", "avif", "hevc", "avc", "av1", "jpeg", "webp", "jpeg2000", "jpegxl")
+CODECS = ("vvc", "avif", "hevc", "avc", "av1", "jpeg", "webp", "jpeg2000", "jpegxl", "hevc444")
 LONGEST_NUMBER = 5  # bytes
 LARGEST_FILE = 1 << 26  # bytes; a picture of Pillow's size limit at 6 bits per pixel
 

@@ -12,10 +12,10 @@ from .base import Codec, NoRoom
 from .ffmpeg import ffmpeg_program
 from .rate_control import SCALES, Coded, Search, decoded, scaled, scaled_down, timed, to_budget
 from .still import Avif, Jpeg, Jpeg2000, Webp
-from .video import Av1, Avc, Hevc, JpegXl, Vvc
+from .video import Av1, Avc, Hevc, Hevc444, JpegXl, Vvc
 
 FAMILY: dict[str, type[Codec]] = {
-    codec.name: codec for codec in (Vvc, Hevc, Avc, Av1, Jpeg, Webp, Jpeg2000, JpegXl, Avif)
+    codec.name: codec for codec in (Vvc, Hevc, Hevc444, Avc, Av1, Jpeg, Webp, Jpeg2000, JpegXl, Avif)
 }
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Codec",
     "Coded",
     "Hevc",
+    "Hevc444",
     "Jpeg",
     "Jpeg2000",
     "JpegXl",

@@ -128,6 +128,13 @@ class Hevc(NalCodec):
         return unit[3] >> 1 & 63
 
 
+class Hevc444(Hevc):
+    """The same with a chroma sample a pixel (profile Main 4:4:4 10)."""
+
+    name = "hevc444"
+    pixels = "yuv444p10le"
+
+
 class Avc(NalCodec):
     """H.264/AVC by x264, High profile, 8 bits as its decoders are, tuned for PSNR."""
 

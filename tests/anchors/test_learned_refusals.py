@@ -123,3 +123,8 @@ def test_an_adapter_of_one_s_own_is_a_codec_too(truth, tmp_path):
     assert run(truth, tmp_path / "Result", tmp_path / "flat.py", "--quality", 8) == 0
     rows = rates.read(tmp_path / "Result" / "flat@q8" / "rates.csv")
     assert [row.bits for row in rows.values()] == [24, 24, 24]
+
+
+def test_vvc_in_444_is_told_where_to_be_found(truth, tmp_path):
+    with pytest.raises(BadInput, match="there is no codec 'vvc444'. libvvenc codes 4:2:0 alone; VTM .*by --command"):
+        run(truth, tmp_path / "Result", "vvc444", "--quality", 40)

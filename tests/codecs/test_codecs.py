@@ -72,8 +72,8 @@ def test_padding_repeats_the_edge(size):
 
 
 def test_codecs_by_name():
-    assert list(FAMILY) == "vvc hevc avc av1 jpeg webp jpeg2000 jpegxl avif".split()
-    assert [extension(name) for name in FAMILY] == "vvc hevc h264 obu jpg vp8 j2k jxl obu".split()
+    assert list(FAMILY) == "vvc hevc hevc444 avc av1 jpeg webp jpeg2000 jpegxl avif".split()
+    assert [extension(name) for name in FAMILY] == "vvc hevc hevc h264 obu jpg vp8 j2k jxl obu".split()
     for ask in (create, extension, lambda name: decode_stream(name, b"", (1, 1))):
         with pytest.raises(BadInput, match="there is no codec 'h261'. There are: vvc, hevc"):
             ask("h261")
@@ -133,3 +133,13 @@ def test_vvc_takes_fewer_bits_than_hevc_and_hevc_fewer_than_avc(sample):
 
 def psnr(first: Image.Image, second: Image.Image) -> float:
     return 10 * math.log10(255**2 / ((np.asarray(first).astype(float) - np.asarray(second)) ** 2).mean())
+
+
+def test_hevc_in_444_keeps_sharp_colours_that_420_blurs():
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:, ::2, 0], pixels[:, 1::2, 2] = 200, 200  # columns of red and of blue
+    picture = Image.fromarray(pixels)
+    errors = {}
+    for name in ("hevc", "hevc444"):
+        errors[name] = error(picture, decode_stream(name, CODECS[name].encode(picture, 46), picture.size))
+    assert errors["hevc444"] < 3 < 30 < errors["hevc"]

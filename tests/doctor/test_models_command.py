@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -70,8 +71,8 @@ def adapter(folder, **attributes):
 def test_the_list_names_every_model(shown):
     code, text = shown("models")
     assert code == 0
-    encoders, decoders = text.split("decoders (")
-    for kind, part in (("i2t", encoders), ("t2i", decoders)):
+    encoders, decoders, codecs = re.split(r"decoders \(|learned codecs \(", text)
+    for kind, part in (("i2t", encoders), ("t2i", decoders), ("codec", codecs)):
         rows = {line.split()[0]: line for line in part.splitlines() if line.startswith("  ")}
         codecs = set(rows) & {"compressai"}  # listed below the decoders
         assert set(rows) - codecs == set(models.names(kind)) and bool(codecs) == (kind == "t2i")

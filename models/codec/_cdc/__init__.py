@@ -1,0 +1,1 @@
+"""CDC's parts: its networks, and the entropy coder that its authors leave out."""
