@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from pathlib import Path
 
 import fake
 import pytest
