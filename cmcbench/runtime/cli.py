@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import hashlib
 import os
 import re
 import signal
@@ -210,5 +211,24 @@ def _place(error: OSError) -> str:
 
 
 def _end(message: object, code: int) -> int:
-    say(f"error: {message}")
+    if not _said_by_another(str(message)):
+        say(f"error: {message}")
     return code
+
+
+def _said_by_another(message: str) -> bool:
+    """Whether another process of the same torchrun has said this already; the first to come says it.
+
+    They agree by a file in torchrun's own temporary folder, which it removes.
+    """
+    told = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if not told or len(Path(told).parents) < 3:
+        return False
+    mark = Path(told).parents[1] / f"said-{hashlib.sha256(message.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return True
+    except OSError:
+        pass
+    return False
