@@ -142,7 +142,8 @@ def test_files_that_are_not_ours_are_refused_by_name(ready, tmp_path, what):
         (theirs / "full" / path.name).write_bytes(path.read_bytes())
     file = theirs / name
     file.write_text(text)
-    done = ready.score(*METRICS, "--target_path", theirs, code=2)
+    # --results: what lies beside the folder is written with the user's consent alone
+    done = ready.score(*METRICS, "--target_path", theirs, "--results", theirs.parent, code=2)
     assert file.name.partition(".")[0] in done.stderr and "not" in done.stderr and file.read_text() == text
     there = {path.name for path in theirs.iterdir() if not path.name.startswith(".")}
     assert there == ({"full"} if name.startswith("..") else {"full", name})
