@@ -107,7 +107,8 @@ class Readiness:
         for work in wanted:
             reason = reasons[work]
             if reason and (any(each.metric == work.metric for each in self.sets) or self._has_sets(work.metric)):
-                self.request.report.fail(f"{work.metric}/{work.where(self.ledgers)}", reason)
+                if self.request.ranks.first:
+                    self.request.report.lack(f"{reason}. It is left out there.")
             elif reason:
                 problems.setdefault(work.metric, BadInput(f"{reason}."))
         return problems
