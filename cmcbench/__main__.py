@@ -69,7 +69,10 @@ def evaluate(argv: list[str]) -> int:
     from .score.command import main as score
 
     code, targets, options = score(argv)
-    for results in dict.fromkeys(target.resolve().parent for target in targets):
+    if targets and not options.boards:
+        parent = targets[0].resolve().parent
+        say(f"note: no leaderboard and no report is written beside {targets[0]}; they are with: --results {parent}")
+    for results in options.boards if targets else ():
         build.update(results)
         say(f"The leaderboard is {results / 'leaderboard.md'}, .csv and .tex.")
         if not options.no_report:

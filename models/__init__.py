@@ -7,6 +7,7 @@ path of the user's own adapter.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import re
 import sys
@@ -40,8 +41,10 @@ def create(kind: str, name: str, model_dir: str | None = None) -> I2TModel | T2I
         if kind not in FAMILY:
             raise ModelError(f"unknown {kind} '{name}'. Known: {', '.join(names(kind))}.")
         if not model_dir:
+            near = difflib.get_close_matches(name.lower()[:100], names(kind), n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise ModelError(
-                f"unknown {kind} model '{name}'. Known: {', '.join(names(kind))}. "
+                f"unknown {kind} model '{name}'.{hint} Known: {', '.join(names(kind))}. "
                 f"Any other checkpoint runs with --model_dir FOLDER_OR_HUB_NAME."
             )
         module = FAMILY[kind]

@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from ..bitstream.bits import bpp
-from ..codecs import SCALES, Codec, Coded, Search, create, decoded, timed
+from ..codecs import SCALES, Codec, Coded, NoRoom, Search, create, decoded, timed
 from ..codecs.ffmpeg import peak
 from ..errors import ImageProblem, RunFailed
 from ..files.images import read_rgb
@@ -124,6 +124,10 @@ class _Run:
         bar.update(len(results))
         for target, stem, result in results:
             name = target.output.folder.name
+            if isinstance(result, NoRoom):
+                what = f"{target.codec.name} cannot reach {name.partition('@')[2]}{' bpp' if target.rate else ''}"
+                self.report.gather(what, self.images[stem].name, len(self.images), lacking=True)
+                continue
             if isinstance(result, Exception):
                 self.report.fail(f"{name}/{stem}", f"{self.images[stem].name}: {name}: {result}")
                 continue
@@ -173,7 +177,7 @@ class _Run:
         budget = target.rate * image.width * image.height
         coded = search.within(budget, self.scales)
         if coded.bits > budget and len(self.scales) > 1:
-            raise RunFailed(
+            raise NoRoom(
                 f"{codec.name} cannot go below {bpp(coded.bits, *image.size):.4f} bpp here, even at 1/{self.scales[-1]}"
                 " of its size"
             )

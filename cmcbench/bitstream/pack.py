@@ -13,7 +13,7 @@ from .. import codecs
 from ..errors import BadInput, ImageProblem, RunFailed
 from ..files import captions, manifest, rates
 from ..files.images import read_rgb
-from ..files.names import folder_name, plain_name
+from ..files.names import as_typed, folder_name, plain_name
 from ..files.references import RATES, stream_file
 from ..files.store import only_writer, read_bytes, read_json, refuse_links, sweep, write_bytes
 from ..protocol import MODES, REFERENCES, Mode
@@ -95,7 +95,9 @@ def main(argv: list[str]) -> int:
     """Pack. Returns the exit code."""
     options = _parser().parse_args(argv)
     report = RunLog()
-    result = Path(options.output_path) / folder_name(options.result, "--result") if options.result else None
+    if options.result:
+        options.result = folder_name(as_typed(options.result, Path(options.output_path)), "--result")
+    result = Path(options.output_path) / options.result if options.result else None
     made = _manifest(result) if result else {}
     file, references = _inputs(options, result, made)
     modes = _modes(made, references, file) if options.mode == "all" else [MODES[options.mode]]

@@ -20,7 +20,7 @@ from ..files.manifest import own_adapter
 from ..files.names import folder_name, short_name, stem, target_name
 from ..files.store import digest, read_json
 from ..protocol import MODES, STEPS, Mode
-from ..runtime.messages import RunLog
+from ..runtime.messages import RunLog, say
 from ..runtime.ranks import Ranks, join
 from . import sweep
 from .decoding import make
@@ -62,12 +62,14 @@ def main(argv: list[str]) -> int:
         _check_strength(point.strength, options.steps, modes, model)
 
     report, ranks = RunLog(), join()
-    file = Path(options.input_path or CAPTIONS)
+    file = captions.as_typed(options.input_path or CAPTIONS)
     texts = _Captions(file, captions.read(file), _captions_record(file)) if any(map(_captioned, modes)) else None
     system = _System(
         model, name, model_dir, _result_name(options, name, file), _shared(options, model, name, model_dir)
     )
     requests = [_request(point, modes, system, texts, options, ranks, report) for point in points]
+    if ranks.first:
+        say(_begins(requests, texts, Path(options.ref_dir), modes))
     made = make(*requests)
     if not ranks.first:
         return 0  # process 0 tells how it ended
@@ -77,6 +79,14 @@ def main(argv: list[str]) -> int:
         f"{made} images made; {folders} {'has' if len(requests) == 1 else 'have'} the {wanted} of this run but for what"
         " failed."
     )
+
+
+def _begins(requests: list[DecodeRequest], texts: _Captions | None, references: Path, modes: list[Mode]) -> str:
+    """What this run decodes from, and where to, in one line."""
+    source = f"{len(texts.found.texts):,} captions of {texts.file}" if texts else "no captions"
+    guides = f"references of {references}" if any(mode.reference for mode in modes) else "no references"
+    to = f"{requests[0].folder}" + (f" and {len(requests) - 1} more" if len(requests) > 1 else "")
+    return f"From {source}, {guides}; mode {', '.join(mode.name for mode in modes)}; to {to}."
 
 
 @dataclass(frozen=True)

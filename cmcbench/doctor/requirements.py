@@ -8,12 +8,22 @@ from pathlib import Path
 
 
 def required(file: Path) -> list[str]:
-    """The requirements of a list of packages, without comments; [] where there is no such file."""
+    """The requirements of a list of packages, without comments. Where there is no such file: those that the installed
+    package names in place of requirements.txt, and none in place of another.
+    """
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return []
+        lines = _of_the_package() if file.name == "requirements.txt" else []
     return [text for text in (line.partition("#")[0].strip() for line in lines) if text]
+
+
+def _of_the_package() -> list[str]:
+    """The requirements of the installed package, [] where it is not installed."""
+    try:
+        return metadata.requires("cmcbench") or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def problem(requirement: str) -> str | None:

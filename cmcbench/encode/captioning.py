@@ -21,7 +21,7 @@ from ..runtime.devices import resolve_device, resolve_dtype
 from ..runtime.messages import progress, say
 from .ledger import CaptionLedger
 from .request import EncodeRequest
-from .suspicion import suspicions
+from .suspicion import described, suspicions
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -52,6 +52,7 @@ def make(request: EncodeRequest) -> int:
             ledger.take_over(ledger.merge_journals())
             for line in suspicions(ledger.chosen, ledger.texts, ledger.made_of):
                 say(f"warning: {line}")
+            say(described(ledger.chosen, ledger.texts, ledger.made_of, request.words))
         ranks.meet()  # torchrun ends the others when one has ended with an error
         return made
 

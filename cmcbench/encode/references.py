@@ -275,12 +275,12 @@ class _ReferenceRun:
         if rate.reference != "image":
             return
         if rate.bits > self.budget * rate.width * rate.height:
-            say(
-                f"note: {rate.name}: {rate.codec} cannot go below {rate.bpp} bpp here; its reference is over"
-                f" {self.budget:g}."
-            )
+            what = f"{rate.codec} cannot reach {self.budget:g} bpp, and the reference is over it (rate.csv, bpp),"
         elif rate.scale > 1:
-            say(f"note: {rate.name}: coded at 1/{rate.scale} of its size to stay within {self.budget:g} bpp.")
+            what = f"coded at 1/{rate.scale} of its size to stay within {self.budget:g} bpp:"
+        else:
+            return
+        self.report.gather(what, rate.name, len(self.ground_truth))
 
 
 def _same(image: Image.Image, path: Path) -> bool:

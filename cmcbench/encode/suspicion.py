@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..bitstream.bits import caption_bits
+
 FEWEST = 3  # different pictures with one caption; two may well be alike
 NAMED = 3  # images that a line names
+FAR = 2.0  # times the words that were asked for, or less than their half
 
 
 def suspicions(names: Iterable[str], texts: Mapping[str, str], made_of: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -34,6 +38,25 @@ def suspicions(names: Iterable[str], texts: Mapping[str, str], made_of: Mapping[
                 f"({_listed(list(pictures.values()))}): does the model see them?"
             )
     return lines
+
+
+def described(
+    names: Iterable[str], texts: Mapping[str, str], made_of: Mapping[str, Mapping[str, Any]], words: int
+) -> str:
+    """What the captions of these images are, in one sentence: median words and bits, how many were cut at the token
+    limit and how many are far from the words that were asked for.
+    """
+    names = [name for name in names if name in texts]
+    if not names:
+        return "There are no captions."
+    counts = {name: len(texts[name].split()) for name in names}
+    cut = [name for name in names if made_of.get(name, {}).get("finish_reason") == "length"]
+    far = [name for name in names if not words / FAR <= counts[name] <= words * FAR]
+    bits = statistics.median(caption_bits(texts[name]) for name in names)
+    told = f"{len(names):,} captions: median {statistics.median(counts.values()):g} words, {bits:,.0f} bits"
+    told += f"; {len(cut):,} cut at the token limit"
+    told += f"; {len(far):,} far from the {words} words asked (over {FAR:g} times or under half)"
+    return told + (f", first {_listed(far)}." if far else ".")
 
 
 def _listed(names: list[str]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
+from ..runtime.messages import did_you_mean
 from . import csv_tables
 from .names import name_problem, plain_name, stem
 
@@ -19,6 +20,15 @@ class Captions:
     problems: dict[str, str]
 
 
+def as_typed(text: str, folder: Path = Path("Text")) -> Path:
+    """The caption file that is meant: `mycap` is Text/mycap.csv where there is no file mycap."""
+    path = Path(text)
+    if path.is_file() or path.parent != Path():
+        return path
+    there = [folder / text, folder / f"{text}.csv", Path(f"{text}.csv")]
+    return next((each for each in there if each.is_file()), path)
+
+
 def read(path: Path) -> Captions:
     """Read a caption file: UTF-8, perhaps with a byte order mark; comma, semicolon or tab between the cells.
 
@@ -29,8 +39,9 @@ def read(path: Path) -> Captions:
     try:
         columns, rows = csv_tables.read(path)
     except FileNotFoundError:
+        near = did_you_mean(path.stem, [each.stem for each in Path("Text").glob("*.csv")])
         raise BadInput(
-            f"there is no caption file {path}. Make it with: python script-i2t.py --model_name NAME, fetch the"
+            f"there is no caption file {path}.{near} Make it with: python script-i2t.py --model_name NAME, fetch the"
             " published ones with: python -m cmcbench download captions, or name another with --input_path."
         ) from None
     if missing := [column for column in ("name", "text") if column not in columns]:

@@ -86,6 +86,14 @@ def target_name(text: str, flag: str) -> str:
     return folder_name(text, flag)
 
 
+def as_typed(text: str, parent: Path) -> str:
+    """The name that a path such as Result/real, or real/, means among the folders in `parent`; others as they are."""
+    path = Path(text)
+    if path.name in ("", "..") or path.name == text:
+        return text
+    return path.name if path.parent == Path() or path.parent.resolve() == parent.resolve() else text
+
+
 def matching(asked: str, there: Iterable[str]) -> list[str]:
     """The names that a name or a pattern such as 'real*' means: that very name where it is there, whatever characters
     it holds, else all that fit the pattern. Composed and decomposed letters (Unicode's NFC and NFD) are the same.

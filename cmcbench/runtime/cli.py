@@ -4,34 +4,87 @@ from __future__ import annotations
 
 import argparse
 import errno
+import hashlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from models.base import ModelError
 
 from ..errors import BadInput, ImageProblem, RunFailed, first_line
+from .messages import MANNER, did_you_mean, printable, say
 
 INSTALL = "pip install -r requirements.txt -c constraints.txt"
 REINSTALL = f"Install what is needed: {INSTALL}"
 NO_MEMORY = "there is too little memory. What is finished is kept; free some, or use a smaller --batch_size"
+MANNERS = {
+    "quiet": "say no notes; failures and how the run ended are said",
+    "strict": "exit code 1 also where a codec or an optional metric left something out, else only noted",
+}
+PAIRS = (("--ground_truth", "--gt_path"), ("--results", "--output_path"), ("--target", "--targets"))
+OTHER_NAMES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}  # of one flag on different commands
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def parser(description: str, command: str = "") -> argparse.ArgumentParser:
     """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous.
 
-    command: of `python -m cmcbench`, "" for a script.
+    command: of `python -m cmcbench`, "" for a step, which a script runs as well.
     """
-    return argparse.ArgumentParser(
-        prog=f"python -m cmcbench {command}" if command else None,
+    return _Parser(
+        prog=f"python -m cmcbench {command}" if command else None if sys.argv[0].endswith(".py") else "cmcbench",
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in two lines, and understands a flag by the name that it has elsewhere."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        for name, purpose in MANNERS.items():
+            self.add_argument(f"--{name}", action=_Manner, nargs=0, dest=argparse.SUPPRESS, help=purpose)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        MANNER.quiet = MANNER.strict = False
+        return super().parse_known_args([self._known(word) for word in (sys.argv[1:] if args is None else args)],
+                                        namespace)  # fmt: skip
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            there = [*self._option_string_actions, *(name for name in OTHER_NAMES if self._known(name) != name)]
+            self.error(f"there is no {' '.join(map(ascii, flags or unknown))[:200]} here."
+                       f"{did_you_mean(flags[0], there) if flags else ''}")  # fmt: skip
+        return found
+
+    def _known(self, word: str) -> str:
+        """A flag under the name that it has here."""
+        flag, equals, value = word.partition("=")
+        if flag in OTHER_NAMES and flag not in self._option_string_actions:
+            if OTHER_NAMES[flag] in self._option_string_actions:
+                return OTHER_NAMES[flag] + equals + value
+        return word
+
+    def error(self, message: str) -> NoReturn:
+        """Two lines on stderr, and exit code 2."""
+        if wrong := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            message += did_you_mean(wrong[1], re.findall(r"[\w.@+-]+", wrong[2]))
+        self.exit(2, f"error: {printable(message)}\nAll flags: {self.prog} --help\n")
+
+
+class _Manner(argparse.Action):
+    """--quiet and --strict: of the process, not of the command's own options."""
+
+    def __call__(self, _parser: Any, _namespace: Any, _values: Any, option: str | None = None) -> None:
+        setattr(MANNER, (option or "").lstrip("-"), True)
 
 
 def add_choice(arguments: argparse._ActionsContainer) -> None:
@@ -163,7 +216,24 @@ def _place(error: OSError) -> str:
 
 
 def _end(message: object, code: int) -> int:
-    from .messages import say
-
-    say(f"error: {message}")
+    if not _said_by_another(str(message)):
+        say(f"error: {message}")
     return code
+
+
+def _said_by_another(message: str) -> bool:
+    """Whether another process of the same torchrun has said this already; the first to come says it.
+
+    They agree by a file in torchrun's own temporary folder, which it removes.
+    """
+    told = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if not told or len(Path(told).parents) < 3:
+        return False
+    mark = Path(told).parents[1] / f"said-{hashlib.sha256(message.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    except FileExistsError:
+        return True
+    except OSError:
+        pass
+    return False

@@ -5,15 +5,30 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from models.secrets import without_secrets
 
 SHOWN = 20  # failures listed in full; the others are counted
+NAMED = 3  # images that a grouped note names
+
+
+@dataclass
+class Manner:
+    """How this process speaks. quiet: no notes. strict: what could not be done by its nature ends with exit code 1."""
+
+    quiet: bool = False
+    strict: bool = False
+
+
+MANNER = Manner()  # set by the command line (runtime/cli.py)
 
 
 def say(message: str) -> None:
     """A line for the user, on stderr, that does not break a progress bar; secrets are cut out of it."""
+    if MANNER.quiet and message.startswith("note: "):
+        return
     message = printable(without_secrets(message))
     try:
         from tqdm import tqdm
@@ -61,6 +76,8 @@ class RunLog:
     def __init__(self) -> None:
         self.failures: dict[str, str] = {}
         self._said: set[str] = set()
+        self._gathered: dict[str, tuple[list[str], int]] = {}
+        self._lacking = False
 
     def once(self, kind: str, message: str) -> None:
         """Say a message the first time that its kind comes up."""
@@ -73,6 +90,20 @@ class RunLog:
         if note:
             self.once(note, f"note: {name} {note}; the same holds for every such picture.")
 
+    def gather(self, what: str, name: str, of: int, lacking: bool = False) -> None:
+        """Note something of one image; `close` says it once for all: "WHAT on 13 of 13 images". of: images in all.
+
+        lacking: it is a property of a codec or metric that this image is left out, no failure: exit code 0, but for
+        --strict.
+        """
+        self._gathered.setdefault(what, ([], of))[0].append(name)
+        self._lacking |= lacking
+
+    def lack(self, message: str) -> None:
+        """Note that a part is left out by its nature, such as an optional metric without weights."""
+        say(f"note: {message}")
+        self._lacking = True
+
     def fail(self, name: str, reason: str) -> None:
         """Record that one image failed, and say so at once. `reason` names the image."""
         self.failures[name] = reason
@@ -84,9 +115,12 @@ class RunLog:
 
     def close(self, done: str) -> int:
         """Say how the run ended. Returns the exit code: 0, or 1 when an image failed."""
+        for what, (names, of) in self._gathered.items():
+            some = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+            say(f"note: {what} on {len(names):,} of {of:,} images ({some}).")
         say(done)
         if not self.failures:
-            return 0
+            return int(self._lacking and MANNER.strict)
         say(f"{len(self.failures)} failed:")
         for reason in list(self.failures.values())[:SHOWN]:
             say(f"  {reason}")

@@ -9,21 +9,22 @@ from typing import Any
 
 from ..errors import BadInput
 from ..files.images import list_images
-from ..files.names import OUTPUTS, folder_name, matching
+from ..files.names import OUTPUTS, as_typed, folder_name, matching
 from ..files.scores import ScoreRow
 from ..files.submitted import submitter
 from ..files.subset import choose
 from ..files.target import Target, check_leaderboard, find, holds_images
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
-from ..runtime.messages import RunLog, say
+from ..runtime.messages import RunLog, did_you_mean, say
 from ..runtime.ranks import join
 from .flags import DEFAULT_TARGET, GROUND_TRUTH, command_line
 from .metrics.allocator import tune_allocator
 from .metrics.base import Metric, SetMetric
 from .metrics.registry import Models, resolve
+from .readiness import leave_out
 from .request import ScoreRequest
 from .scoring import score
-from .sent import file_digest, needs_captions, sent_captions
+from .sent import Captionless, file_digest, needs_captions, sent_captions
 from .summary import by_mode, over_modes, overall
 
 LABELS = dict(zip(OVERALL_METRICS, ("FR", "NR")))  # how the published script calls them
@@ -39,7 +40,8 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     report = RunLog()
     targets = _targets(options)
     _check_submit(options, targets)
-    for parent in dict.fromkeys(target.folder.resolve().parent for target in targets):
+    options.boards = _boards(options, targets)
+    for parent in options.boards:
         check_leaderboard(parent)
     modes = {target.name: _modes(options.modes, target) for target in targets}
     truth = list_images(Path(options.gt_path or GROUND_TRUTH), "--gt_path")
@@ -68,11 +70,13 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
                 target.modes[mode].tell(report, options.images, f"{target.name}/{mode}/")
     for name, reason in absent.items():
         if ranks.first:
-            report.fail(f"metric {name}", f"metric {name}: {reason.rstrip('.')}. It is left out.")
-    for name, reason in unknown.items():
-        if ranks.first:
-            report.fail(name, reason)
+            leave_out(report, name, f"metric {name}: {reason}")
     metrics = [metric for metric in metrics if not needs_captions(metric) or captions]
+    for name, error in unknown.items():
+        if ranks.first and isinstance(error, Captionless):
+            report.lack(str(error))
+        elif ranks.first:
+            report.fail(name, str(error))
     request = ScoreRequest(
         targets,
         truth,
@@ -125,6 +129,16 @@ def _targets(options: argparse.Namespace) -> list[Target]:
     return [find(name, results / name) for name in dict.fromkeys(names)]
 
 
+def _boards(options: argparse.Namespace, targets: list[Target]) -> list[Path]:
+    """The results folders whose leaderboard and report are renewed. Beside a --target_path only with the user's
+    consent: it lies in --results, or a leaderboard is there already.
+    """
+    parents = list(dict.fromkeys(target.folder.resolve().parent for target in targets))
+    if not options.target_path or parents == [Path(options.results).resolve()]:
+        return parents
+    return [parent for parent in parents if (parent / "leaderboard.csv").exists()]
+
+
 def _names(asked: str, results: Path) -> list[str]:
     """The folders in `results` that one --target means: a name, a pattern such as 'real*', or all. An existing name
     comes first, whatever characters it holds.
@@ -141,7 +155,7 @@ def _names(asked: str, results: Path) -> list[str]:
                 f" {', '.join(there) or 'none'}."
             )
         return found
-    name = folder_name(asked, "--target")
+    name = folder_name(as_typed(asked, results), "--target")
     if (results / name).is_dir():
         return [name]
     found = sorted(folder.name for folder in results.glob(f"{glob.escape(name)}+*") if folder.is_dir())
@@ -151,6 +165,8 @@ def _names(asked: str, results: Path) -> list[str]:
         )
     if found:
         say(f"note: there is no {results / name}; {found[0]}, the only result of {name}, is meant.")
+    if not found and (hint := did_you_mean(name, [each.name for each in results.glob("*") if _may_be_target(each)])):
+        raise BadInput(f"--target {ascii(name)}: there is no folder {results / name}.{hint}")
     return found or [name]
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import BadInput, RunFailed
+from ..protocol import OVERALL_METRICS
 from ..runtime.devices import resolve_device
+from ..runtime.messages import RunLog
 from .ledger import ScoreLedger
 from .metrics.base import Metric, SetMetric
 from .request import ScoreRequest
@@ -105,7 +107,8 @@ class Readiness:
         for work in wanted:
             reason = reasons[work]
             if reason and (any(each.metric == work.metric for each in self.sets) or self._has_sets(work.metric)):
-                self.request.report.fail(f"{work.metric}/{work.where(self.ledgers)}", reason)
+                if self.request.ranks.first:
+                    self.request.report.lack(f"{reason}. It is left out there.")
             elif reason:
                 problems.setdefault(work.metric, BadInput(f"{reason}."))
         return problems
@@ -122,9 +125,16 @@ class Readiness:
             raise next(iter(problems.values()))
         for name, error in problems.items():
             if self.request.ranks.first:
-                self.request.report.fail(f"metric {name}", f"{str(error).rstrip('.')}. It is left out.")
-            else:
-                self.request.report.fail_all([(f"metric {name}", str(error))])
+                leave_out(self.request.report, name, str(error))
+
+
+def leave_out(report: RunLog, name: str, why: str) -> None:
+    """Say that a metric is left out: of the benchmark's own two a failure, of others a property of this machine."""
+    message = f"{why.rstrip('.')}. It is left out."
+    if name in OVERALL_METRICS:
+        report.fail(f"metric {name}", message)
+    else:
+        report.lack(message)
 
 
 def _free(device: str) -> int:

@@ -14,6 +14,12 @@ from ..protocol import MODES, PLAIN
 from .metrics.base import Metric, SetMetric
 
 Sent = dict[tuple[str, str], str]  # (stem, mode) -> caption
+
+
+class Captionless(BadInput):
+    """A target whose modes get no caption, as those of a codec."""
+
+
 ELSE = "Name the file with --captions FILE.csv, or leave the metric out."
 
 
@@ -36,7 +42,7 @@ def sent_captions(
     modes: Mapping[str, Sequence[str]],
     metrics: Sequence[Metric | SetMetric],
     file: str = "",
-) -> tuple[dict[str, Sent], dict[str, str]]:
+) -> tuple[dict[str, Sent], dict[str, BadInput]]:
     """What was sent, by target, for metrics that need it; and why not all of it is known, a line by the name of what
     lacks it. Nothing is read where no metric needs captions.
 
@@ -47,21 +53,21 @@ def sent_captions(
     if not wanted:
         return {}, {}
     found: dict[str, Sent] = {}
-    unknown: dict[str, str] = {}
+    unknown: dict[str, BadInput] = {}
     for target in targets:
         try:
             sent, other = _of_target(target, modes[target.name], file)
         except BadInput as error:
-            unknown[f"{wanted}/{target.name}"] = f"{wanted} of {target.name} cannot be made: {error}"
+            unknown[f"{wanted}/{target.name}"] = type(error)(f"{wanted} of {target.name} cannot be made: {error}")
             continue
         found[target.name] = sent
         if other:
-            unknown[f"{wanted}/{target.name}"] = (
+            unknown[f"{wanted}/{target.name}"] = BadInput(
                 f"{wanted} of {target.name}: {other} picture(s) were made of other captions than the file has now; they"
                 " have no such score"
             )
     if not found and all(map(needs_captions, metrics)):
-        raise BadInput(next(iter(unknown.values())))
+        raise next(iter(unknown.values()))
     return found, unknown
 
 
@@ -69,7 +75,7 @@ def _of_target(target: Target, modes: Sequence[str], file: str) -> tuple[Sent, i
     """What was sent for the pictures of a target, and how many of its pictures were made of other captions."""
     captioned = [mode for mode in modes if mode == PLAIN or MODES[mode].captioned]
     if not captioned:
-        raise BadInput(f"its modes ({', '.join(modes)}) get no caption.")
+        raise Captionless(f"its modes ({', '.join(modes)}) get no caption.")
     texts = {stem(name): text for name, text in captions.read(_file(target, file)).texts.items()}
     made = manifest.modes(target.manifest, target.folder / "manifest.json")
     sent: Sent = {}

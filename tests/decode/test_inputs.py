@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from pathlib import Path
 
 import fake
 import pytest
@@ -167,3 +168,12 @@ def test_a_tilde_is_a_home_folder(ready, monkeypatch):
     for missing in ("~/none", "~nobody-here/ckpt"):
         done = ready.decode("--mode", "text", "--model_dir", missing, "--result_name", "x", code=2, HOME=str(home))
         assert f"{missing} does not exist. Expected a folder" in done.stderr
+
+
+def test_a_run_begins_with_one_line_and_takes_captions_by_their_short_name(faked, small_truth):
+    write_captions(faked.folder / "Text" / "mycap.csv", {path.name: "a word" for path in small_truth.iterdir()})
+    done = faked.decode("--mode", "text", "--input_path", "mycap")
+    assert f"From 4 captions of {Path('Text/mycap.csv')}, no references; mode text; to " in done.stderr
+    assert (faked.folder / "Result/real+mycap/text").is_dir()
+    done = faked.decode("--mode", "text", "--input_path", "mycup", code=2)
+    assert "there is no caption file mycup. Did you mean mycap?" in done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmcbench.encode.ledger import same_address
-from cmcbench.encode.suspicion import suspicions
+from cmcbench.encode.suspicion import described, suspicions
 
 
 def made(**reasons):
@@ -56,3 +56,18 @@ def test_one_server_by_two_names(one, other):
 )
 def test_two_servers(one, other):
     assert not same_address(one, other)
+
+
+def test_what_the_captions_are_in_one_sentence():
+    """Median words and bits, what was cut, and what ran away from the words that were asked for."""
+    texts = {f"{n}.png": "word " * 9 + "word" for n in range(2)} | {
+        "long.png": "w " * 50,
+        "short.png": "w",
+        "no.png": "",
+    }
+    made_of = {"long.png": {"finish_reason": "length"}, "0.png": {"finish_reason": "stop"}}
+    said = described([*texts, "absent.png"], texts, made_of, 10)
+    assert said.startswith("5 captions: median 10 words, 392 bits; 1 cut at the token limit; 3 far from the 10 words")
+    assert "long.png, short.png, no.png" in said
+    assert described(["0.png"], texts, {}, 10).endswith("0 far from the 10 words asked (over 2 times or under half).")
+    assert described([], texts, {}, 10) == "There are no captions."

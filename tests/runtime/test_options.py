@@ -65,7 +65,48 @@ def test_defaults():
 def test_a_wrong_flag_ends_with_2(given, capsys):
     with pytest.raises(SystemExit) as end_of_script:
         arguments().parse_args(given)
-    assert end_of_script.value.code == 2 and "usage: " in capsys.readouterr().err
+    lines = capsys.readouterr().err.splitlines()  # two lines, not the whole usage
+    assert end_of_script.value.code == 2 and len(lines) == 2 and lines[0].startswith("error: "), lines
+    assert lines[1].startswith("All flags: ") and lines[1].endswith(" --help")
+
+
+def test_a_mistyped_flag_and_value_get_a_hint(capsys):
+    for given, hint in (
+        (["--subsett", "3"], "there is no '--subsett' here. Did you mean --subset"),
+        (["--dtype", "fp166"], "Did you mean fp16"),
+        (["--gt_pth", "x"], "Did you mean --gt_path"),
+    ):
+        parser = arguments()
+        parser.add_argument("--gt_path")
+        with pytest.raises(SystemExit):
+            parser.parse_args(given)
+        assert hint in capsys.readouterr().err, given
+
+
+def test_flags_by_the_names_that_they_have_elsewhere():
+    parser = arguments()
+    for flag in ("--ground_truth", "--results", "--target"):
+        parser.add_argument(flag)
+    found = parser.parse_args(["--gt_path", "a", "--output_path=b", "--targets", "c"])
+    assert (found.ground_truth, found.results, found.target) == ("a", "b", "c")
+    both = cli.parser("A command that has both.")
+    for flag in ("--results", "--output_path"):
+        both.add_argument(flag)
+    assert vars(both.parse_args(["--output_path", "a", "--results", "b"])) == {"output_path": "a", "results": "b"}
+
+
+def test_quiet_and_strict_hold_for_one_command_line(capsys):
+    arguments().parse_args(["--quiet", "--strict"])
+    report = RunLog()
+    report.gather("jpeg cannot reach 0.01 bpp", "a.png", 13, lacking=True)
+    assert report.close("done") == 1 and capsys.readouterr().err == "done\n"
+    arguments().parse_args([])
+    report = RunLog()
+    for number in range(13):
+        report.gather("jpeg cannot reach 0.01 bpp", f"{number}.png", 13, lacking=True)
+    assert report.close("done") == 0
+    said = capsys.readouterr().err
+    assert said == "note: jpeg cannot reach 0.01 bpp on 13 of 13 images (0.png, 1.png, 2.png, ...).\ndone\n"
 
 
 def test_help_shows_the_defaults(capsys):

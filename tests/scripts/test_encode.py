@@ -222,7 +222,7 @@ def test_a_model_that_does_not_load(faked, small_truth):
         (["--bpp", "nan"], "not a rate in bits per pixel"),
         (["--dtype", "int8"], "invalid choice"),
         (["--device", "cuda:7", "--model_name", "me"], "this machine has no such device"),
-        (["--modle_name", "me"], "unrecognized arguments"),
+        (["--modle_name", "me"], "Did you mean --model_name"),
     ],
 )
 def test_wrong_flags(faked, small_truth, flags, message):

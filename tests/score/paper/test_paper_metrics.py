@@ -25,10 +25,12 @@ def test_the_papers_eight_of_which_one_is_here(ready):
         "liqe": "download weights",
         "fid": "fid needs 100 images",
     }.items():
-        lines = [line for line in done.stderr.splitlines() if line.startswith("failed: ") and name in line]
+        # the benchmark's own two are failures; the others are not here by this machine's nature, which is noted
+        begins = "failed: metric " if name.startswith("topiq") else "note: "
+        lines = [line for line in done.stderr.splitlines() if line.startswith(begins) and name in line]
         assert any(remedy in line and "left out" in line for line in lines), (name, done.stderr)
         assert done.stderr.count(f"failed: metric {name}") <= 1
-    assert "7 failed:" in done.stderr and "ssim: " in done.stdout
+    assert "2 failed:" in done.stderr and "ssim: " in done.stdout
     assert set(columns(ready)) & set(GROUPS["paper"]) == {"ssim"} == set(summary(ready)["metrics"])
     assert "unfinished" not in summary(ready) and "ssim" in (ready.folder / "Result/leaderboard.csv").read_text()
     assert "partial" not in done.stderr  # what is absent has no column, so no image lacks it

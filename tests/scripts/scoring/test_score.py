@@ -232,6 +232,7 @@ def test_wrong_flags(ready, flags, message):
 
 
 def test_a_metric_whose_weights_are_not_here(ready, no_packages):
+    """The only metric asked for: the run fails. Beside others it is a property of this machine (below)."""
     done = ready.score("--metrics", "lpips", code=1)
     assert "metric lpips cannot be made ready" in done.stderr and "ms_ssim,piqe" in done.stderr
 

@@ -14,10 +14,21 @@ def test_target_path_of_modes_and_of_plain_images(ready, small_truth):
     blur(small_truth, ready.folder / "mine" / "plain", 1)
     done = ready.score(*METRICS, "--target_path", "mine/plain", "--gt_path", "GT/")
     assert "------Evaluating plain------" in done.stdout and "images-----" in done.stdout
-    assert len(scores(ready, "mine/plain")) == 4 and (ready.folder / "mine/leaderboard.md").is_file()
-    done = ready.score(*METRICS, "--target_path", "mine/plain", "--target", "Fancy")
-    # Everywhere else a target has its folder's name
-    assert "Evaluating Fancy" in done.stdout and "| plain " in (ready.folder / "mine/leaderboard.md").read_text()
+    assert len(scores(ready, "mine/plain")) == 4
+    # beside somebody's folder nothing is written unasked
+    assert [path.name for path in (ready.folder / "mine").iterdir()] == ["plain"]
+    assert "no leaderboard and no report is written beside mine/plain; they are with: --results" in done.stderr
+    done = ready.score(*METRICS, "--target_path", "mine/plain", "--target", "Fancy", "--output_path", "mine")
+    assert "Evaluating Fancy" in done.stdout and (ready.folder / "mine/leaderboard.md").is_file()
+    assert (ready.folder / "mine/report/index.html").is_file()
+
+
+def test_targets_as_people_type_them(ready, small_truth):
+    """A path below --results, a slash at the end, and a name that is nearly right."""
+    for typed in ("Result/real", "real/", "./Result/real/"):
+        assert "------Evaluating real------" in ready.score(*METRICS, "--target", typed, "--no_report").stdout
+    done = ready.score(*METRICS, "--targets", "reel", code=2)
+    assert "there is no folder Result/reel. Did you mean real?" in done.stderr
 
 
 def test_the_decoders_name_finds_its_only_result(ready, small_truth):

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from bench import ROOT, write_captions, write_truth
+from bench import ROOT, SAMPLES, write_captions
+from PIL import Image
 from submissions import changed, resealed, zip_file
 
 from cmcbench.errors import RunFailed
@@ -121,12 +122,11 @@ def test_decode_needs_pictures(submitted, capsys):
 def test_a_tiny_checkpoint_by_the_real_step(bench, checkpoint, weights, tmp_path, capsys):
     """The whole way with torch and diffusers: exact on the same stack, and steps that were changed are found."""
     folder, model = bench.folder, checkpoint("sdxl")
-    truth = write_truth(folder / "GT", 2)
-    for path in sorted(truth.iterdir())[2:]:
-        path.unlink()
-    texts = {path.name: f"a red {path.stem}" for path in truth.iterdir()}
-    write_captions(folder / "Text" / "gpt4v.csv", texts)
-    bench.encode("--model_name", "none", "--references", "--bpp", "0.3")
+    (folder / "GT").mkdir()
+    with Image.open(SAMPLES / "NSI_pgc_000.png") as image:  # long and low, since a decoder works at 1024 pixels' width
+        image.crop((0, 100, 256, 132)).save(folder / "GT/NSI_pgc_000.png")
+    write_captions(folder / "Text" / "gpt4v.csv", {"NSI_pgc_000.png": "a red house"})
+    bench.encode("--model_name", "none", "--references", "--bpp", "1")
     for mode in ("text", "image"):  # at the working size, 1024 pixels: few steps
         bench.decode("--mode", mode, "--model_name", "sdxl", "--model_dir", model, "--steps", "2", "--device", "cpu")
     bench.score("--target", "sdxl", "--model_weight", weights, "--submit", "--submit_path", "mine.zip")
