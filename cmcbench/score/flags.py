@@ -21,7 +21,7 @@ def command_line() -> argparse.ArgumentParser:
         "--target",
         nargs="+",
         default=[DEFAULT_TARGET],
-        help="folders in --results to score, their names on the leaderboard; patterns such as 'real*', or all",
+        help="folders in --results to score; patterns such as 'real*', or all. With --target_path: the name to print",
     )
     options.add_argument("--results", default="./Result/", help="folder that holds the targets")
     options.add_argument(
