@@ -95,7 +95,7 @@ bench: $(VENV)/ready-test
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/waits.py
-	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/growth.py --images 100 1000 --targets 2 10
 
 clean:
 	rm -rf $(DEMO) $(VENV)
