@@ -15,12 +15,13 @@ from ...files.images import bare_copy, picture_bytes, read_rgb
 from ...files.names import stem
 from ...files.store import digest, write_bytes
 from ...runtime.messages import RunLog, progress
+from ...runtime.pace import Pace
 
 SIDE = 256  # pixels of a thumbnail's long side
 SHOWN = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}  # what browsers show; the rest becomes PNG
 COPIES, LINKS, THUMBS, NONE = "copies", "links", "thumbs", "none"
 MOST_THREADS = 64
-SAVED = 500  # pictures after which the record is written: what a killed run loses at the most
+SAVED = 1.0  # seconds at least between two saves of the record; longer where saving takes long (Pace)
 RECIPE = f"webp 80, {SIDE}, sRGB"  # changes when thumbnails are made in another way
 
 
@@ -99,10 +100,12 @@ class Album:
         pool = ThreadPoolExecutor(max_workers=min(MOST_THREADS, 2 * (os.cpu_count() or 1)))
         try:
             with progress(len(todo), 0, "thumbnails", "picture") as bar:
-                for number, (picture, result) in enumerate(zip(todo, pool.map(self._try, todo)), 1):
+                pace = Pace(SAVED)  # the record holds all pictures: cost must not grow with their square
+                for picture, result in zip(todo, pool.map(self._try, todo)):
                     bar.update()
-                    if number % SAVED == 0:
-                        save()
+                    if pace.due:
+                        with pace.saving():
+                            save()
                     if isinstance(result, Made):
                         made[picture] = result
                     else:

@@ -20,6 +20,7 @@ from written_report import content, data, report
 from cmcbench.board.page import build, command, thumbnails
 from cmcbench.errors import BadInput
 from cmcbench.files.store import write_json
+from cmcbench.runtime import pace
 
 
 def test_the_report_holds_everything_that_it_needs(scored):
@@ -200,7 +201,8 @@ def test_a_killed_run_has_recorded_most_of_what_it_made(scored, monkeypatch):
     (folder / ".made.json").write_text("{}")
     leftover.parent.mkdir(exist_ok=True)
     leftover.write_text("")
-    monkeypatch.setattr(thumbnails, "SAVED", 1)
+    monkeypatch.setattr(thumbnails, "SAVED", 0)
+    monkeypatch.setattr(pace, "PAUSE", 0)
     monkeypatch.setattr(thumbnails.os, "cpu_count", lambda: None)
     monkeypatch.setattr(thumbnails, "read_rgb", read)
     report(scored)
