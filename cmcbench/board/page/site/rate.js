@@ -185,6 +185,7 @@ CMC.parts.push(() => {
       [best.length > 1, "dots", "best at each rate (Pareto front of counted rates)"],
       [points.some((point) => point.ends[metric.name]), "band", "95 % interval of the mean"],
       [points.some((point) => point.nominal), "hollow", "nominal rate: the protocol's"],
+      [points.some((point) => point.estimated), "cross", "estimated rate: no stream backs it"],
       [points.some((point) => board.targets[point.target].tone), "light", "lighter: a lower rate of the family"],
     ];
     const rest = all.length - shown.length;
