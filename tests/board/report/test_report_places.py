@@ -94,7 +94,7 @@ def test_a_first_metric_of_few_images_gives_no_place_and_says_so(session, tmp_pa
     made.target(tmp_path, "none", digests, {"full": 0.02, "text": 0.002}, metrics={"ssim": metrics["ssim"]})
     browser = opened(session, tmp_path)
     why = check(browser)
-    assert why["few3", ""] == "not ranked: dists of 1 of 4 images" and why["none", ""] == "not ranked: no dists"
+    assert why["few3", ""] == "not ranked: DISTS of 1 of 4 images" and why["none", ""] == "not ranked: no DISTS"
     assert browser.texts(NAMES)[0] == "whole"
 
 
@@ -104,7 +104,8 @@ def test_rates_of_other_kinds_are_marked_everywhere(session, tmp_path):
     for name, kind in (("counted", "measured"), ("protocol", NOMINAL), ("computed", ESTIMATED)):
         made.target(tmp_path, name, digests, two, rate_kind=kind)
     browser = opened(session, tmp_path)
-    found = "[...document.querySelectorAll(arguments[0])].map(each => (each.querySelector('.kind')?.textContent ?? '').trim())"
+    sign = "(each.querySelector('.kind')?.textContent ?? '').trim()"
+    found = f"[...document.querySelectorAll(arguments[0])].map(each => {sign})"
 
     def signs(rows, names):
         return dict(zip(browser.texts(names), browser.js(found, rows)))
@@ -118,17 +119,17 @@ def test_rates_of_other_kinds_are_marked_everywhere(session, tmp_path):
     browser.all_drawn()
     assert signs(".run", ".run h3 bdi") == SIGNS
     cards = browser.js(
-        "[...document.querySelectorAll('.gallery .strip figcaption')].map(each => [each.querySelector('bdi').textContent,"
-        " (each.querySelector('.kind')?.textContent ?? '').trim()])"
+        "[...document.querySelectorAll('.gallery .strip figcaption')]"
+        f".map(each => [each.querySelector('bdi').textContent, {sign}])"
     )
     assert len(cards) > 5 and all(SIGNS[name] == sign for name, sign in cards)
     browser.click(".gallery .strip .thumb")
-    for name, sign in SIGNS.items():
+    for name, mark in SIGNS.items():
         browser.choose("#viewer", "Right", f"{name}/full")
         facts = browser.texts("#viewer .side:last-child dd")
-        assert [("≈" in text, "†" in text) for text in facts[:2]] == [(sign == "≈", sign == "†")] * 2
+        assert [("≈" in text, "†" in text) for text in facts[:2]] == [(mark == "≈", mark == "†")] * 2
     rows = "#viewer tbody tr"
-    assert {name: sign for name, sign in signs(rows, f"{rows} bdi").items()} == SIGNS
+    assert signs(rows, f"{rows} bdi") == SIGNS
     browser.press("ESCAPE")
     chart = "Chart.getChart(document.querySelector('#rate-body canvas')).data.datasets"
     looks = browser.js(
