@@ -21,6 +21,7 @@ STEPS = 40
 WORKING_LONG_SIDE = 1024  # pixels; the reference is brought to it, aspect kept, before a decoder sees it
 WORDS = 10
 NOMINAL_IMAGE_BPP = 0.020  # bits per pixel of the published Ref/image, whose bitstreams are not public
+ALMOST = 1.25  # factor by which a reference's rate may differ from it; VVC's levels leave up to 16 %
 
 IMAGE_PROMPT = "High quality, masterpiece, clean, high-resolution, 8k"
 HINTS = ("Considering Light and Color", ", Clarity", ", Dense Caption", ", and Region Semantic")

@@ -224,12 +224,17 @@ def _number(value: float | None) -> str:
 
 
 def _tell_partial(mode: str, found: dict[str, Any], metrics: list[Metric | SetMetric], wanted: int) -> None:
-    scored = min(
-        (found["metrics"].get(metric.name, {"n": 0})["n"] for metric in metrics if _of_every_image(metric)),
-        default=wanted,
-    )
+    """Note scores that images lack. TOPIQ alone makes a result partial; without TOPIQ, what most images have."""
+    names = [metric.name for metric in metrics if _of_every_image(metric)]
+    counts = {name: found["metrics"].get(name, {"n": 0})["n"] for name in names}
+    topiq = [counts[name] for name in OVERALL_METRICS if name in counts]
+    scored = min(topiq) if topiq else max(counts.values(), default=wanted)
     if scored < wanted:
-        say(f"note: {mode}: {scored} of {wanted} images have all scores; the result is partial.")
+        which = "all scores" if scored == min(counts.values()) else "FR and NR"
+        say(f"note: {mode}: {scored} of {wanted} images have {which}; the result is partial.")
+    fewer = [f"{name} of {count}" for name, count in counts.items() if count < scored]
+    if fewer:
+        say(f"note: {mode}: {', '.join(fewer)} of {wanted} images, which takes nothing from the other metrics.")
 
 
 def _of_every_image(metric: Metric | SetMetric) -> bool:

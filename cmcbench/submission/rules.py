@@ -11,7 +11,17 @@ from typing import Any
 import models
 
 from ..files.store import digest
-from ..protocol import IMAGE_PROMPT, MODES, NOMINAL_IMAGE_BPP, OVERALL_METRICS, SEED, STEPS, WORDS, i2t_prompt
+from ..protocol import (
+    ALMOST,
+    IMAGE_PROMPT,
+    MODES,
+    NOMINAL_IMAGE_BPP,
+    OVERALL_METRICS,
+    SEED,
+    STEPS,
+    WORDS,
+    i2t_prompt,
+)
 from ..published import dataset
 
 FORMAT = 1
@@ -31,8 +41,6 @@ FILES = {  # entry -> its largest size in bytes; OPTIONAL ones may be absent, an
 }
 OPTIONAL = ("rates.csv", "captions.csv", "captions.json")
 FEWEST_MODES = 2
-# factor by which the rate of image references may differ from the published one; VVC's levels leave up to 16 %
-ALMOST = 1.25
 PLAIN_SETTINGS = {  # setting of decoding -> its published value
     "guidance": "own",
     "negative_prompt": "",

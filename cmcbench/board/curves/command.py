@@ -9,7 +9,9 @@ from ...errors import BadInput
 from ...files.store import only_writer, put_new, sweep, write_bytes
 from ...runtime.cli import bits_per_pixel, parser, positive
 from ...runtime.messages import RunLog, printable, say
+from ..gone import take_away
 from ..labels import counted
+from ..scored import folders
 
 ANCHOR = "hevc"
 SCALES = ("log", "linear")
@@ -29,8 +31,9 @@ def main(argv: list[str]) -> int:
     metrics = [name.strip() for name in options.metrics.split(",") if name.strip()] or None
     curves: list[Curve] = collect(results, options.targets or None, metrics)
     if not any(curve.measures for curve in curves):
+        gone = "" if folders(results) else take_away(results)
         raise BadInput(
-            f"{results}: no target has both scores and a known rate. Make some with python -m cmcbench codec, "
+            f"{results}: no target has both scores and a known rate.{gone} Make some with python -m cmcbench codec, "
             "or script-t2i.py, and score them with script-evaluate.py."
         )
     anchor = _anchor(curves, options.anchor)
@@ -83,10 +86,9 @@ def _anchor(curves: list, asked: str | None) -> object | None:
 
 def _tell(curves: list) -> None:
     points = [point for curve in curves for point in curve.points]
-    partial = "" if points[0].n == max(point.of for point in points) else " The result is partial."
     of = max(point.of for point in points)
     drawn = f"{counted(len(curves), 'curve')} with {counted(len(points), 'point')}"
-    say(f"{drawn}, over the {points[0].n} of {of} images that all of them have.{partial}")
+    say(f"{drawn}, over the {points[0].n} of {of} images that all of them have.")
 
 
 def _write(

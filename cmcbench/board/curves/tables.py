@@ -168,9 +168,9 @@ def _noted(notes: list[str], note: str) -> str:
 def _images(curves: list[Curve]) -> str:
     points: list[CurvePoint] = [point for curve in curves for point in curve.points]
     n, of = points[0].n, max(point.of for point in points)
-    partial = "" if n == of else " A partial result: some points lack the other images."
+    lacking = "" if n == of else " Some points lack a score or the rate of the others."
     truth = f"{of} in {markdown_text(str(curves[0].data))}" if curves[0].data else f"{of} in the ground truth"
-    return f"All figures are of the same {n} images, of {truth}.{partial}\n"
+    return f"All figures are of the same {n} images, of {truth}.{lacking}\n"
 
 
 def _digits(value: float | None, digits: int) -> str | None:

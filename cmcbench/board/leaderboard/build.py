@@ -13,22 +13,25 @@ from ...files.store import only_writer, sweep, write_bytes
 from ...protocol import OVERALL_METRICS
 from ...published import tables as published
 from ...runtime.cli import parser
+from ..gone import take_away
 from ..labels import ORDER, OVERALL, OVERALL_I2T
 from ..markup import half_width, latex_table, latex_text, number
 from ..scored import ScoredTarget, folders, read_all
 from . import model_grid, paper_tables
-from .entries import Entry, entries_of, published_entries
+from .entries import Entry, entries_of
 from .long_tables import (
     RATE_SIGNS,
     by_content,
     by_mode,
     data_note,
+    first_place,
     heading,
     long_csv,
     long_markdown,
     notes,
     section_markdown,
 )
+from .published_rows import published_entries
 
 VIEWS = {"types": "By content type", "sources": "By source"}
 
@@ -44,7 +47,8 @@ def main(argv: list[str]) -> int:
     folder = Path(chosen.results)
     if not folders(folder):
         raise BadInput(
-            f"--results {folder} holds no scored target. Score one with: python script-evaluate.py --target NAME"
+            f"--results {folder} holds no scored target.{take_away(folder)} Score one with: python script-evaluate.py"
+            " --target NAME"
         )
     print(update(folder, chosen.i2t), end="")
     return 0
@@ -71,7 +75,7 @@ def ranked_entries(
     found = [entry for target in targets for entry in entries_of(target, view, i2t)]
     found = ranked(_counted(found) if view else found, metrics, targets, quiet=bool(view))
     names = sorted(metrics, key=lambda name: (name not in OVERALL_METRICS, metrics[name], name))
-    places = {entry.folder: _place(entry, names) for entry in found if entry.mode == OVERALL}
+    places = {entry.folder: first_place(entry, (OVERALL, *names)) for entry in found if entry.mode == OVERALL}
     found.sort(key=lambda entry: (places[entry.folder], entry.target, entry.content, ORDER.index(entry.mode)))
     if not view:
         tables = [published.T2I] * any(entry.overall is not None for entry in found)
@@ -124,12 +128,6 @@ def _counted(entries: Sequence[Entry]) -> list[Entry]:
     for entry in entries:
         most[entry.truth, entry.content] = max(entry.n, most.get((entry.truth, entry.content), 0))
     return [replace(entry, of=most[entry.truth, entry.content]) for entry in entries]
-
-
-def _place(entry: Entry, names: Sequence[str]) -> tuple[bool, int]:
-    """Where a target's rows stand: by Overall, else by the first metric; those without a rank come last."""
-    ranks = [entry.ranks[column] for column in (OVERALL, *names) if column in entry.ranks]
-    return not ranks, ranks[0] if ranks else 0
 
 
 def _markdown(entries: Sequence[Entry], names: Sequence[str], metrics: Mapping[str, bool]) -> str:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...files.rates import MEASURED, NOMINAL
-from ...protocol import OVERALL_METRICS, SOURCES, overall_i2t, overall_t2i
+from ...protocol import ALMOST, MODES, NOMINAL_IMAGE_BPP, OVERALL_METRICS, SOURCES, overall_i2t, overall_t2i
 from ...published import tables
 from ..labels import OVERALL, OVERALL_I2T
 from ..scored import ScoredTarget
-from ..summaries import Means, Summary
+from ..summaries import Means, ModeSummary, Summary
 
-WHOLE, PARTIAL, SINGLE, PUBLISHED = "whole", "partial", "single mode", "published"
+WHOLE, PARTIAL, SINGLE, RATE, PUBLISHED = "whole", "partial", "single mode", "other rate", "published"
 KINDS = {  # view -> what images are told apart by
     "types": sorted([*SOURCES, "other"]),
     "sources": sorted(f"{kind}_{source}" for kind, sources in SOURCES.items() for source in sources),
@@ -34,7 +34,9 @@ class Entry:
     content: "" for all images, else a content type ("NSI") or source ("NSI_pgc"). modes: what an overall row is of.
     n: images that have the scores which decide the row (TOPIQ's where it has them, else the metric's that has most);
     of: images of the ground truth. counts: metric -> images that have it.
-    status: WHOLE, PARTIAL, SINGLE (one mode, while a submission has two) or PUBLISHED.
+    status: WHOLE, PARTIAL, SINGLE (one mode, while a submission has two), RATE or PUBLISHED.
+    other_rate: bits per pixel of its references where these are more than the protocol's, else None: such a row is
+    better for its bits and takes no place among those at the protocol's rate.
     complete: the metrics (and OVERALL) that all images have, by which the row can be ranked.
     cells: metric -> mean. overall: Overall, of overall rows. low, high: metric, or OVERALL -> end of the 95 % interval;
     what has none (a measure of the whole set, as FID; a single image) is not in it.
@@ -66,6 +68,7 @@ class Entry:
     decoder: str = ""
     counts: dict[str, int] = field(default_factory=dict)
     complete: frozenset[str] = frozenset()
+    other_rate: float | None = None
     bpp: float | None = None
     rate_kind: str = MEASURED
     ratio: float | None = None
@@ -98,12 +101,14 @@ class Entry:
 
     @property
     def unranked(self) -> str:
-        """Why an overall row takes no place, "" where it takes one and for a row of one mode."""
-        if self.mode not in (OVERALL, OVERALL_I2T):
-            return ""
+        """Why a row takes no place, "" where it takes one."""
         if self.status == PARTIAL:
             return f"not ranked: partial {self.n}/{self.of}" if self.n else "not ranked: a mode lacks FR or NR"
-        return f"not ranked: single mode ({self.modes[0]}), a submission has two" if self.status == SINGLE else ""
+        if self.status == SINGLE:
+            return f"not ranked: single mode ({self.modes[0]}), a submission has two"
+        if self.status == RATE:
+            return f"not ranked: references of {self.other_rate:.4f} bpp, the protocol's have {NOMINAL_IMAGE_BPP:g}"
+        return ""
 
 
 def entries_of(target: ScoredTarget, view: str = "", i2t: bool = False) -> Iterator[Entry]:
@@ -168,8 +173,11 @@ def _of_mode(base: Entry, summary: Summary, mode: str) -> Entry:
 def _with_means(base: Entry, summary: Summary, mode: str, means: Means) -> Entry:
     """A mode's row with these means, which are of all images or of one kind; costs, which are of all, are left out."""
     everything = summary.modes[mode].metrics
+    other_rate = _other_rate(summary.modes[mode], mode)
+    complete = (name for name in means if name in everything and everything[name].n == summary.images)
     low, high = _ends({name: each.ends for name, each in means.items() if each.ends})
-    status = WHOLE if _deciding(everything, summary) == summary.images else PARTIAL
+    whole = WHOLE if other_rate is None else RATE
+    status = whole if _deciding(everything, summary) == summary.images else PARTIAL
     return replace(
         base,
         mode=mode,
@@ -178,10 +186,19 @@ def _with_means(base: Entry, summary: Summary, mode: str, means: Means) -> Entry
         status=status,
         cells={name: each.mean for name, each in means.items()},
         counts={name: each.n for name, each in means.items()},
-        complete=frozenset(name for name in means if name in everything and everything[name].n == summary.images),
+        complete=frozenset(complete if other_rate is None else ()),
+        other_rate=other_rate,
         low=low,
         high=high,
     )
+
+
+def _other_rate(found: ModeSummary, mode: str) -> float | None:
+    """Bits per pixel of a mode's image references where these are more than the protocol's, else None."""
+    if mode not in MODES or MODES[mode].reference != "image":
+        return None
+    rate = found.rate.get("image", None if MODES[mode].captioned else found.bpp)
+    return rate if rate is not None and rate > NOMINAL_IMAGE_BPP * ALMOST else None
 
 
 def _deciding(means: Means, summary: Summary) -> int:
@@ -198,7 +215,8 @@ def _over(base: Entry, entries: list[Entry], cells: Mapping[str, float], overall
     n = min((entry.n for entry in entries), default=0)
     if overall is not None and any(metric not in entry.cells for entry in entries for metric in OVERALL_METRICS):
         n = 0  # a mode lacks a score that Overall is made of: it would stand among those of more modes
-    whole = n > 0 and all(entry.status == WHOLE for entry in entries)
+    whole = n > 0 and all(entry.status in (WHOLE, RATE) for entry in entries)
+    other_rate = max((entry.other_rate for entry in entries if entry.other_rate is not None), default=None)
     single = len(base.modes) < 2
     counts = {name: min((entry.counts.get(name, 0) for entry in entries), default=0) for name in cells}
     complete = {name for name in cells if not single and all(name in entry.complete for entry in entries)}
@@ -206,10 +224,11 @@ def _over(base: Entry, entries: list[Entry], cells: Mapping[str, float], overall
         base,
         mode=OVERALL,
         n=n,
-        status=PARTIAL if not whole else SINGLE if single else WHOLE,
+        status=PARTIAL if not whole else SINGLE if single else WHOLE if other_rate is None else RATE,
         cells=dict(cells),
         counts=counts,
-        complete=frozenset(complete | ({OVERALL} if whole and not single else set())),
+        complete=frozenset(complete | ({OVERALL} if whole and not single and other_rate is None else set())),
+        other_rate=other_rate,
         overall=overall,
     )
 
@@ -272,21 +291,6 @@ def _among_published(entry: Entry, summary: Summary) -> tuple[int, int] | None:
         return None
     rivals = tables.rows(tables.I2T if entry.mode == OVERALL_I2T else tables.T2I)
     return 1 + sum(row.overall > entry.overall for row in rivals), len(rivals) + 1
-
-
-def published_entries(table: str) -> Iterator[Entry]:
-    """The published rows of a table: those of the modes and the overall row of each model."""
-    images = sum(tables.IMAGES.values())
-    partner = tables.PARTNERS[table]
-    for row in tables.rows(table):
-        encoder, decoder = (partner, row.model) if table == tables.T2I else (row.model, partner)
-        base = Entry(row.model, n=images, of=images, status=PUBLISHED, table=table, encoder=encoder, decoder=decoder)
-        scores = dict(zip(OVERALL_METRICS, (row.fr, row.nr)))
-        for mode in row.fr:
-            yield replace(base, mode=mode, modes=(mode,), cells={name: of[mode] for name, of in scores.items()})
-        means = {name: sum(of.values()) / len(of) for name, of in scores.items()}
-        mode, cells = (OVERALL, means) if table == tables.T2I else (OVERALL_I2T, {})
-        yield replace(base, mode=mode, modes=tuple(row.fr), cells=cells, overall=row.overall)
 
 
 def _ends(found: Mapping[str, tuple[float, float]]) -> tuple[dict[str, float], dict[str, float]]:

@@ -18,12 +18,12 @@ brackets: the
 place among whole results of the same mode, metric, weights and ground truth, then the 95 % interval of the place \
 where it
 is wider; `python -m cmcbench compare` tells which differences are significant. `n`: images that have every score (of
-TOPIQ, where there is TOPIQ), of those in the ground truth; a *partial* result has fewer and is not ranked, nor is a
-score of fewer images, which has their number beside it, nor the overall row of a *single mode* (a submission needs
-two). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the \
-modes
-present, or the mean of six columns in an `overall-i2t` row. Baselines (no generative model) are the floor that every
-system must beat.
+TOPIQ, where there is TOPIQ), of those in the ground truth. Not ranked are a *partial* result, which has fewer, a score
+of fewer images, which has their number beside it, the overall row of a *single mode* (a submission needs two), and an
+*other rate*: references above the protocol's 0.02 bpp, which buy a better score (`python -m cmcbench curves` compares
+across rates). `overall` holds the means over the modes; `Overall` is the benchmark's formula, 2/3 FR + 1/3 NR over the
+modes present, or the mean of six columns in an `overall-i2t` row. Baselines (no generative model) are the floor that
+every system must beat.
 """
 FEW = 30  # images; docs/statistics.md has the coverage below it
 FEW_NOTE = f"Of fewer than {FEW} images the interval of a mean is somewhat too narrow.\n"
@@ -223,14 +223,18 @@ def by_content(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 def _sections(entries: Iterable[Entry], key: Callable[[Entry], str], order: Sequence[str]) -> dict[str, list[Entry]]:
     entries = [entry for entry in entries if not entry.published]
     sections = {name: [entry for entry in entries if key(entry) == name] for name in order}
-    return {name: sorted(found, key=_best_first) for name, found in sections.items() if found}
+    columns = (OVERALL, *OVERALL_METRICS, *sorted({column for entry in entries for column in entry.ranks}))
+
+    def best_first(entry: Entry) -> tuple:
+        return ORDER.index(entry.mode), first_place(entry, columns), entry.target
+
+    return {name: sorted(found, key=best_first) for name, found in sections.items() if found}
 
 
-def _best_first(entry: Entry) -> tuple[int, bool, int, str]:
-    ranks = [
-        entry.ranks[column] for column in (OVERALL, *OVERALL_METRICS, *sorted(entry.ranks)) if column in entry.ranks
-    ]
-    return ORDER.index(entry.mode), not ranks, ranks[0] if ranks else 0, entry.target
+def first_place(entry: Entry, columns: Sequence[str]) -> tuple[int, int]:
+    """Where a row stands: by its place in the first of the columns, then by the next that has one; without any last."""
+    found = ((number, entry.ranks[column]) for number, column in enumerate(columns) if column in entry.ranks)
+    return next(found, (len(columns), 0))
 
 
 def section_markdown(

@@ -14,7 +14,8 @@ TITLES = {OVERALL: "Overall of the T2I table", OVERALL_I2T: "Overall of the I2T 
 NOTES = """
 Rows are encoders (by the name of their captions' file), columns decoders; ±: half the 95 % interval. A *partial* \
 pair lacks
-images. A target whose name holds an `@` is another setting of a pair and is not shown, nor is one without captions.
+images, the references of an *other rate* have more than 0.02 bpp. A target whose name holds an `@` is another setting
+of a pair and is not shown, nor is one without captions.
 """
 
 

@@ -13,7 +13,8 @@ from ..curves import curves_of
 from ..families import Style
 from ..leaderboard import ranked_entries
 from ..leaderboard.build import VIEWS
-from ..leaderboard.entries import Entry, published_entries
+from ..leaderboard.entries import Entry
+from ..leaderboard.published_rows import published_entries
 from ..scored import ScoredTarget
 from .summary_data import short
 from .targets import PageTarget

@@ -17,10 +17,11 @@ from ...files.store import only_writer, read_json
 from ...protocol import REFERENCES, content
 from ...runtime.messages import RunLog, say
 from ..families import styles_of
+from ..gone import take_away
 from ..scored import ScoredTarget, again, folders, named, read_all
 from . import summary_data
 from .board_data import curves_data, entries_data
-from .folder import LOCK, RECORD, check_ours, remember, remove, safe_name, sweep_all, take_away, write_if_new
+from .folder import LOCK, RECORD, check_ours, remember, remove, safe_name, sweep_all, write_if_new
 from .image_data import Gallery, featured, images_data, target_data
 from .pdf import NAME as PDF
 from .pdf import write_pdf
@@ -68,12 +69,13 @@ class Outcome:
 
 def build(request: PageRequest) -> Outcome:
     """Write or renew the report. Raises BadInput, nothing written, where there is nothing to show or `output` is not
-    ours; where no target is left at all, an earlier report is removed.
+    ours; where no target is left at all, what was made of them is removed.
     """
     if not folders(request.results):
-        none = f"{request.results} has no scored target. Score one with: python script-evaluate.py --target NAME"
-        gone = f". The report in {request.output}, of targets that are gone, was removed"
-        raise BadInput(none + (gone if take_away(request.output) else ""))
+        gone = take_away(request.results, request.output)
+        raise BadInput(
+            f"{request.results} has no scored target.{gone} Score one with: python script-evaluate.py --target NAME"
+        )
     wanted = named(request.results, request.wanted, "--targets") if request.wanted else folders(request.results)
     everyone = read_all(folders(request.results), "the report")
     targets = summary_data.order(

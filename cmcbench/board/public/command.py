@@ -12,6 +12,7 @@ from ...files.store import only_writer, read_json, sweep, write_json
 from ...files.submitted import ledger
 from ...runtime.cli import parser
 from ...runtime.messages import RunLog
+from ..labels import counted
 from ..page.folder import write_if_new
 from ..page.thumbnails import COPIES, NONE, THUMBS
 
@@ -34,7 +35,7 @@ def main(argv: list[str]) -> int:
     ):
         sweep(site)
         count = _build(results, Path(options.ground_truth), Path(at), site, options.pictures, report)
-    return report.close(f"The site of {count} accepted submission(s) is {site / 'index.html'}.")
+    return report.close(f"The site of {counted(count, 'accepted submission')} is {site / 'index.html'}.")
 
 
 def _build(results: Path, truth: Path, place: Path, site: Path, pictures: str, report: RunLog) -> int:

@@ -9,11 +9,12 @@ from html import escape
 from urllib.parse import quote, urlsplit
 
 from ... import __version__
+from ...files.rates import ESTIMATED, MEASURED, NOMINAL, joint_kind
 from ...files.submitted import submitter
 from ...protocol import OVERALL_METRICS
 from ...published import tables
 from ...runtime.messages import printable
-from ..labels import OVERALL
+from ..labels import OVERALL, OVERALL_I2T
 from ..leaderboard.entries import Entry
 from ..markup import half_width, number, place
 from .stage import Submission
@@ -30,6 +31,8 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 @media(prefers-color-scheme:dark){body{background:#12161d;color:#e6eaf1}a{color:#8ab4ff}th,td{border-color:#333c4a}\
 .published,footer{color:#a3adbd}}
 """
+SIGNS = {MEASURED: "", ESTIMATED: "†", NOMINAL: "*"}
+KINDS = "*: nominal rate, the protocol's. †: estimated rate, which no stream backs."
 
 
 def page_name(target: str) -> str:
@@ -46,7 +49,7 @@ def index(entries: Sequence[Entry], submissions: Sequence[Submission], images: s
     rows = [entry for entry in entries if entry.mode == OVERALL and entry.folder]
     published = [entry for entry in entries if entry.published and entry.table == tables.T2I]
     head = ["place", "system", "team", "modes", "Overall", "FR", "NR", "bpp", "links", "accepted"]
-    table = _table(head, [_line(entry, by_name) for entry in rows], numbers=(0, 4, 5, 6, 7))
+    table = _table(head, [_line(entry, by_name, entries) for entry in rows], numbers=(0, 4, 5, 6, 7))
     below = _table(
         ["system", "modes", "Overall", "FR", "NR"],
         [[_text(entry.target), escape(", ".join(entry.modes)), *_figures(entry)] for entry in published],
@@ -59,8 +62,8 @@ def index(entries: Sequence[Entry], submissions: Sequence[Submission], images: s
         ' <a href="leaderboard.csv">CSV</a> or <a href="leaderboard.md">Markdown</a>.</p>'
         f"{table}<p>±: half the 95 % interval over images. A place is among the submissions that can be compared: of"
         " the same ground truth and weights, with all images. Among the published rows below, a submission on the"
-        " benchmark's whole ground truth has the place in brackets.</p>"
-        + (f"<h2>Published</h2>{below}" if published else ""),
+        " benchmark's whole ground truth has the place in brackets. bpp: from the cheapest mode to the dearest."
+        f" {KINDS}</p>" + (f"<h2>Published</h2>{below}" if published else ""),
     )
 
 
@@ -70,7 +73,14 @@ def _figures(entry: Entry) -> list[str]:
     return [escape(score), *(number(entry.cells.get(name), 4) for name in OVERALL_METRICS)]
 
 
-def _line(entry: Entry, by_name: Mapping[str, Submission]) -> list[str]:
+def _rates(modes: Sequence[Entry]) -> str:
+    """The rates of a submission's modes: "0.0021 to 0.0223*"."""
+    known = sorted(entry.bpp for entry in modes if entry.bpp is not None)
+    sign = SIGNS[joint_kind(entry.rate_kind for entry in modes if entry.bpp is not None)]
+    return " to ".join(dict.fromkeys(number(rate, 4) for rate in (known[0], known[-1]))) + sign if known else ""
+
+
+def _line(entry: Entry, by_name: Mapping[str, Submission], entries: Sequence[Entry]) -> list[str]:
     submission = by_name[entry.target]
     told = submitter.public(submission.told.get("submitter", {}))
     title = told.get("title", entry.target)
@@ -78,10 +88,12 @@ def _line(entry: Entry, by_name: Mapping[str, Submission]) -> list[str]:
     name += "" if title == entry.target else f" ({_text(entry.target)})"
     name += f" <em>baseline {_text(entry.baseline)}</em>" if entry.baseline else ""
     links = " ".join(_link(told[key], key) for key in submitter.LINKS if key in told)
+    name += f"<br><small>{_text(entry.unranked)}</small>" if entry.unranked else ""
     rank = place(entry.ranks.get(OVERALL), entry.places.get(OVERALL))
+    modes = [each for each in entries if each.folder == entry.folder and each.mode not in (OVERALL, OVERALL_I2T)]
     among = f" (published: {entry.among_published[0]})" if entry.among_published else ""
     facts = [escape(rank + among), name, _text(told.get("team", "")), escape(", ".join(entry.modes))]
-    return [*facts, *_figures(entry), number(entry.bpp, 4), links, escape(submission.row.date)]
+    return [*facts, *_figures(entry), escape(_rates(modes)), links, escape(submission.row.date)]
 
 
 def submission_page(submission: Submission, entries: Iterable[Entry]) -> str:
@@ -109,7 +121,7 @@ def submission_page(submission: Submission, entries: Iterable[Entry]) -> str:
     return _page(
         who.get("title", row.name),
         f'<p><a href="../index.html">All submissions</a></p>{_pairs(facts)}<h2>Scores and cost</h2>{scores}'
-        "<p>Seconds and bytes are means of an image, on the submitter's machine, as told. *: nominal rate.</p>"
+        f"<p>Seconds and bytes are means of an image, on the submitter's machine, as told. {KINDS}</p>"
         f"<h2>Deviations from the published settings</h2>{deviations}<h2>Not in the file</h2>{absent}",
         above="../",
     )
@@ -122,7 +134,7 @@ def _costs(entry: Entry) -> list[str]:
         f"{entry.n:,}/{entry.of:,}",
         number(entry.overall, 4),
         *(number(entry.cells.get(name), 4) for name in OVERALL_METRICS),
-        number(entry.bpp, 4) + ("*" if entry.nominal and entry.bpp is not None else ""),
+        number(entry.bpp, 4) + (SIGNS[entry.rate_kind] if entry.bpp is not None else ""),
         number(entry.ratio, 0),
         number(entry.encode_seconds, 2),
         number(entry.decode_seconds, 2),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 import submissions
 
 from cmcbench.__main__ import main
 from cmcbench.errors import BadInput
+from cmcbench.files.rates import Cost
 from cmcbench.files.store import read_json, write_json
 from cmcbench.submission.submit import submit
 
@@ -111,3 +113,25 @@ def test_a_withdrawn_submission_leaves_the_site(results, site, tmp_path):
     (site / "submissions/note.txt").write_text("mine")
     assert main(["board", str(site), "--results", str(copy)]) == 0
     assert sorted(path.name for path in (site / "submissions").iterdir()) == ["note.txt", "renamed.html"]
+
+
+def test_rates_of_each_submission_and_why_one_takes_no_place(tmp_path, monkeypatch):
+    """Two submissions: one of the protocol's rates, in an estimate, and one with five times the bits of references."""
+    for name, bits, kind in (("usual", submissions.IMAGE_BITS, "estimated"), ("large", 920, "nominal")):
+        monkeypatch.setattr(submissions, "IMAGE_BITS", bits)
+        monkeypatch.setattr(submissions, "Cost", lambda *a, kind=kind, **how: replace(Cost(*a, **how), kind=kind))
+        file = submit(submissions.result(tmp_path / name), tmp_path / name / "Weight", tmp_path / f"{name}.zip", {})
+        assert main(["accept", str(file), "--as", name, "--results", str(tmp_path / "R")]) == 0
+    assert main(["board", str(tmp_path / "site"), "--results", str(tmp_path / "R")]) == 0
+    index = (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    rows = {
+        name: next(line for line in index.splitlines() if f"submissions/{name}.html" in line)
+        for name in ("usual", "large")
+    }
+    assert index.index(rows["usual"]) < index.index(rows["large"])
+    assert ">1</td>" in rows["usual"] and "not ranked" not in rows["usual"] and "†</td>" in rows["usual"]
+    assert "<small>not ranked: references of 0.1011 bpp, the protocol&#x27;s have 0.02</small>" in rows["large"]
+    assert re.search(r'<td class="n">0\.0\d{3} to 0\.1\d{3}\*</td>', rows["large"])
+    for name, sign in (("usual", "†"), ("large", r"\*")):
+        page = (tmp_path / f"site/submissions/{name}.html").read_text(encoding="utf-8")
+        assert len(re.findall(rf'<td class="n">0\.\d{{4}}{sign}</td>', page)) == 4 and "which no stream backs" in page

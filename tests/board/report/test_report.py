@@ -220,7 +220,8 @@ def test_after_scoring_it_is_quick(scored, monkeypatch, capsys):
 
 
 def run_evaluate(monkeypatch, folder, no_report, code=0):
-    options = argparse.Namespace(no_report=no_report, gt_path=str(folder / "GT"), submit=False)
+    told = {"no_report": no_report, "gt_path": str(folder / "GT"), "submit": False, "boards": [folder / "Result"]}
+    options = argparse.Namespace(**told)
     monkeypatch.setattr("cmcbench.score.command.main", lambda argv: (code, [folder / "Result" / "real"], options))
     monkeypatch.setattr(sys, "argv", ["script-evaluate.py"])
     with pytest.raises(SystemExit) as end:

@@ -121,3 +121,21 @@ def test_histograms_begin_where_scores_are(desktop):
     points = browser.js(f"{HISTOGRAMS}.data.datasets[0].data")
     assert 3 < len([point for point in points if "bin" in point]) <= 12  # twelve images are no comb of fine bins
     assert sum(point["y"] for point in points if "bin" in point) == pytest.approx(100) and points[0]["y"] == 0
+
+
+def test_names_and_figures_of_charts_have_room_on_a_phone(desktop):
+    """The longest name has 31 characters and a mode; figures on the logarithmic axis have 0.002 to 0.02."""
+    browser = desktop(width=390, height=844)
+    browser.all_drawn()
+    figures = "Chart.getChart(document.querySelector('#rate-body canvas')).scales.x"
+    places = browser.js(f"{figures}.ticks.map((tick, place) => {figures}.getPixelForTick(place))")
+    assert len(places) > 2 and min(next_ - place for place, next_ in zip(places, places[1:])) > 40
+    labels = browser.js(
+        "(axis => axis.ticks.map(({ label }) => [label, axis.width - axis.ctx.measureText(label).width]))"
+        "(Chart.getChart(document.querySelector('#distributions-body canvas')).scales.y)"
+    )
+    assert len(labels) == 9 and all(room >= 0 for _, room in labels)
+    short = [label for label, _ in labels if "…" in label]
+    assert len(short) == len(set(short)) == 2 and {label.split(" · ")[1] for label in short} == {"full", "text"}
+    radar = browser.js("(box => [box.width, box.height])(Chart.getChart(document.querySelector('#radar canvas')))")
+    assert radar[1] <= radar[0] + 1 and browser.errors() == []

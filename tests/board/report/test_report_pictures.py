@@ -85,7 +85,7 @@ def test_when_the_last_target_goes_the_old_report_goes(scored):
     shutil.rmtree(scored / "Result" / "real")
     report(scored)
     shutil.rmtree(scored / "Result" / "vvc@0.02")
-    with pytest.raises(BadInput, match="has no scored target.*The report in .*, of targets that are gone, was removed"):
+    with pytest.raises(BadInput, match="has no scored target. The report of targets that are gone was removed"):
         main(["report", "--results", str(scored / "Result"), "--ground_truth", str(scored / "GT")])
     assert not folder.exists()
     with pytest.raises(BadInput) as error:

@@ -34,8 +34,18 @@ def test_the_printed_page_is_across_and_has_no_controls(desktop):
     assert len(sheets) > 4 and all(abs(a - b) < 2 for sheet in sheets for a, b in zip(sheet, A4))
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     hidden = "[...document.querySelectorAll(arguments[0])].every(each => getComputedStyle(each).display === 'none')"
-    for selector in ("header.top nav", "header.top button", ".bar", ".pager", ".sorter", "#picker", "thead button"):
+    for selector in (
+        "header.top nav",
+        "header.top button",
+        ".bar",
+        ".pager",
+        ".sorter",
+        "#picker",
+        "thead button",
+        ".by-hand",
+    ):
         assert browser.js(hidden, selector), selector
+    assert browser.js(hidden, ".run details") and browser.js("document.querySelectorAll('.by-hand').length") == 3
     assert browser.js("getComputedStyle(document.querySelector('header.top')).position") == "static"
     assert browser.js("getComputedStyle(document.querySelector('th[data-label]'), '::after').content") != "none"
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

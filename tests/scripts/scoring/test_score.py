@@ -241,6 +241,9 @@ def test_a_picture_that_a_metric_does_not_take(ready, small_truth):
     """MS-SSIM needs 161 pixels a side with its five scales; these have 80."""
     done = ready.score("--metrics", "ms_ssim,psnr", code=1)
     assert "ms_ssim does not take it" in done.stderr and all(row["psnr"] for row in scores(ready))
+    # the other metric has all images: no result is partial for that
+    assert "note: full: ms_ssim of 0 of 4 images, which takes nothing from the other metrics" in done.stderr
+    assert "partial" not in done.stderr and {row["status"] for row in board(ready)} == {"whole"}
 
 
 def test_bits_and_bpp_come_from_rates_csv(faked, small_truth):

@@ -51,6 +51,7 @@ CMC.album = (() => {
             scores,
             bpp: column.bpp[index],
             bits: column.bits[index],
+            rateKind: CMC.board.targets[place].rates[mode]?.kind,
             changed: column.changed.includes(index),
             there: Boolean(column.pictures[index]) || column.bpp[index] !== null || Object.keys(scores).length > 0,
           });

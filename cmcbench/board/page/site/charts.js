@@ -102,8 +102,15 @@ CMC.chart = (() => {
     for (const begin of [...waiting]) begin();
   }
 
-  // Legends and axes hold so much on a phone. The end stays to be read: it is the mode.
-  const shorten = (text) => (text.length > 34 ? `${text.slice(0, 23)}…${text.slice(-10)}` : text);
+  const NARROW = 480; // pixels of a part on a phone
 
-  return { draw, drop, redress, later, now, follow, resize, shorten };
+  // Legends and axes hold so much. The mode at the end stays to be read, and the end of the name, which has the setting.
+  function shorten(text, most = 34) {
+    if (text.length <= most) return text;
+    const mode = /( · | )[a-z]+$/.exec(text)?.[0] ?? "";
+    const end = text.slice(0, text.length - mode.length).slice(-Math.round(most / 5)) + mode;
+    return `${text.slice(0, Math.max(1, most - 1 - end.length))}…${end}`;
+  }
+
+  return { draw, drop, redress, later, now, follow, resize, shorten, NARROW };
 })();

@@ -19,46 +19,62 @@ CMC.columns = (() => {
       "A submission needs two modes: Overall is not ranked",
       (line) => line.status === "single mode" && !isCodec(line),
     ],
+    [
+      "rate",
+      "other rate",
+      "References above the protocol's 0.02 bpp, which buy a better score: not ranked",
+      (line) => line.status === "other rate" && !isCodec(line),
+    ],
     ["codec", "codec", "A picture codec, to compare with", isCodec],
     ["nominal", "nominal rate", "The bits are the protocol's, not counted on a bitstream", (line) => Boolean(line.nominal)],
     ["estimated", "estimated rate", "The bits were computed, and no stream backs them", (line) => Boolean(line.estimated)],
   ];
-  // A row that is not ranked says why in words, which say more than these two.
-  const SAID = ["partial", "single"];
-  function badges(line) {
+  // A row that is not ranked says why in words, which say more than these.
+  const SAID = ["partial", "single", "rate"];
+  function badges(line, why) {
     return marks
-      .filter(([key, , , has]) => has(line) && !(line.why && SAID.includes(key)))
+      .filter(([key, , , has]) => has(line) && !(why && SAID.includes(key)))
       .map(([key, label, title]) =>
         el("span", { class: `badge ${key}`, title }, key === "baseline" ? `baseline ${line.baseline}` : label),
       );
   }
 
-  const last = (line) => Boolean(line.why); // what takes no place never stands above what does
-  const nameColumn = {
+  // Why an own row has no place by a metric, or by "overall"; "" where it has one. What takes no place never stands above what
+  // does.
+  function unranked(line, key) {
+    if (line.status === "published" || line.ranks?.[key]) return "";
+    if (line.why) return line.why;
+    const metric = CMC.board.metrics.find(({ name }) => name === key);
+    const [label, few] = [metric?.label ?? "Overall", line.fewer?.[key]];
+    return `not ranked: ${few === undefined ? `no ${label}` : `${label} of ${CMC.whole(few)} of ${CMC.count(line.of, "image")}`}`;
+  }
+
+  const nameColumn = (key) => ({
     key: "name",
     label: "Target",
     value: (line) => line.name.toLowerCase(),
-    cell: (line) =>
-      el(
+    cell: (line) => {
+      const why = unranked(line, key);
+      return el(
         "div",
         { class: "target" },
         el("span", { class: "called" }, CMC.dot(line.target), CMC.name(line.name)),
-        badges(line),
-        line.why ? el("span", { class: "why" }, line.why) : null,
-      ),
-  };
+        badges(line, why),
+        why ? el("span", { class: "why" }, why) : null,
+      );
+    },
+  });
   const placeColumn = (key) => ({
     key: "place",
     label: "#",
     plain: "Place",
     title: "Place among whole results that can be compared, and its 95 % interval",
     numeric: true,
-    last,
     value: (line) => line.ranks?.[key] ?? null,
     cell: (line) => {
       const place = line.ranks?.[key],
         range = line.places?.[key];
-      if (!place) return line.status === "published" ? "" : el("span", { class: "dim", title: line.why ?? null }, "–");
+      if (!place) return line.status === "published" ? "" : el("span", { class: "dim", title: unranked(line, key) }, "–");
       return el(
         "span",
         { class: "place" },
@@ -104,8 +120,7 @@ CMC.columns = (() => {
             "span",
             { title: line.ratio ? `${CMC.whole(line.ratio)} times smaller than 24 bits per pixel` : null },
             CMC.bpp(line.bpp),
-            line.nominal ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
-            line.estimated ? el("small", { title: "estimated: no stream backs it" }, " †") : null,
+            CMC.sign(CMC.kind(line)),
           ),
   };
 
@@ -118,13 +133,14 @@ CMC.columns = (() => {
     cell: (line) => {
       if (!line.bpps) return null;
       const [low, high] = line.bpps.map(CMC.bpp);
-      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, line.nominal ? " ≈" : line.estimated ? " †" : "");
+      return el("span", { class: "dim" }, low === high ? low : `${low}–${high}`, CMC.sign(CMC.kind(line)));
     },
   };
 
   // A figure with its interval drawn to the column's scale. get(line) -> [value, low, high, rank]
-  // few(line) -> how many images have it, where that is fewer than the row says.
-  function figure(key, label, lower, get, lines, title, few = () => undefined) {
+  // few(line) -> how many images have it, where that is fewer than the row says. ranked: what a row must have a place by, not to
+  // stand last.
+  function figure(key, label, lower, get, lines, title, few = () => undefined, ranked = key) {
     const ends = lines.flatMap((line) => get(line).slice(0, 3)).filter((value) => value !== undefined && value !== null);
     const low = Math.min(...ends),
       high = Math.max(...ends),
@@ -132,7 +148,7 @@ CMC.columns = (() => {
     return {
       key,
       numeric: true,
-      last,
+      last: (line) => Boolean(unranked(line, ranked)),
       best: lower ? "low" : "high",
       label: `${label} ${lower ? "↓" : "↑"}`,
       plain: label,
@@ -193,6 +209,9 @@ CMC.columns = (() => {
             return [there?.cells?.[name], there?.low?.[name], there?.high?.[name]];
           },
           lines,
+          undefined,
+          undefined,
+          "overall",
         ),
       ),
     );
@@ -213,5 +232,19 @@ CMC.columns = (() => {
     };
   }
 
-  return { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong };
+  return {
+    marks,
+    nameColumn,
+    unranked,
+    placeColumn,
+    count,
+    modeColumn,
+    modesColumn,
+    rate,
+    rates,
+    figure,
+    of,
+    dimensions,
+    placeAmong,
+  };
 })();

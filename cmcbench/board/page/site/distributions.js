@@ -114,7 +114,8 @@ CMC.parts.push(() => {
               color: css("--ink"),
               autoSkip: false,
               callback(value) {
-                return CMC.chart.shorten(this.getLabelForValue(value));
+                const narrow = this.chart.width < CMC.chart.NARROW;
+                return CMC.chart.shorten(this.getLabelForValue(value), narrow ? 20 : undefined);
               },
             },
           },

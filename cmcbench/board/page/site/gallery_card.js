@@ -81,7 +81,7 @@ CMC.card = (() => {
                   { class: best ? "best" : null, title: best ? `best ${metric.label} here` : metric.label },
                   CMC.score(value),
                 ),
-            each.bpp === null ? null : el("span", {}, `${CMC.bpp(each.bpp)} bpp`),
+            each.bpp === null ? null : el("span", {}, `${CMC.bpp(each.bpp)} bpp`, CMC.sign(each.rateKind)),
           );
     const label =
       each.target === undefined

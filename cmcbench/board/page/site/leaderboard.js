@@ -2,8 +2,8 @@
 "use strict";
 CMC.parts.push(() => {
   const { el, board, picks, TOPIQ } = CMC;
-  const { marks, nameColumn, placeColumn, count, modeColumn, modesColumn, rate, rates, figure, of, dimensions, placeAmong } =
-    CMC.columns;
+  const { marks, nameColumn, unranked, placeColumn, placeAmong } = CMC.columns,
+    { count, modeColumn, modesColumn, rate, rates, figure, of, dimensions } = CMC.columns;
   const own = board.lines.filter((line) => line.status !== "published"),
     published = board.lines.filter((line) => line.status === "published");
   const topiq = TOPIQ.every((name) => board.metrics.some((metric) => metric.name === name));
@@ -58,9 +58,11 @@ CMC.parts.push(() => {
     return bpps.length ? { ...line, bpps: [Math.min(...bpps), Math.max(...bpps)] } : line;
   }
 
-  // Within a mode the better ones come first, by the first metric.
+  // Within a mode the better ones come first, by the first metric; then those that it gives no place.
   function better(one, other) {
     const { name, lower } = board.metrics[0] ?? {};
+    const behind = Boolean(unranked(one, name)) - Boolean(unranked(other, name));
+    if (behind) return behind;
     const [first, next] = [one, other].map((line) => line.cells?.[name] ?? (lower ? Infinity : -Infinity));
     return first === next ? 0 : first < next === Boolean(lower) ? -1 : 1;
   }
@@ -98,7 +100,7 @@ CMC.parts.push(() => {
     if (state.view === "t2i" || state.view === "i2t")
       return [
         placeAmong(lines),
-        nameColumn,
+        nameColumn("overall"),
         figure("overall", "Overall", false, of("overall"), lines),
         ...dimensions(lines, state.view, state.content),
       ];
@@ -116,7 +118,7 @@ CMC.parts.push(() => {
     );
     const rated = [rate, rates].filter((column) => lines.some((line) => column.value(line) !== null));
     if (state.view === "modes")
-      return [placeColumn(first), nameColumn, modeColumn, count, ...rated.filter((each) => each === rate), ...figures];
+      return [placeColumn(first), nameColumn(first), modeColumn, count, ...rated.filter((each) => each === rate), ...figures];
     const total = lines.some((line) => line.overall !== undefined)
       ? [
           figure(
@@ -131,7 +133,7 @@ CMC.parts.push(() => {
       : [];
     return [
       placeColumn(first),
-      nameColumn,
+      nameColumn(first),
       modesColumn,
       count,
       ...rated.filter((each) => each === rates),
@@ -184,6 +186,7 @@ CMC.parts.push(() => {
       );
     else if (lines.some((line) => line.status === "published") && !own.some((line) => line.among))
       said.push("Published rows are means over the benchmark's 1,000 images. Your images are others: compare with care.");
+    for (const kind of new Set(lines.map(CMC.kind))) if (CMC.signs[kind]) said.push(CMC.signs[kind]);
     if (loose.length)
       said.push(
         `${loose.map((metric) => metric.label).join(", ")}: computed in lower precision, which moves scores by about 0.01.`,

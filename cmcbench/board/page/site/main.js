@@ -48,6 +48,10 @@
     for (const link of links) watch.observe(document.querySelector(link.hash));
   }
 
+  const KEYS =
+    "Keys: arrows move the wipe line and walk through pictures; in an open image F flips between the two, Page Up and Page Down " +
+    "change it, Escape or Back closes it. The address holds what is shown: copy it to share the view. ";
+
   function about() {
     const { el, board } = CMC;
     const pictures = {
@@ -62,7 +66,8 @@
       el(
         "p",
         { class: "dim" },
-        "Keys: arrows move the wipe line and walk through pictures; in an open image F flips between the two, Page Up and Page Down change it, Escape or Back closes it. The address holds what is shown: copy it to share the view. Charts by ",
+        el("span", { class: "by-hand" }, KEYS),
+        "Charts by ",
         el("a", { href: "page/vendor/chart.LICENSE.md" }, "Chart.js"),
         ", type by ",
         el("a", { href: "page/vendor/inter.LICENSE.txt" }, "Inter"),

@@ -106,6 +106,22 @@ CMC.marks = (() => {
     return found;
   }
 
+  // Round values on a logarithmic axis, as many as have room for their figures.
+  const STEPS = [[1, 1.5, 2, 3, 5, 7], [1, 2, 5], [1, 3], [1]],
+    FIGURE = 44; // pixels
+  function ticks({ min, max, width }) {
+    const place = (value) => (width * Math.log(value / min)) / Math.log(max / min);
+    const all = STEPS.map((steps) => {
+      const found = [];
+      for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power++)
+        found.push(...steps.map((step) => Number((step * 10 ** power).toPrecision(3))));
+      return found.filter((value) => value >= min && value <= max);
+    });
+    const fits = (found) => found.every((value, at) => !at || place(value) - place(found[at - 1]) >= FIGURE);
+    const chosen = all.find(fits);
+    return (chosen.length ? chosen : all[0].slice(0, 1)).map((value) => ({ value }));
+  }
+
   // Points of counted rates that are better than all of the same rate or a lower one.
   function front(curves, metric) {
     const sign = metric.lower ? 1 : -1,
@@ -134,5 +150,5 @@ CMC.marks = (() => {
     };
   }
 
-  return { bands, names, room, spaced, front, stairs };
+  return { bands, names, room, spaced, ticks, front, stairs };
 })();

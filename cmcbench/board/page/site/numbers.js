@@ -21,6 +21,14 @@ Object.assign(
             : `${(value / 60).toFixed(1)} min`;
     const memory = (value) =>
       value >= 1 << 30 ? `${(value / (1 << 30)).toFixed(1)} GiB` : `${(value / (1 << 20)).toFixed(0)} MiB`;
-    return { whole, count, score, short, bpp, bytes, seconds, memory };
+    // What stands behind a rate that was not counted on a bitstream.
+    const SIGNS = {
+      nominal: [" ≈", "nominal: the protocol's rate, not counted on a bitstream"],
+      estimated: [" †", "estimated: computed, and no stream backs it"],
+    };
+    const kind = (each) => (each.nominal ? "nominal" : each.estimated ? "estimated" : "measured");
+    const sign = (kind) => (SIGNS[kind] ? CMC.el("small", { class: "kind", title: SIGNS[kind][1] }, SIGNS[kind][0]) : null);
+    const signs = Object.fromEntries(Object.entries(SIGNS).map(([kind, [sign, text]]) => [kind, `${sign.trim()} ${text}.`]));
+    return { whole, count, score, short, bpp, bytes, seconds, memory, kind, sign, signs };
   })(),
 );

@@ -120,7 +120,7 @@ CMC.parts.push(() => {
     CMC.chart.draw(
       "radar",
       `Radar of ${axes.length} dimensions for ${kept.map((each) => each.name).join(", ")}`,
-      420,
+      Math.min(420, Math.max(320, document.getElementById("radar").clientWidth)),
       () => ({
         type: "radar",
         data: {

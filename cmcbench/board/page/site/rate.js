@@ -57,7 +57,7 @@ CMC.parts.push(() => {
       return;
     }
     const best = CMC.marks.front(shown, metric),
-      narrow = document.getElementById("rate-body").clientWidth < 480;
+      narrow = document.getElementById("rate-body").clientWidth < CMC.chart.NARROW;
     const rows = shown.flatMap((curve) =>
       curve.points.map((point) => [
         curve.label,
@@ -100,12 +100,8 @@ CMC.parts.push(() => {
           title: { display: true, text: "bits per pixel", color: css("--muted") },
           grid: { color: css("--line") },
           grace: log ? undefined : "5%",
-          ticks: {
-            autoSkip: true,
-            maxTicksLimit: 8,
-            maxRotation: 0,
-            callback: (value) => (log && !round(value) ? null : CMC.short(Number(value))),
-          },
+          afterBuildTicks: (axis) => log && (axis.ticks = CMC.marks.ticks(axis)),
+          ticks: { autoSkip: !log, maxTicksLimit: 8, maxRotation: 0, callback: (value) => CMC.short(Number(value)) },
           ...limits(shown),
         },
         y: {
@@ -131,16 +127,6 @@ CMC.parts.push(() => {
     };
   }
 
-  // 0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01: enough on a logarithmic axis
-  function round(value) {
-    return ["1", "1.5", "2", "3", "5", "7"].includes(
-      value
-        .toExponential(3)
-        .split("e")[0]
-        .replace(/\.?0+$/, ""),
-    );
-  }
-
   function limits(shown) {
     if (scale.get() === "linear") return { min: 0 };
     const rates = shown.flatMap((curve) => curve.points.map((point) => point.bpp));
@@ -157,7 +143,7 @@ CMC.parts.push(() => {
     const colour = CMC.paint(curve.points[0].target, curve.tone),
       colours = curve.points.map((point) => CMC.paint(point.target));
     return {
-      label: narrow && curve.label.length > 14 ? `${curve.label.slice(0, 13)}…` : CMC.chart.shorten(curve.label),
+      label: CMC.chart.shorten(curve.label, narrow ? 14 : undefined),
       named: true,
       data: curve.points.map((point) => ({ x: point.bpp, y: point.values[metric.name], point })),
       ends: curve.points.map((point) => point.ends[metric.name]),
@@ -185,6 +171,7 @@ CMC.parts.push(() => {
       [best.length > 1, "dots", "best at each rate (Pareto front of counted rates)"],
       [points.some((point) => point.ends[metric.name]), "band", "95 % interval of the mean"],
       [points.some((point) => point.nominal), "hollow", "nominal rate: the protocol's"],
+      [points.some((point) => point.estimated), "cross", "estimated rate: no stream backs it"],
       [points.some((point) => board.targets[point.target].tone), "light", "lighter: a lower rate of the family"],
     ];
     const rest = all.length - shown.length;

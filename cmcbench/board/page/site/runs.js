@@ -124,8 +124,7 @@ CMC.parts.push(() => {
                 "td",
                 {},
                 rate.ratio ? CMC.bpp(24 / rate.ratio) : "–",
-                rate.kind === "nominal" ? el("small", { title: "nominal: the protocol's rate" }, " ≈") : null,
-                rate.kind === "estimated" ? el("small", { title: "estimated: no stream backs it" }, " †") : null,
+                CMC.sign(rate.kind),
               ),
               el("td", {}, rate.ratio ? CMC.whole(rate.ratio) : "–"),
               most

@@ -8,8 +8,8 @@ CMC.sides = (item, left, right) => {
 
   function side(each, letter) {
     const facts = [
-      each.bits === null || each.bits === undefined ? null : [`${CMC.whole(each.bits)}`, "bits"],
-      each.bpp === null || each.bpp === undefined ? null : [CMC.bpp(each.bpp), "bpp"],
+      each.bits === null || each.bits === undefined ? null : [[CMC.whole(each.bits), CMC.sign(each.rateKind)], "bits"],
+      each.bpp === null || each.bpp === undefined ? null : [[CMC.bpp(each.bpp), CMC.sign(each.rateKind)], "bpp"],
       ...scored
         .filter((metric) => each.scores?.[metric.name] !== undefined)
         .map((metric) => [CMC.score(each.scores[metric.name]), `${metric.label} ${metric.lower ? "↓" : "↑"}`]),
@@ -77,8 +77,8 @@ CMC.scores = (item, shown, choose) => {
         CMC.name(board.targets[each.target].name),
         el("span", { class: "dim" }, ` ${each.mode}`),
       ),
-      each.bits === null ? "–" : CMC.whole(each.bits),
-      CMC.bpp(each.bpp),
+      { text: each.bits === null ? "–" : [CMC.whole(each.bits), CMC.sign(each.rateKind)] },
+      { text: [CMC.bpp(each.bpp), each.bpp === null ? null : CMC.sign(each.rateKind)] },
       ...metrics.map(({ name }) => ({
         text: CMC.score(each.scores[name]),
         class: item.made.length > 1 && each.scores[name] === best[name] ? "best" : null,

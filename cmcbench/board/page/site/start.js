@@ -68,7 +68,8 @@ CMC.parts.push(() => {
       pick.bpp ? `That is ${CMC.bpp(pick.bpp)} bits for each pixel instead of 24, ${whole(24 / pick.bpp)} times less. ` : "",
       nominal ? "That is the protocol's rate, not counted on a bitstream. " : "",
       estimated ? "That rate is an estimate, and no stream backs it. " : "",
-      "Drag the line: the original on the left, on the right what ",
+      el("span", { class: "by-hand" }, "Drag the line. "),
+      "On the left is the original, on the right what ",
       el("strong", {}, CMC.name(target.name)),
       ` made of it in ${pick.mode} mode.`,
     );
