@@ -16,6 +16,7 @@ from ..files import untrusted
 from ..files.anonymous import anonymous, leaks
 from ..files.images import list_images
 from ..files.names import plain_name, stem
+from ..files.result_manifest import system_of
 from ..files.store import digest, only_writer, read_json, sweep, write_bytes
 from ..protocol import MODES
 from ..published import dataset
@@ -107,7 +108,8 @@ def _contents(
     modes = [mode for mode in MODES if mode in summary["modes"]]
     contents = {
         "scores.csv": _read(folder / "scores.csv"),
-        "summary.json": _json(anonymous(summary)),
+        # The digest is of the settings as they are sent
+        "summary.json": _json({**anonymous(summary), **system_of(record, summary["modes"])}),
         "manifest.json": _json(record),
         "environment.json": _json(_environment()),
     }

@@ -30,6 +30,13 @@ def test_accepted(verified, contents, made):
     assert archive.pack(contents) == (made / "Result/real/submission.zip").read_bytes()
 
 
+def test_a_summary_of_an_earlier_version_tells_no_seed(verified, contents):
+    summary = json.loads(contents["summary.json"])
+    assert summary["seed"] == 42 and len(summary["system"]) == 16
+    older = changed(contents, "summary.json", lambda found: (found.pop("seed"), found.pop("system")))
+    assert verified(resealed(older)) == (0, verified(contents)[1])
+
+
 @pytest.mark.parametrize("name", list(FILES))
 def test_broken_files(verified, contents, name):
     """Every file missing, empty, cut off, not UTF-8, with a NUL: told by its name, and never a traceback."""
