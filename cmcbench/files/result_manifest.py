@@ -93,19 +93,18 @@ class ResultManifest:
 def system_of(manifest: Mapping[str, Any], modes: Iterable[str]) -> dict[str, Any]:
     """{"seed", "system"} of these modes by the manifest that made them, which may come from anybody.
 
-    seed: the one that all of them were made with. system: 16 hexadecimal digits, a digest of all other settings and of
-    what every image was made of (captions, references, sizes); equal for results that differ in their seed alone. {}
-    where the manifest does not tell both: modes that it does not have, no seed, or one for each mode.
+    seed: the one that all of them were made with. system: 16 hexadecimal digits, a digest of the decoder, all other
+    settings and what every image was made of (captions, references, sizes); equal for results that differ in their seed
+    alone. {} where the manifest does not tell both: modes that it does not have, no seed, or one for each mode.
     """
-    made = manifest.get("modes")
-    seeds, rest = set(), {}
+    made = _object(manifest.get("modes"))
+    seeds, rest = set(), {"t2i": manifest.get("t2i")}
     for mode in modes:
-        each = made.get(mode) if isinstance(made, dict) else None
-        settings = each.get("settings") if isinstance(each, dict) else None
-        seed = settings.get("seed") if isinstance(settings, dict) else None
-        if not is_seed(seed):
+        each = _object(made.get(mode))
+        settings = _object(each.get("settings"))
+        if not is_seed(settings.get("seed")):
             return {}
-        seeds.add(seed)
+        seeds.add(settings["seed"])
         # None is what a setting is that does not mean anything, and what an earlier version did not have
         others = {key: value for key, value in settings.items() if key != "seed" and value is not None}
         rest[mode] = {"settings": others, "inputs": each.get("inputs")}
@@ -114,6 +113,10 @@ def system_of(manifest: Mapping[str, Any], modes: Iterable[str]) -> dict[str, An
     except RecursionError:  # no manifest of this program
         return {}
     return {} if len(seeds) != 1 else {"seed": seeds.pop(), "system": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def is_seed(value: Any) -> bool:

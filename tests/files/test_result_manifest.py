@@ -100,9 +100,15 @@ def test_results_of_one_system_differ_in_their_seed_alone():
     assert system_of(made(43), modes) == {**told, "seed": 43}
     assert system_of(made(base=None), modes) == told  # what an earlier version did not have
     assert system_of(made(modes=("text", "pixel", "full")), ["text", "full"]) == told
-    others = [made(steps=20), made(lora="x"), made(inputs={"a": {"n": 2}}), made(inputs={"a": {"n": 1}, "b": {"n": 1}})]
+    others = [
+        {**made(), "t2i": "other"},
+        made(steps=20),
+        made(lora="x"),
+        made(inputs={"a": {"n": 2}}),
+        made(inputs={"a": {"n": 1}, "b": {"n": 1}}),
+    ]
     systems = {system_of(each, modes)["system"] for each in others} | {system_of(made(), ["full"])["system"]}
-    assert len(systems) == 5 and told["system"] not in systems
+    assert len(systems) == 6 and told["system"] not in systems
 
 
 @pytest.mark.parametrize("seed", [None, True, "42", 4.5, [1], 10**18, -(10**18)])

@@ -93,11 +93,11 @@ def coverage(random, trials: int, seeds: int, **effects: float) -> tuple[int, in
 
 
 def test_intervals_hold_real_effects_of_seeds_that_images_alone_do_not(random):
-    """Effects that all images of a seed share, as large as what images make of a mean. 200 trials, 5 seeds a side: at
-    least 180 of 200 (90 %), where the interval over images alone holds them in fewer than 160.
+    """Effects that all images of a seed share, twice what images make of a mean. 200 trials of 40 images, 5 seeds a
+    side: at least 175 of 200 (of 500 it was 93 %), where the interval over images alone holds them in fewer than 130.
     """
-    both, images = coverage(random, 200, 5, effect=0.05)
-    assert both >= 180 and images < 160
+    both, images = coverage(random, 200, 5, effect=0.1)
+    assert both >= 175 and images < 130
 
 
 def test_noise_of_single_images_is_held_too(random):
