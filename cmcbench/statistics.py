@@ -1,7 +1,8 @@
 """Bootstrap over images: intervals of means, paired differences, Holm's correction, intervals of ranks. numpy only.
 
 Images are what is sampled: a resample draws n of the n images with replacement, and all modes, metrics and targets of
-an image go with it. All results depend on (values, resamples, seed) alone: the draws are made of PCG64's raw output,
+an image go with it. (Seeds are sampled by board/compare/seeded.py.)
+All results depend on (values, resamples, seed) alone: the draws are made of PCG64's raw output,
 which numpy keeps fixed, and sums are exact (see `_on_grid`), so that neither the machine nor the number of threads
 shows.
 Callers put the images in the order of their names, so that the order of rows in a file does not show either.
@@ -18,7 +19,7 @@ Royal Statistical Society A 159, 1996 (ranks). docs/statistics.md tells how to r
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ BLOCK = 1 << 20  # draws at once: 8 MiB an array, whatever the number of images
 TOGETHER = 256  # comparisons at once, whose resampled moments take 40 MiB
 
 Interval = tuple[np.ndarray, np.ndarray]  # low, high
+Shifts = dict[int, np.ndarray]  # place of a column -> what is added to its mean in every resample, (resamples,)
 
 
 def resample_counts(n: int, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
@@ -174,12 +176,17 @@ def paired_difference(first: Any, second: Any, **options: Any) -> Difference:
 
 
 def paired_differences(
-    differences: Any, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
+    differences: Any,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    level: float = LEVEL,
+    shifts: Callable[[np.ndarray, Sequence[int]], Shifts] | None = None,
 ) -> list[Difference]:
     """Whether two targets differ on the same images: the symmetric studentised bootstrap of the mean difference.
 
     differences: (n, k), a row an image, a column a comparison, NaN where either target lacks the image, which is left
-    out.
+    out. shifts: what else than the images moves the mean of some columns; asked for which rows (bool) and which
+    columns, it gives what m* - m below has added, None: nothing does.
 
     With m the mean of a column's n differences, s its standard error (sd / sqrt(n), sd with 1/n) and m*, s* the same of
     a resample, T* = |m* - m| / s* is what |m| / s would be were the true difference 0 (Hall and Wilson: resample under
@@ -192,11 +199,12 @@ def paired_differences(
     for rows, columns in _patterns(differences):
         for start in range(0, len(columns), TOGETHER):
             part = columns[start : start + TOGETHER]
-            found |= zip(part, _differences(differences[rows][:, part], resamples, seed, level))
+            moved = shifts(rows, part) if shifts and rows.sum() > 1 else {}
+            found |= zip(part, _differences(differences[rows][:, part], moved, resamples, seed, level))
     return [found[column] for column in range(differences.shape[1])]
 
 
-def _differences(d: np.ndarray, resamples: int, seed: int, level: float) -> Iterator[Difference]:
+def _differences(d: np.ndarray, shifts: Shifts, resamples: int, seed: int, level: float) -> Iterator[Difference]:
     """Of columns (n, k) that lack nothing."""
     n = len(d)
     if n < 2:
@@ -210,16 +218,19 @@ def _differences(d: np.ndarray, resamples: int, seed: int, level: float) -> Iter
     moments = resampled_means(np.concatenate([centred, centred**2], axis=1), resamples, seed)
     for place in range(d.shape[1]):
         shift, square = moments[:, place], moments[:, d.shape[1] + place]
-        if error[place] == 0:  # no spread: the mean is known exactly
+        moved = shift + shifts[place] if place in shifts else shift
+        if error[place] == 0 and place not in shifts:  # no spread: the mean is known exactly
             p = 1.0 if mean[place] == 0 else 1 / (1 + resamples)
             yield Difference(n, float(mean[place]), float(mean[place]), float(mean[place]), p)
             continue
-        spread = np.sqrt(np.maximum(square - shift**2, 0) / n)
+        # Where all images differ alike and only the shifts are left, there is no error of images to divide by
+        unit = float(error[place]) or 1.0
+        spread = np.sqrt(np.maximum(square - shift**2, 0) / n) if error[place] else np.ones(resamples)
         # A resample of one image over and over has no spread: the test takes it as the most extreme
         ratios = np.full(resamples, np.inf)
-        np.divide(np.abs(shift), spread, out=ratios, where=spread > 1e-9 * error[place])
-        p = (1 + int(np.count_nonzero(ratios >= abs(mean[place]) / error[place]))) / (1 + resamples)
-        width = float(np.quantile(ratios, level, method="higher")) * float(error[place])
+        np.divide(np.abs(moved), spread, out=ratios, where=spread > 1e-9 * unit)
+        p = (1 + int(np.count_nonzero(ratios >= abs(mean[place]) / unit))) / (1 + resamples)
+        width = float(np.quantile(ratios, level, method="higher")) * unit
         yield Difference(n, float(mean[place]), float(mean[place]) - width, float(mean[place]) + width, p)
 
 

@@ -125,6 +125,7 @@ class T2IModel(Model, ABC):
 
     modes: frozenset[str] = frozenset({"full", "image", "pixel", "text"})  # those the model can be run in
     accepts_strength: bool = True  # False: an edit or restoration model; Job.strength is None in every mode
+    accepts_seed: bool = True  # False: nothing is drawn at random, so that Job.seed changes nothing
     max_batch: int | None = None  # the largest batch the model can take, None: no limit
     steps: int | None = None  # inference steps where the user names none, None: the protocol's
     image_prompt: str | None = None  # the prompt of image mode, None: the benchmark's fixed one

@@ -231,3 +231,18 @@ def test_many_comparisons_are_each_as_by_itself(random, monkeypatch):
     for column, each in enumerate(found[:4]):
         assert each == paired_difference(differences[:, column], np.zeros(40), resamples=300)
     assert [each.n for each in found] == [40, 30, 40, 40, 1]
+
+
+def test_what_else_moves_a_mean_widens_its_interval_and_no_other(random):
+    differences = random.normal(0.02, 0.2, (50, 3))
+    plain = statistics.paired_differences(differences, resamples=400)
+    asked = []
+
+    def shifts(rows, columns):
+        asked.append((int(rows.sum()), list(columns)))
+        return {1: random.normal(0, 0.2, 400)}
+
+    moved = statistics.paired_differences(differences, resamples=400, shifts=shifts)
+    assert asked == [(50, [0, 1, 2])] and (moved[0], moved[2]) == (plain[0], plain[2])
+    assert moved[1].mean == plain[1].mean and moved[1].p > plain[1].p
+    assert moved[1].high - moved[1].low > 3 * (plain[1].high - plain[1].low)

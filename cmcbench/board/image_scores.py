@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -70,3 +70,14 @@ class ImageScores:
             return values
         places = {name: place for place, name in enumerate(self.names)}
         return values[[places[name] for name in names]]
+
+
+def over_seeds(scores: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Each image's mean over the seeds, (n, ...), and each seed's deviations from it, (n, ..., S): of scores (n, ...,
+    S). NaN where a seed lacks the image.
+    """
+    scores = np.asarray(scores, dtype=float)
+    first, count = scores[..., 0], scores.shape[-1]
+    # Beside one of them: equal seeds have exactly their own mean, and one seed has its scores
+    mean = first + sum((scores[..., place] - first for place in range(1, count)), np.zeros_like(first)) / count
+    return mean, scores - mean[..., None]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, TypeVar
 
 from ..files.manifest import SEAL
+from ..files.result_manifest import is_seed
 from ..files.untrusted import LARGEST, LARGEST_SCORE, LONGEST_NAME, MOST_METRICS, Unusable, shown
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
 
@@ -90,7 +91,7 @@ class DataSet:
 class Summary:
     """decoder, encoder: names of the model and of the captions' file, "" where unknown. baseline: which of "decoder"
     and "captions" are no generative model. images, digest: of the ground truth; data: the test set that it is, None
-    where that is not stated. overall: "t2i" and "i2t" -> Overall."""
+    where not stated. overall: "t2i" and "i2t" -> Overall. seed, system: of `system_of`, or None and ""."""
 
     target: str
     decoder: str
@@ -106,6 +107,8 @@ class Summary:
     overall_ends: Ends
     i2t_table: bool
     data: DataSet | None = None
+    seed: int | None = None
+    system: str = ""
 
 
 class _Part:
@@ -206,7 +209,21 @@ def parse(document: dict[str, Any]) -> Summary:
         overall_ends=_ends(top["overall_interval"]),
         i2t_table=bool(top["i2t_table"].maybe(_Part.flag, False)),
         data=top["data"].maybe(_data),
+        seed=top["seed"].maybe(_seed),
+        system=top["system"].maybe(_system, ""),
     )
+
+
+def _seed(part: _Part) -> int:
+    if not is_seed(part.value):
+        raise part.refuse("a whole number of at most 18 digits")
+    return part.value
+
+
+def _system(part: _Part) -> str:
+    if not SEAL.fullmatch(part.text()):
+        raise part.refuse("a digest of 16 hexadecimal digits")
+    return part.value
 
 
 def _data(part: _Part) -> DataSet:

@@ -46,13 +46,14 @@ PUBLISHED_ENCODER = "gpt4v"  # results of its captions carry no encoder in their
 def main(argv: list[str]) -> int:
     """Make reconstructions. Returns the exit code."""
     options = decode_parser().parse_args(argv)
-    points = sweep.points(options.strength, options.bpp, options.ref_dir)
+    points = sweep.points(options.strength, options.bpp, options.seed, options.ref_dir)
     given = manifest.expanded(options.model_dir) or None
     model = create("t2i", options.model_name or MODEL, given)
     name = short_name(options.model_name or MODEL)
     model_dir = given or model.default_dir
     if model.runs_on == "here":
         model_dir = sources.canonical(model_dir)
+    sweep.check_takes_seeds(points, model, name)
     _modes(options.mode, model, name)  # what the model is known to lack is refused before its checkpoint is looked at
     options.base = _base(options.base, model, name)
     model.inspect(model_dir)
@@ -204,7 +205,7 @@ def _shared(options: argparse.Namespace, model: T2IModel, name: str, model_dir: 
         "base": manifest.checkpoint(options.base or model.base),
         "captions": None,  # a mode's own
         "steps": options.steps,
-        "seed": options.seed,
+        "seed": None,  # a point's own
         "dtype": None if options.dtype == "auto" else options.dtype,
         "strength": None,  # a mode's own
         # Not None, which would not be compared
@@ -224,6 +225,7 @@ def _settings(mode: Mode, point: SweepPoint, system: _System, texts: _Captions |
     return {
         **system.settings,
         "captions": texts.file.name if texts and mode.captioned else None,
+        "seed": point.seed,
         "strength": (point.strength or mode.strength) if takes_strength else None,
     }
 

@@ -57,7 +57,13 @@ def decode_parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--steps", type=positive, default=None, help=f"inference steps (None: the model's own number, else {STEPS})"
     )
-    options.add_argument("--seed", type=int, default=SEED, help="with an image's name it gives the image's noise")
+    options.add_argument(
+        "--seed",
+        type=int,
+        nargs="+",
+        default=[SEED],
+        help="with an image's name it gives the image's noise; several: a result each, RESULT@seed=VALUE",
+    )
     options.add_argument("--output_path", default="./Result/", help="folder that results go to")
     options.add_argument(
         "--result_name",

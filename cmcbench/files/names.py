@@ -11,6 +11,7 @@ from ..errors import BadInput
 from .store import TEMPORARY
 
 OUTPUTS = ("curves", "report")  # folders in a results folder that hold figures and pages: no targets
+SEED_MARK = "@seed="  # stands before the seed in the names of results that one run made with several
 LONGEST = 200  # bytes; file systems take 255, and an unfinished file's name is longer than the finished one's
 
 # What is cut off a name to get its stem: endings of pictures, and of the streams that tables of rates name. Another

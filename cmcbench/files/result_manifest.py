@@ -1,7 +1,11 @@
-"""Result/NAME/manifest.json: what made each mode of a result, and the refusal to mix two makers in one folder."""
+"""Result/NAME/manifest.json: what made each mode of a result, the refusal to mix two makers in one folder, and which
+results differ in their seed alone.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ from .names import stem
 from .store import read_json, sweep, write_json
 
 FILE = "manifest.json"
+LARGEST_SEED = 10**18  # a summary tells no seed of more digits: readers of strangers' files refuse them
 Inputs = Mapping[str, Any]  # stem -> what a picture was made of
 
 
@@ -83,3 +88,37 @@ class ResultManifest:
         kept = {key: record.get(key) if value is None else value for key, value in facts.items()}
         whole = {**kept, "baseline": baseline, "environment": manifest.environment()}
         write_json(self.file, {**whole, "modes": {mode: modes[mode] for mode in MODES if mode in modes}})
+
+
+def system_of(manifest: Mapping[str, Any], modes: Iterable[str]) -> dict[str, Any]:
+    """{"seed", "system"} of these modes by the manifest that made them, which may come from anybody.
+
+    seed: the one that all of them were made with. system: 16 hexadecimal digits, a digest of the decoder, all other
+    settings and what every image was made of (captions, references, sizes); equal for results that differ in their seed
+    alone. {} where the manifest does not tell both: modes that it does not have, no seed, or one for each mode.
+    """
+    made = _object(manifest.get("modes"))
+    seeds, rest = set(), {"t2i": manifest.get("t2i")}
+    for mode in modes:
+        each = _object(made.get(mode))
+        settings = _object(each.get("settings"))
+        if not is_seed(settings.get("seed")):
+            return {}
+        seeds.add(settings["seed"])
+        # None is what a setting is that does not mean anything, and what an earlier version did not have
+        others = {key: value for key, value in settings.items() if key != "seed" and value is not None}
+        rest[mode] = {"settings": others, "inputs": each.get("inputs")}
+    try:
+        text = json.dumps(rest, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    except RecursionError:  # no manifest of this program
+        return {}
+    return {} if len(seeds) != 1 else {"seed": seeds.pop(), "system": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def is_seed(value: Any) -> bool:
+    """Whether a value from a file is a seed that can be told."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_SEED

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..files.manifest import Prepared
 from ..files.rates import joint_kind
+from ..files.result_manifest import system_of
 from ..files.scores import ScoreRow, Table
 from ..files.target import Target
 from ..protocol import OVERALL_METRICS, content_source, content_type, overall_i2t, overall_t2i
@@ -30,7 +31,8 @@ def summarise(
     is no
     interval.
     prepared: the test set that the ground truth was made of. "data" is told only where the whole ground truth is it:
-    images of an earlier one may be among those that are summarised.
+    images of an earlier one may be among those that are summarised. "seed" and "system" are told where the manifest
+    tells them, for a board to know results that differ in their seed alone.
     """
     from .intervals import Scores, add_intervals, joint_intervals  # numpy, which --help need not wait for
 
@@ -46,6 +48,7 @@ def summarise(
     return {
         "target": target.name,
         "made_by": made_by,
+        **system_of(target.manifest, target.modes),
         "ground_truth": {"images": len(truth), "digest": _fingerprint(truth)},
         **data,
         "metrics": metrics,

@@ -99,7 +99,12 @@ SCHEMAS = {
             "over_modes": _every(_or_null(NUMBER)),
             "overall": OVERALL,
         },
-        {"over_modes_interval": PAIRS, "overall_interval": PAIRS},
+        {
+            "over_modes_interval": PAIRS,
+            "overall_interval": PAIRS,
+            "seed": {"type": "integer"},
+            "system": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        },
     ),
     "manifest.json": _object(
         {"modes": _every(_object({"settings": {"type": "object"}, "inputs": {"type": "object"}}))},

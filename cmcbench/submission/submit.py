@@ -16,6 +16,7 @@ from ..files import untrusted
 from ..files.anonymous import anonymous, leaks
 from ..files.images import list_images
 from ..files.names import plain_name, stem
+from ..files.result_manifest import system_of
 from ..files.store import digest, only_writer, read_json, sweep, write_bytes
 from ..protocol import MODES
 from ..published import dataset
@@ -107,7 +108,7 @@ def _contents(
     modes = [mode for mode in MODES if mode in summary["modes"]]
     contents = {
         "scores.csv": _read(folder / "scores.csv"),
-        "summary.json": _json(anonymous(summary)),
+        "summary.json": _json(_sent(anonymous(summary), record)),
         "manifest.json": _json(record),
         "environment.json": _json(_environment()),
     }
@@ -139,6 +140,12 @@ def _contents(
     contents[SUMS] = sums(contents)
     contents["mail.txt"] = mail(submission, summary, record, captions, contents[SUMS])
     return contents
+
+
+def _sent(summary: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """The summary with the seed and the system of the manifest as it is sent, which is another text."""
+    kept = {key: value for key, value in summary.items() if key not in ("seed", "system")}
+    return {**kept, **system_of(record, summary["modes"])}
 
 
 def _read(path: Path) -> bytes:

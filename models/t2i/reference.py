@@ -17,6 +17,7 @@ class Model(T2IModel):
     baseline = True
     modes = frozenset({"pixel", "image"})
     accepts_strength = False
+    accepts_seed = False
 
     def load(
         self, model_dir: str | None, device: str, dtype: torch.dtype, modes: frozenset[str], **options: Any

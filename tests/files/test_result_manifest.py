@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmcbench.errors import BadInput
-from cmcbench.files.result_manifest import ResultManifest
+from cmcbench.files.result_manifest import ResultManifest, system_of
 from cmcbench.files.store import read_json
 
 
@@ -85,3 +85,44 @@ def test_a_broken_manifest_is_refused_and_not_touched(tmp_path, content):
     with pytest.raises(BadInput, match="manifest.json"):
         ResultManifest(tmp_path, "--out")
     assert (tmp_path / "manifest.json").read_text() == content
+
+
+def made(seed: object = 42, modes: tuple[str, ...] = ("full", "text"), inputs: object = None, **settings) -> dict:
+    """A manifest whose modes were made with these settings."""
+    each = {"settings": {"model": "real", "steps": 40, "seed": seed, **settings}, "inputs": inputs or {"a": {"n": 1}}}
+    return {"modes": dict.fromkeys(modes, each)}
+
+
+def test_results_of_one_system_differ_in_their_seed_alone():
+    modes = ["full", "text"]
+    told = system_of(made(), modes)
+    assert told["seed"] == 42 and len(told["system"]) == 16
+    assert system_of(made(43), modes) == {**told, "seed": 43}
+    assert system_of(made(base=None), modes) == told  # what an earlier version did not have
+    assert system_of(made(modes=("text", "pixel", "full")), ["text", "full"]) == told
+    others = [
+        {**made(), "t2i": "other"},
+        made(steps=20),
+        made(lora="x"),
+        made(inputs={"a": {"n": 2}}),
+        made(inputs={"a": {"n": 1}, "b": {"n": 1}}),
+    ]
+    systems = {system_of(each, modes)["system"] for each in others} | {system_of(made(), ["full"])["system"]}
+    assert len(systems) == 6 and told["system"] not in systems
+
+
+@pytest.mark.parametrize("seed", [None, True, "42", 4.5, [1], 10**18, -(10**18)])
+def test_what_is_no_seed_tells_no_system(seed):
+    assert system_of(made(seed), ["full", "text"]) == {}
+
+
+def test_manifests_that_tell_no_system():
+    two = made()
+    two["modes"] = {"full": made(1)["modes"]["full"], "text": made(2)["modes"]["text"]}
+    deep: object = 1
+    for _ in range(100_000):
+        deep = [deep]
+    for record in (two, {}, {"modes": 3}, {"modes": {"full": 1, "text": []}}, made(x=deep), {"modes": {"full": {}}}):
+        assert system_of(record, ["full", "text"]) == {}
+    assert system_of(made(modes=("full",)), ["full", "images"]) == {} == system_of(made(), [])
+    assert system_of(two, ["text"])["seed"] == 2

@@ -57,6 +57,8 @@ class Encoder(I2TModel):
 class Decoder(T2IModel):
     """A picture whose colour is a digest of all that the decoder was given."""
 
+    accepts_seed = property(lambda self: "FAKE_NO_SEED" not in os.environ)
+
     def inspect(self, model_dir):
         self.modes = frozenset(os.environ.get("FAKE_MODES", "full,image,pixel,text").split(","))
         self.accepts_strength = "FAKE_NO_STRENGTH" not in os.environ

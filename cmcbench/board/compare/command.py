@@ -14,13 +14,15 @@ from ...runtime.cli import parser
 from ...runtime.messages import printable, say
 from ..markup import markdown_text
 
+TOGETHER, APART = "together", "apart"
+
 
 def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     output = Path(options.output) if options.output else None
     if output and output.suffix not in (".csv", ".md"):
         raise BadInput(f"--output {output}: its ending says what is written; name a file that ends in .csv or .md.")
-    from .comparable import find, meant, told_apart  # numpy, which --help need not wait for
+    from .comparable import by_system, find, meant, told_apart  # numpy, which --help need not wait for
     from .comparing import compare
     from .tables import markdown, rows_csv
 
@@ -28,7 +30,12 @@ def main(argv: list[str]) -> int:
     targets = told_apart([find(name, results) for asked in options.targets for name in meant(asked, results)])
     if len({target.folder.resolve() for target in targets}) < len(targets) or len(targets) < 2:
         raise BadInput("compare needs two or more different targets, e.g. python -m cmcbench compare real sdxl")
-    found = compare(targets, _listed(options.metrics), _listed(options.modes), options.types, options.i2t)
+    metrics = _listed(options.metrics)
+    if options.seeds == TOGETHER:
+        targets, notes = by_system(targets, metrics)
+        for note in notes:
+            say(f"note: {note}.")
+    found = compare(targets, metrics, _listed(options.modes), options.types, options.i2t)
     print(markdown(found, printable), end="")
     if output:
         text = rows_csv(found) if output.suffix == ".csv" else markdown(found, markdown_text)
@@ -62,6 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     options.add_argument("--types", action="store_true", help="also for each content type")
     options.add_argument("--i2t", action="store_true", help="also Overall as in the table of I2T models")
+    options.add_argument(
+        "--seeds",
+        choices=(TOGETHER, APART),
+        default=TOGETHER,
+        help="together: targets that differ in their seed alone are one side, and seeds are resampled like images",
+    )
     options.add_argument(
         "--output", metavar="FILE", default="", help="also write what is printed to a .md file, or every row to a .csv"
     )

@@ -16,22 +16,32 @@ from ...files.untrusted import Unusable
 from ...protocol import OVERALL_METRICS, content
 from ...published.tables import I2T, T2I
 from .. import scored
-from ..image_scores import ImageScores
+from ..image_scores import ImageScores, over_seeds
 from ..labels import ORDER
-from ..summaries import DataSet, Metric
+from ..seed_groups import SeedGroup, seed_groups
+from ..summaries import DataSet, Metric, Summary
 
 FORMULAS = {"overall": T2I, "overall-i2t": I2T}
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A scored target. metrics: those that score single images. data: the test set, None where it is not stated."""
+    """A scored target, or a system with several seeds. metrics: those that score single images. seeds: the targets of
+    a system, in the order of their seeds, () of a target by itself; a system's images are those that all seeds have,
+    its scores their means over the seeds.
+    """
 
     name: str
     folder: Path
     metrics: dict[str, Metric]
     images: ImageScores
-    data: DataSet | None = None
+    summary: Summary
+    seeds: tuple[Compared, ...] = ()
+
+    @property
+    def data(self) -> DataSet | None:
+        """The test set, None where it is not stated."""
+        return self.summary.data
 
     @property
     def modes(self) -> list[str]:
@@ -74,13 +84,55 @@ def find(name: str, results: Path) -> Compared:
         raise BadInput(f"{folder / 'scores.csv'} {target.fault}. {scored.again(folder)}")
     single = {metric for _, metric in target.images.scores}
     metrics = {name: each for name, each in target.summary.metrics.items() if name in single}
-    return Compared(folder.resolve().name, folder, metrics, target.images, target.summary.data)
+    return Compared(folder.resolve().name, folder, metrics, target.images, target.summary)
 
 
 def told_apart(targets: Sequence[Compared]) -> list[Compared]:
     """The targets; those of one name, from different folders, are called by their folders."""
     count = Counter(target.name for target in targets)
     return [replace(each, name=str(each.folder)) if count[each.name] > 1 else each for each in targets]
+
+
+def by_system(targets: Sequence[Compared], wanted: Sequence[str] = ()) -> tuple[list[Compared], list[str]]:
+    """The targets with those of one system, which differ in their seed alone, put together, and what is to be said of
+    it. Where all are of one system they are left as they are: it is their seeds that are compared.
+
+    wanted: the metrics that will be compared, none for all. Raises BadInput for seeds that were not scored alike.
+    """
+    groups = seed_groups(targets)
+    first = {id(group.targets[0]): group for group in groups}
+    inside = {id(each) for group in groups for each in (*group.targets, *group.copies)}
+    sides = [first.get(id(each), each) for each in targets if id(each) in first or id(each) not in inside]
+    if len(sides) < 2:
+        return list(targets), []
+    notes = []
+    for group in groups:
+        notes.append(
+            f"{', '.join(each.name for each in group.targets)} are compared as one, {group.name}, over their"
+            f" {len(group.targets)} seeds; --seeds apart compares each by itself"
+        )
+        if group.copies:
+            listed = ", ".join(each.name for each in group.copies)
+            notes.append(f"{listed}: of a seed that {group.name} has already, and not compared")
+    return [_system(each, wanted) if isinstance(each, SeedGroup) else each for each in sides], notes
+
+
+def _system(group: SeedGroup, wanted: Sequence[str]) -> Compared:
+    """A group as one side of a comparison."""
+    first, *others = group.targets
+    for other in others:
+        check_pair(first, other, wanted)
+    names = sorted(set.intersection(*({*each.images.names} for each in group.targets)))
+    keys = [key for key in first.images.scores if all(key in other.images.scores for other in others)]
+    scores = {
+        key: over_seeds(np.stack([each.images.at(names, each.images.scores[key]) for each in group.targets], axis=-1))[
+            0
+        ]
+        for key in keys
+    }
+    images = ImageScores(names, {name: first.images.truths[name] for name in names}, scores)
+    metrics = {name: first.metrics[name] for name in first.metrics if name in {metric for _, metric in keys}}
+    return Compared(group.name, first.folder, metrics, images, first.summary, group.targets)
 
 
 def common_metrics(first: Compared, second: Compared, wanted: Sequence[str]) -> list[str]:
@@ -152,7 +204,7 @@ def columns_of(
     if types:
         kinds = sorted({content(name)[0] for name in _names(*pair)})
         wanted = [column._replace(content=kind) for kind in ("", *kinds) for column in wanted]
-    a, b = (values_of(target, wanted, *pair) for target in pair)
+    a, b = (over_seeds(values_of(target, wanted, *pair))[0] for target in pair)
     there = np.isfinite(a - b).any(axis=0)
     missing = {
         column.mode
@@ -169,9 +221,13 @@ def _names(first: Compared, second: Compared) -> list[str]:
 
 
 def values_of(target: Compared, columns: Sequence[Column], first: Compared, second: Compared) -> np.ndarray:
-    """The target's scores of the images that the two have in common, (images, columns), in the order of names; NaN:
-    missing.
+    """The target's scores of the images that the two have in common, (images, columns, seeds), in the order of names;
+    NaN: missing.
     """
+    return np.stack([_values(each, columns, first, second) for each in target.seeds or (target,)], axis=-1)
+
+
+def _values(target: Compared, columns: Sequence[Column], first: Compared, second: Compared) -> np.ndarray:
     names = _names(first, second)
     values = np.full((len(names), len(columns)), np.nan)
     for place, column in enumerate(columns):

@@ -11,8 +11,10 @@ import numpy as np
 
 from ...errors import BadInput
 from ...runtime.messages import say
-from ...statistics import LEVEL, RESAMPLES, Difference, holm, paired_differences
+from ...statistics import LEVEL, RESAMPLES, Difference, holm
+from ..image_scores import over_seeds
 from .comparable import FORMULAS, Column, Compared, check_pair, columns_of, common_metrics, values_of
+from .seeded import seeded_differences
 
 ALPHA = 1 - LEVEL
 MOST_TABLES = 3  # targets; of more every column is a matrix, and p-values are adjusted within it
@@ -23,7 +25,8 @@ NOTES = 3  # about pairs, that are said in full
 class Comparison:
     """One row: two targets in a mode and metric, or in "overall" or "overall-i2t" over the modes that both have.
 
-    content: "" for all images. means: of the images that both have. holm: p, adjusted for all rows, or for all pairs of
+    content: "" for all images. means: of the images that both have. seeds: how many each side has, 1 of a target by
+    itself. holm: p, adjusted for all rows, or for all pairs of
     the same mode, metric and content where there are more than MOST_TABLES targets.
     """
 
@@ -35,6 +38,7 @@ class Comparison:
     lower_is_better: bool
     means: tuple[float, float]
     difference: Difference
+    seeds: tuple[int, int] = (1, 1)
     holm: float = float("nan")
 
     @property
@@ -95,13 +99,16 @@ def resamples_for(pairs: int) -> int:
 
 @dataclass(frozen=True)
 class _Pair:
-    """Two targets, and what they are compared in. a, b: their scores, (images in common, columns)."""
+    """Two targets, and what they are compared in. a, b: their scores, (images in common, columns), of systems with
+    several seeds the means over these. seeds: the seeds' deviations from a and from b, (images, columns, seeds) each.
+    """
 
     first: Compared
     second: Compared
     columns: list[Column]
     a: np.ndarray
     b: np.ndarray
+    seeds: tuple[np.ndarray, np.ndarray]
 
     @classmethod
     def of(
@@ -134,7 +141,8 @@ class _Pair:
         columns = columns_of(shared, common, types, i2t, (first, second), notes)
         if not columns:
             raise BadInput(f"{first.name} and {second.name} have no image in common that both have scores of.")
-        return cls(first, second, columns, *(values_of(each, columns, first, second) for each in (first, second)))
+        means, seeds = zip(*(over_seeds(values_of(each, columns, first, second)) for each in (first, second)))
+        return cls(first, second, columns, *means, seeds)
 
     def fewer(self) -> Iterator[str]:
         every = len({*self.first.images.names, *self.second.images.names})
@@ -146,13 +154,15 @@ class _Pair:
             )
 
     def rows(self, differences: Iterable[Difference]) -> Iterator[Comparison]:
+        seeds = (self.seeds[0].shape[-1], self.seeds[1].shape[-1])
         for column, x, y, difference in zip(self.columns, self.a.T, self.b.T, differences):
             both = ~(np.isnan(x) | np.isnan(y))
-            about = self.first.metrics.get(column.metric)
-            lower = about is not None and about.lower_is_better
+            measure = self.first.metrics.get(column.metric)
+            lower = measure is not None and measure.lower_is_better
             means = (float(x[both].mean()), float(y[both].mean()))
             names = self.first.name, self.second.name
-            yield Comparison(*names, column.mode, column.metric, column.content, lower, means, difference)
+            about = column.mode, column.metric, column.content, lower, means, difference
+            yield Comparison(*names, *about, seeds)
 
 
 def _compared(pairs: Sequence[_Pair], resamples: int) -> Iterator[Iterator[Comparison]]:
@@ -162,7 +172,9 @@ def _compared(pairs: Sequence[_Pair], resamples: int) -> Iterator[Iterator[Compa
         together.setdefault(len(pair.a), []).append(pair)
     found: dict[int, list[Difference]] = {}
     for members in together.values():
-        each = iter(paired_differences(np.concatenate([pair.a - pair.b for pair in members], axis=1), resamples))
+        differences = np.concatenate([pair.a - pair.b for pair in members], axis=1)
+        seeds = [[side[:, place] for side in pair.seeds] for pair in members for place in range(len(pair.columns))]
+        each = iter(seeded_differences(differences, seeds, resamples))
         found.update((id(pair), list(itertools.islice(each, len(pair.columns)))) for pair in members)
     for pair in pairs:
         yield pair.rows(found[id(pair)])

@@ -30,6 +30,9 @@ p adjusted
 by Holm for all pairs of a table, significant at {alpha:g} or below. All {rows:,} rows with their figures: --output \
 FILE.csv
 """
+SEEDS_NOTE = """
+A system with several seeds is compared by each image's mean over them, and seeds are drawn as well as images.
+"""
 
 Escape = Callable[[str], str]
 
@@ -39,15 +42,26 @@ def markdown(found: Sequence[Comparison], escape: Escape) -> str:
     if len({name for each in found for name in (each.first, each.second)}) > MOST_TABLES:
         return matrices(found, escape)
     tables = []
-    for (first, second), rows in itertools.groupby(found, key=lambda each: (each.first, each.second)):
+    for (first, second, seeds), rows in itertools.groupby(
+        found, key=lambda each: (each.first, each.second, each.seeds)
+    ):
         cells = [_cells(each, escape) for each in rows]
         head = ["mode", "images", "metric", "n", "first", "second", "difference", "95 % interval", "p", "p (Holm)"]
         head.append("result")
         if all(row[1] == "all" for row in cells):
             head, cells = head[:1] + head[2:], [row[:1] + row[2:] for row in cells]
-        tables.append(f"## {escape(first)} (first) and {escape(second)} (second)\n\n{markdown_table(head, cells)}")
+        title = " and ".join(
+            f"{escape(name)} ({place}{f', {count} seeds' if count > 1 else ''})"
+            for name, place, count in zip((first, second), ("first", "second"), seeds)
+        )
+        tables.append(f"## {title}\n\n{markdown_table(head, cells)}")
     significant = sum(bool(each.better) for each in found)
-    return "\n".join(tables) + NOTES.format(significant=significant, resamples=RESAMPLES, rows=len(found), alpha=ALPHA)
+    notes = NOTES.format(significant=significant, resamples=RESAMPLES, rows=len(found), alpha=ALPHA)
+    return "\n".join(tables) + notes + _of_seeds(found)
+
+
+def _of_seeds(found: Sequence[Comparison]) -> str:
+    return SEEDS_NOTE if any(max(each.seeds) > 1 for each in found) else ""
 
 
 def _cells(each: Comparison, escape: Escape) -> list[str]:
@@ -81,7 +95,7 @@ def matrices(found: Sequence[Comparison], escape: Escape) -> str:
     most = max(map(len, columns.values()))
     signs = {"better": BETTER, "worse": WORSE, "equal": EQUAL, "few": FEW}
     notes = MATRIX_NOTES.format(**signs, resamples=resamples_for(most), alpha=ALPHA, rows=len(found))
-    return "\n".join(parts) + notes
+    return "\n".join(parts) + notes + _of_seeds(found)
 
 
 def _headline(columns: dict[tuple[str, str, str], list[Comparison]]) -> list[tuple[str, str, str]]:
@@ -142,14 +156,19 @@ def _line(key: tuple[str, str, str], rows: Sequence[Comparison], escape: Escape)
 
 
 def rows_csv(found: Sequence[Comparison]) -> str:
-    """Every row with every figure; empty where there is none."""
+    """Every row with every figure; empty where there is none. How many seeds a side has is told where one has
+    several.
+    """
     figures = ["mean_first", "mean_second", "difference", "low", "high", "p", "p_holm"]
-    rows: list[list[object]] = [["first", "second", "mode", "content", "metric", "n", *figures, "result"]]
+    several = bool(_of_seeds(found))
+    head = ["first", "second", "mode", "content", "metric", "n", *figures, "result"]
+    rows: list[list[object]] = [[*head, *(["seeds_first", "seeds_second"] if several else [])]]
     for each in found:
         d = each.difference
         values = [
             f"{value:.6f}" if math.isfinite(value) else ""
             for value in (*each.means, d.mean, d.low, d.high, d.p, each.holm)
         ]
-        rows.append([each.first, each.second, each.mode, each.content, each.metric, d.n, *values, each.verdict])
+        row = [each.first, each.second, each.mode, each.content, each.metric, d.n, *values, each.verdict]
+        rows.append([*row, *(each.seeds if several else ())])
     return csv_text(rows)

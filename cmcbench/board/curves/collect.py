@@ -2,7 +2,8 @@
 means.
 
 Groups: `vvc@0.02` and `vvc@0.04` are one curve `vvc`; a target without `@` is a curve through its modes. A group with
-several modes has one curve for each mode, one with several swept settings (strength, bpp) one for each setting.
+several modes has one curve for each mode, one with several swept settings (strength, bpp) one for each setting. Seeds
+are no points of a curve: `real@seed=43` is a group of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...errors import BadInput
+from ...files.names import SEED_MARK
 from ...files.rates import joint_kind
 from ...runtime.messages import printable, say
 from ..families import Style, styles_of
@@ -73,15 +75,22 @@ def _folders(results: Path, asked: list[str] | None) -> list[Path]:
 
 
 def group_of(target: str) -> str:
-    """What stands before the first `@` of a target's name."""
-    return target.partition("@")[0] or target
+    """What stands before the first `@` of a target's name, and the seed where it ends with one."""
+    point, seed = _seed_apart(target)
+    return (point.partition("@")[0] or point) + seed
 
 
 def swept(target: str) -> str:
     """The settings after the `@` of a target's name without their values: "strength" for real@strength=0.3, "" for
     vvc@0.02.
     """
-    return re.sub(r"[=:]?[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", "", target.partition("@")[2])
+    return re.sub(r"[=:]?[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", "", _seed_apart(target)[0].partition("@")[2])
+
+
+def _seed_apart(target: str) -> tuple[str, str]:
+    """A target's name as what stands before its seed, and that with its mark ("" without one)."""
+    point, mark, seed = target.rpartition(SEED_MARK)
+    return (point, mark + seed) if point else (target, "")
 
 
 def _comparable(found: dict[str, dict[str, Metric]], wanted: list[str] | None) -> dict[str, Metric]:
@@ -165,7 +174,7 @@ def _curves(
     _same_size(raws, measures)
     grouped: dict[tuple[str, str, str], list[TargetMode]] = {}
     for raw in raws:
-        several = "@" in raw.target
+        several = "@" in _seed_apart(raw.target)[0]
         key = group_of(raw.target), swept(raw.target) if several else "", raw.mode if several else ""
         grouped.setdefault(key, []).append(raw)
     shown = {name: measure for name, measure in measures.items() if any(name in _names(raw) for raw in raws)}

@@ -85,17 +85,20 @@ def ranked_entries(
 
 
 def update(folder: Path, i2t: bool = False) -> str:
-    """Write leaderboard.csv, .md and .tex into `folder`, and its views by mode, content type, source and pair of
-    models.
+    """Write leaderboard.csv, .md and .tex into `folder`, and its views by mode, content type, source, pair of models,
+    and systems with several seeds.
 
     i2t: as of `collect`. Returns leaderboard.md. A view that has nothing to show has no file.
     """
+    from . import seeds  # numpy, which --help need not wait for
+
     with only_writer(folder / ".leaderboard.lock", str(folder / "leaderboard.csv"), wait=60):
         sweep(folder, "leaderboard")
         targets = read_all(folders(folder), "the leaderboard")
         found, metrics = ranked_entries(targets, i2t=i2t)
         names = list(metrics)
-        markdown = _markdown(found, names, metrics)
+        seeded = seeds.seed_rows(targets, names, i2t)
+        markdown = _markdown(found, names, metrics) + seeds.section(seeded, metrics)
         modes = by_mode(found)
         _write(folder, "leaderboard.csv", long_csv(found, names))
         _write(folder, "leaderboard.md", markdown)
@@ -111,6 +114,8 @@ def update(folder: Path, i2t: bool = False) -> str:
             _write(folder, f"leaderboard-{view}.csv", long_csv(listed, names) if listed else "")
         for ending, text in zip(("md", "csv"), model_grid.files(found)):
             _write(folder, f"leaderboard-grid.{ending}", text)
+        for ending, text in zip(("md", "csv"), seeds.files(seeded, metrics)):
+            _write(folder, f"leaderboard-seeds.{ending}", text)
     return markdown
 
 

@@ -103,8 +103,8 @@ def _drawn(
         if entry.folder not in images:
             continue
         try:
-            found = _scores(entry, column, images[entry.folder])
-        except _Stale:
+            found = scores_of(entry, column, images[entry.folder])
+        except Stale:
             stale.add(entry.folder)
             continue
         if found is not None:
@@ -122,12 +122,12 @@ def _drawn(
     return drawn
 
 
-class _Stale(Exception):
+class Stale(Exception):
     """The scores are not those that the mean was made of."""
 
 
-def _scores(entry: Entry, column: str, images: ImageScores) -> tuple[tuple[str, ...], np.ndarray] | None:
-    """(names, values) of a row's images; None of a measure of a whole set. Raises _Stale."""
+def scores_of(entry: Entry, column: str, images: ImageScores) -> tuple[tuple[str, ...], np.ndarray] | None:
+    """(names, values) of a row's images; None of a measure of a whole set. Raises Stale."""
     if column == OVERALL:
         values = images.overall("i2t" if entry.mode == OVERALL_I2T else "t2i", entry.modes)
     else:
@@ -137,5 +137,5 @@ def _scores(entry: Entry, column: str, images: ImageScores) -> tuple[tuple[str, 
     here = np.isfinite(values) & images.of_kind(entry.content)
     count, mean = entry.count(column), entry.value(column)
     if not count or np.count_nonzero(here) != count or not np.isclose(values[here].mean(), mean, rtol=1e-6, atol=1e-9):
-        raise _Stale
+        raise Stale
     return tuple(itertools.compress(images.names, here)), values[here]

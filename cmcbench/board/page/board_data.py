@@ -1,10 +1,10 @@
-"""The leaderboard's rows and the rate-distortion curves as the page's data, from the parts of the board that make
-them.
+"""The leaderboard's rows, the spread between seeds and the rate-distortion curves as the page's data, from the parts of
+the board that make them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...files.rates import ESTIMATED
@@ -70,6 +70,33 @@ def _entry(entry: Entry, place: int | None) -> dict[str, Any]:
 
 def _figures(values: dict[str, float]) -> dict[str, float]:
     return {name: short(value) for name, value in values.items()}
+
+
+def seeds_data(targets: list[PageTarget], names: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of the page's systems with several seeds, [] where there is none. names: of the metrics, in order.
+
+    targets: places among the page's targets. seeds: as text, since a browser's numbers have fewer digits.
+    """
+    from ..leaderboard.seeds import seed_rows  # numpy, which --help need not wait for
+
+    places = {target.folder: place for place, target in enumerate(targets)}
+    ordered = sorted((target.scored for target in targets), key=lambda each: each.name)
+    return [
+        {
+            "name": row.group.name,
+            "targets": [places[target.folder] for target in row.group.targets],
+            "seeds": [str(seed) for seed in row.group.seeds],
+            "mode": row.mode,
+            "metric": row.column,
+            "n": row.n,
+            "mean": short(row.mean),
+            "sd": short(row.deviation),
+            "least": short(min(row.means)),
+            "most": short(max(row.means)),
+            **({"low": short(row.low), "high": short(row.high)} if row.low is not None else {}),
+        }
+        for row in seed_rows(ordered, names, i2t=True)
+    ]
 
 
 def curves_data(targets: list[PageTarget], styles: Mapping[str, Style]) -> list[dict[str, Any]]:

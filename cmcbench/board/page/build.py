@@ -20,7 +20,7 @@ from ..families import styles_of
 from ..gone import take_away
 from ..scored import ScoredTarget, again, folders, named, read_all
 from . import summary_data
-from .board_data import curves_data, entries_data
+from .board_data import curves_data, entries_data, seeds_data
 from .folder import LOCK, RECORD, check_ours, remember, remove, safe_name, sweep_all, write_if_new
 from .image_data import Gallery, featured, images_data, target_data
 from .pdf import NAME as PDF
@@ -172,6 +172,7 @@ def page_files(
         "metrics": metrics,
         "targets": [summary_data.target_entry(target, styles[target.name]) for target in targets],
         "lines": entries_data(everyone, targets),
+        "seeds": seeds_data(targets, [each["name"] for each in metrics]),
         "curves": curves_data(targets, styles),
         "groups": summary_data.content_groups(gallery.names.values(), content),
         "distributions": summary_data.distributions(targets, [each["name"] for each in metrics]),

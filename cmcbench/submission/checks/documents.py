@@ -9,6 +9,7 @@ from typing import Any
 
 from ...files import untrusted
 from ...files.names import plain_name
+from ...files.result_manifest import system_of
 from ...files.submitted import submitter
 from ...files.untrusted import Unusable, shown
 from ...protocol import MODES, OVERALL_METRICS
@@ -137,6 +138,10 @@ def _disagreements(opened: Opened) -> Iterator[str]:
         mine, theirs = summary["made_by"].get(key), opened.manifest.get(key)
         if mine != theirs:
             yield f"summary.json: made_by {key} is {shown(mine)}, and manifest.json says {shown(theirs)}"
+    made = system_of(opened.manifest, summary["modes"])
+    for key in ("seed", "system"):
+        if key in summary and summary[key] != made.get(key):  # a summary of an earlier version has neither
+            yield f"summary.json: {key} is {shown(summary[key])}, and manifest.json gives {shown(made.get(key))}"
     names = sorted({row.name for row in opened.rows})
     found = rules.deviations(summary, opened.manifest, opened.captions, names, submission["weights"])
     for deviation in found:

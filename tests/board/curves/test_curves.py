@@ -60,6 +60,20 @@ def test_names():
     ]
 
 
+def test_each_seed_is_a_curve_of_its_own(results):
+    assert [group_of(name) for name in ("real@seed=43", "real@bpp=0.01@seed=-1", "@seed=1")] == [
+        "real@seed=43",
+        "real@seed=-1",
+        "@seed=1",
+    ]
+    assert [swept(name) for name in ("real@seed=43", "real@bpp=0.01@seed=43")] == ["", "bpp"]
+    modes = {"text": (0.002, 0.3), "full": (0.022, 0.62)}
+    for seed in (42, 43):
+        made_results.target(results, f"seeded@seed={seed}", modes, seed=seed)
+    found = labels(collect(results, ["seeded"]))  # both by the name that they share
+    assert found == {f"seeded@seed={seed}": [f"seeded@seed={seed}/{mode}" for mode in modes] for seed in (42, 43)}
+
+
 def test_points_of_a_group_are_a_curve(results):
     found = labels(collect(results))
     assert list(found) == ["avc", "hevc", "real+qwen", "vvc"]

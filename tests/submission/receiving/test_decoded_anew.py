@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from PIL import Image
 from submissions import changed, resealed, zip_file
 
 from cmcbench.errors import RunFailed
+from cmcbench.files.result_manifest import system_of
 from cmcbench.submission import archive, verify
 from cmcbench.submission.checks import redecode
 from cmcbench.submission.rules import FILES
@@ -64,6 +66,8 @@ def test_honest_pictures_are_exact_and_a_forged_manifest_is_found(submitted, wit
     contents = changed(archive.read(file, FILES), "manifest.json", lie)
     contents = changed(contents, "submission.json", lambda told: told.update(
         deviations=[each for each in told["deviations"] if "steps" not in each]))  # fmt: skip
+    manifest = json.loads(contents["manifest.json"])
+    contents = changed(contents, "summary.json", lambda told: told.update(system_of(manifest, told["modes"])))
     forged = zip_file(tmp_path / "forged.zip", resealed(contents))
     assert verify.main([str(forged)]) == 0  # the file alone does not show it
     capsys.readouterr()

@@ -151,6 +151,10 @@ SUMMARY = {
         "topiq_fr was scored with 'weights 0000000000000000', not with the weights of submission.json",
     ),
     "another decoder": (deep("made_by", "t2i", to="ours"), "made_by t2i is 'ours', and manifest.json says 'real'"),
+    "another seed": (deep("seed", to=43), "summary.json: seed is 43, and manifest.json gives 42"),
+    "another system": (deep("system", to="0" * 16), "system is '0000000000000000', and manifest.json gives '"),
+    "a seed that is none": (deep("seed", to="42"), "summary.json: $.seed: type 'integer' does not hold"),
+    "a system that is none": (deep("system", to="x"), "summary.json: $.system: pattern"),
     "another target": (deep("target", to="ours"), "target is 'real', and summary.json says 'ours'"),
     "text for a number": (deep("overall", "t2i", to="3"), "summary.json: $.overall.t2i: anyOf"),
     "a metric that no row has": (
