@@ -11,7 +11,7 @@ from ..files.store import only_writer, sweep
 from ..files.target import check_leaderboard
 from .page.folder import take_away as take_report
 
-VIEWS = ("", "-modes", "-types", "-sources", "-grid")
+VIEWS = ("", "-modes", "-types", "-sources", "-grid", "-seeds")
 LEADERBOARD = [f"leaderboard{view}.{ending}" for view in VIEWS for ending in ("csv", "md", "tex")]
 CURVES = ["points.csv", "cost.md", "bd.csv", "bd.md"]
 CURVES += [f"rate-{scale}.{ending}" for scale in ("log", "linear") for ending in ("png", "svg")]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shutil
 
 import made_results as made
 import pytest
 
 from cmcbench.__main__ import main
+from cmcbench.board import gone
+from cmcbench.board.leaderboard import build
 from cmcbench.errors import BadInput
 
 
@@ -68,3 +72,8 @@ def test_a_target_that_is_left_keeps_everything(results):
     with pytest.raises(BadInput):
         main(["curves", "--results", str(results)])
     assert files(results) == before
+
+
+def test_every_view_of_the_leaderboard_is_known_here():
+    written = set(re.findall(r'"leaderboard(-[a-z]+)\.', inspect.getsource(build)))
+    assert written and written | {f"-{view}" for view in build.VIEWS} <= set(gone.VIEWS)
