@@ -91,6 +91,24 @@ def test_a_measure_of_the_whole_set_has_a_spread_and_no_interval(results):
     assert [row[name] for name in ("n", "mean", "sd", "low")] == ["20", "33.000000", "3.000000", ""]
 
 
+def test_without_usable_scores_there_is_the_spread_of_the_summaries_alone(results):
+    update(results)
+    before = table(results)["real", "full", "topiq_fr"]
+    for file in (results / "real@seed=43" / "scores.csv", results / "real@seed=44" / "scores.csv"):
+        whole = file.read_text()
+        lines = whole.splitlines(keepends=True)
+        lines.remove(next(line for line in lines if ",full," in line))  # not what its summary was made of
+        file.write_text("".join(lines))
+        update(results)
+        row = table(results)["real", "full", "topiq_fr"]
+        assert row["low"] == row["high"] == "" and {**row, "low": before["low"], "high": before["high"]} == before
+        assert table(results)["real", "text", "topiq_fr"]["low"]
+        file.unlink()
+        update(results)
+        assert table(results)["real", "text", "topiq_fr"]["low"] == ""
+        file.write_text(whole)
+
+
 def test_images_that_a_seed_lacks_are_left_out_of_all(results):
     names, seeds = scored.images(5), np.stack(made.system(results, "real", EFFECTS), axis=1)
     made.write(results, "real@seed=43", 43, 0.1, names=names[:-1], truth=names)

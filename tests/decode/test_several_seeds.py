@@ -84,6 +84,21 @@ def test_seeds_are_resumed_and_more_of_them_made(ready):
     assert "8 images made" in done.stderr and ready.files("Result/*/*/*.png") == after
 
 
+def test_scored_they_are_one_system_on_the_leaderboard(ready):
+    ready.decode("--mode", "all", "--seed", 42, 43)
+    ready.decode("--mode", "all", "--steps", 5, "--seed", 44, "--result_name", "real@seed=44")  # another system
+    done = ready.score("--target", "real@*", "--metrics", "psnr")
+    told = [
+        json.loads((ready.folder / "Result" / f"real@seed={seed}" / "summary.json").read_text())
+        for seed in (42, 43, 44)
+    ]
+    assert [each["seed"] for each in told] == [42, 43, 44]
+    assert told[0]["system"] == told[1]["system"] != told[2]["system"]
+    text = (ready.folder / "Result/leaderboard.md").read_text(encoding="utf-8")
+    assert "| real   | 42 43 | psnr ↑ | 4 |" in text and "Traceback" not in done.stderr
+    assert (ready.folder / "Result/leaderboard-seeds.csv").is_file()
+
+
 def test_killed_within_the_second_seed_and_resumed(ready):
     ready.decode(*DECODE, "--seed", 42, 43)
     expected = untimed(ready.files("Result/**/*"))
