@@ -61,7 +61,7 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     weights = Path(options.model_weight)
     models = Models(options.clip_model, options.dino_model, file_digest(options.captions))
     metrics = resolve(options.metrics, weights, options.fr_order, options.precision, models, absent)
-    captions, unknown = sent_captions(targets, modes, metrics, options.captions)
+    captions, unknown = sent_captions(targets, modes, metrics, chosen, options.captions)
     ranks = join()
     if ranks.first:
         truth.tell(report, options.images)

