@@ -13,7 +13,7 @@ from PIL import Image
 from cmcbench.board.labels import NAMES, VARIANTS
 from cmcbench.errors import BadInput, ImageProblem, RunFailed
 from cmcbench.published.metrics import ALIASES, of_pyiqa
-from cmcbench.score.metrics.base import Metric
+from cmcbench.score.metrics.base import Metric, checked
 from cmcbench.score.metrics.registry import GROUPS, OWN, Models, resolve
 from cmcbench.score.metrics.topiq import WEIGHTS
 
@@ -89,7 +89,7 @@ def test_sizes_are_told_of_all_that_need_no_download():
 
 @pytest.mark.parametrize("name, smallest", SMALLEST)
 def test_the_smallest_picture_that_a_metric_scores(name, smallest):
-    """As the page has it; one pixel less is refused by name, and no score."""
+    """A square, as the page has it; one pixel less is refused by name, and no score."""
     (metric,) = resolve(name, None)
     try:
         metric.load("cpu")
@@ -98,13 +98,12 @@ def test_the_smallest_picture_that_a_metric_scores(name, smallest):
     random = np.random.default_rng(smallest)
 
     def picture(side):
-        return Image.fromarray(random.integers(0, 256, (side, side + 3, 3), dtype=np.uint8))
+        return Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8))
 
-    (score,) = metric.score(picture(smallest), [picture(smallest)])
-    assert np.isfinite(score)
+    checked(*metric.score(picture(smallest), [picture(smallest)]), metric)
     if smallest > 1:
         with pytest.raises(ImageProblem, match=re.escape(name)):
-            metric.score(picture(smallest - 1), [picture(smallest - 1)])
+            checked(*metric.score(picture(smallest - 1), [picture(smallest - 1)]), metric)
 
 
 def test_every_own_metric_has_a_name_on_figures_and_every_variant_is_a_metric():

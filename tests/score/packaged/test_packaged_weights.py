@@ -87,8 +87,8 @@ def test_the_altered_metric_is_left_out_and_the_others_are_scored(packages, fake
     made.mkdir(parents=True)
     for path in small_truth.glob("*.png"):
         Image.open(path).save(made / path.name)
-    done = faked.score("--metrics", "psnr,lpips", code=1)
-    assert "failed: metric lpips cannot be made ready" in done.stderr
+    done = faked.score("--metrics", "psnr,lpips")
+    assert "note: metric lpips cannot be made ready" in done.stderr
     assert "alexnet.ckpt is not the release's" in done.stderr
     table = (faked.folder / "Result/real/scores.csv").read_text()
     assert "psnr" in table.splitlines()[0] and "lpips" not in table.splitlines()[0]
