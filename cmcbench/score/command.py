@@ -68,9 +68,7 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
         for target in targets:
             for mode in modes[target.name]:
                 target.modes[mode].tell(report, options.images, f"{target.name}/{mode}/")
-    for name, reason in absent.items():
-        if ranks.first:
-            leave_out(report, name, f"metric {name}: {reason}")
+        leave_out(report, {name: f"metric {name}: {reason}" for name, reason in absent.items()})
     metrics = [metric for metric in metrics if not needs_captions(metric) or captions]
     for name, error in unknown.items():
         if ranks.first and isinstance(error, Captionless):

@@ -13,7 +13,7 @@ import torch
 from paper_scores import columns, summary
 from PIL import Image, ImageFilter
 
-from cmcbench.errors import ImageProblem
+from cmcbench.errors import ImageProblem, RunFailed
 from cmcbench.score.metrics.fid import Frechet, frechet_distance
 from cmcbench.score.metrics.sets import patches as module
 from cmcbench.score.metrics.sets.kid import Kid, discrepancy, spread
@@ -136,9 +136,27 @@ def test_without_torch_fidelity_they_are_left_out_by_name(many, monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(metadata, "version", version)
     done = many.score("--metrics", "fid256,psnr", "--no_report")
-    assert "note: metric fid256: FID and KID of patches are made with torch-fidelity, which is not installed" in done.stderr
+    assert (
+        "note: metric fid256: FID and KID of patches are made with torch-fidelity, which is not installed"
+        in done.stderr
+    )
     assert "pip install -r requirements-field.txt. It is left out." in done.stderr and columns(many)[4] == "psnr"
     assert many.score("--metrics", "fid256,kid256", "--no_report", code=2).stderr.startswith("error: ")
+
+
+def test_metrics_of_one_reason_are_left_out_in_one_line(many, monkeypatch):
+    """Their network is looked for once."""
+    tried = []
+
+    def load(self, device):
+        tried.append(self.key)
+        raise RunFailed("torch-fidelity's Inception cannot be made ready: no network")
+
+    monkeypatch.setattr(InceptionPatches, "load", load)
+    done = many.score("--metrics", "fid64,psnr,kid64,fid128", "--no_report")
+    reason = "torch-fidelity's Inception cannot be made ready: no network. They are left out."
+    assert f"note: metrics fid64, kid64, fid128: {reason}" in done.stderr and done.stderr.count("left out") == 1
+    assert tried == ["patches 64", "patches 128"]
 
 
 def test_the_interval_of_kid_is_over_images():

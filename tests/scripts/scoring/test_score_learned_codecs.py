@@ -43,7 +43,7 @@ def coded(bench, one_thread):
     for stem in ("NSI_pgc_000", "NSI_ugc_000", "SCI_game_000"):
         with Image.open(SAMPLES / f"{stem}.png") as image:
             image.convert("RGB").crop((40, 40, 104, 104)).save(bench.folder / "GT" / f"{stem}.png")
-    made(bench, "vvc", "--quality", 45, 38, 31, 24)
+    made(bench, "vvc", "--quality", 34, 26, 18, 10)
     made(bench, "--command", codec_program(bench.folder), "--name", "mine", "--quality", 10, 30, 60, 90)
     for rate, factor in ((2048, 1), (1024, 3)):
         tensors = {
