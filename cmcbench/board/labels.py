@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..files.rates import ESTIMATED, MEASURED, NOMINAL
 from ..protocol import MODES, OVERALL_METRICS, PLAIN
 
 OVERALL, OVERALL_I2T = "overall", "overall-i2t"
@@ -42,8 +41,6 @@ NAMES = {  # of metrics, where there is room
     "fid_dinov2": "FID (DINOv2)",
     **{f"{kind}{side}": f"{kind.upper()}/{side}" for kind in ("fid", "kid") for side in (64, 128, 256)},
 }
-
-RATE_MARKS = {MEASURED: "", ESTIMATED: "†", NOMINAL: "*"}  # beside a rate, in plain text
 
 VARIANTS = {  # of metrics of which papers print several under one name: which one a metric here is
     "topiq_fr": "cmc-bench",  # fine-tuned for the benchmark

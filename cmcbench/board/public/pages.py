@@ -13,7 +13,7 @@ from ...files.submitted import submitter
 from ...protocol import OVERALL_METRICS
 from ...published import tables
 from ...runtime.messages import printable
-from ..labels import OVERALL, RATE_MARKS
+from ..labels import OVERALL
 from ..leaderboard.entries import Entry
 from ..markup import half_width, number, place
 from .stage import Submission
@@ -81,7 +81,7 @@ def _line(entry: Entry, by_name: Mapping[str, Submission]) -> list[str]:
     rank = place(entry.ranks.get(OVERALL), entry.places.get(OVERALL))
     among = f" (published: {entry.among_published[0]})" if entry.among_published else ""
     facts = [escape(rank + among), name, _text(told.get("team", "")), escape(", ".join(entry.modes))]
-    return [*facts, *_figures(entry), _rate(entry), links, escape(submission.row.date)]
+    return [*facts, *_figures(entry), number(entry.bpp, 4), links, escape(submission.row.date)]
 
 
 def submission_page(submission: Submission, entries: Iterable[Entry]) -> str:
@@ -109,8 +109,7 @@ def submission_page(submission: Submission, entries: Iterable[Entry]) -> str:
     return _page(
         who.get("title", row.name),
         f'<p><a href="../index.html">All submissions</a></p>{_pairs(facts)}<h2>Scores and cost</h2>{scores}'
-        "<p>Seconds and bytes are means of an image, on the submitter's machine, as told. *: nominal rate. †: estimated"
-        " rate, which no stream backs.</p>"
+        "<p>Seconds and bytes are means of an image, on the submitter's machine, as told. *: nominal rate.</p>"
         f"<h2>Deviations from the published settings</h2>{deviations}<h2>Not in the file</h2>{absent}",
         above="../",
     )
@@ -123,16 +122,12 @@ def _costs(entry: Entry) -> list[str]:
         f"{entry.n:,}/{entry.of:,}",
         number(entry.overall, 4),
         *(number(entry.cells.get(name), 4) for name in OVERALL_METRICS),
-        _rate(entry),
+        number(entry.bpp, 4) + ("*" if entry.nominal and entry.bpp is not None else ""),
         number(entry.ratio, 0),
         number(entry.encode_seconds, 2),
         number(entry.decode_seconds, 2),
         memory,
     ]
-
-
-def _rate(entry: Entry) -> str:
-    return number(entry.bpp, 4) + (RATE_MARKS[entry.rate_kind] if entry.bpp is not None else "")
 
 
 def _text(value: str) -> str:

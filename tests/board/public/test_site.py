@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import submissions
 
 from cmcbench.__main__ import main
-from cmcbench.board.leaderboard.entries import Entry
-from cmcbench.board.public.pages import submission_page
-from cmcbench.board.public.stage import Submission
 from cmcbench.errors import BadInput
-from cmcbench.files.rates import KINDS
 from cmcbench.files.store import read_json, write_json
-from cmcbench.files.submitted.ledger import Accepted
-from cmcbench.protocol import MODES
 from cmcbench.submission.submit import submit
 
 TOLD = {
@@ -118,12 +111,3 @@ def test_a_withdrawn_submission_leaves_the_site(results, site, tmp_path):
     (site / "submissions/note.txt").write_text("mine")
     assert main(["board", str(site), "--results", str(copy)]) == 0
     assert sorted(path.name for path in (site / "submissions").iterdir()) == ["note.txt", "renamed.html"]
-
-
-def test_rates_that_were_not_counted_have_marks_of_their_own():
-    row = Accepted("x", "2026-01-01", "0" * 64, "", "1")
-    told = {"images": 1, "modes": ["image"], "deviations": [], "absent": {}}
-    entries = [Entry("x", place, 1, 1, folder=Path("x"), bpp=0.02, rate_kind=kind) for place, kind in zip(MODES, KINDS)]
-    page = submission_page(Submission(row, told), entries)
-    assert re.findall(r">(0\.0200[^<]*)<", page) == ["0.0200", "0.0200†", "0.0200*"]
-    assert "*: nominal rate. †: estimated rate" in page
