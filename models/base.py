@@ -68,6 +68,7 @@ class Model:
     dtype: str | None = None  # what `--dtype auto` means on a GPU, e.g. "bf16"; None: fp16, as published
     converts: bool = False  # True: its weights may be pickles, which --convert keeps as safetensors
     packages: tuple[str, ...] = ()  # to install besides requirements.txt, as pip names them
+    install = "pip install"  # how
     runs_on: str = "here"  # "server": asked over a network, `--model_dir` is its id there; "program": by `--command`
     key: str | None = None  # environment variable that holds the key of a paid service
     # Commit of the hub's snapshot that is used, set by `inspect` or `load`; kept in manifests

@@ -86,7 +86,11 @@ def _paired(
     wanted = set(chosen)
     table = options.streams or options.bits
     unknown = sorted((set(found) | set(costs)) - set(truth) - report.failures.keys())
-    report.fail_all((image, f"{image}: there is no such ground truth in {options.ground_truth}") for image in unknown)
+    forms = {image.casefold(): image for image in truth}
+    for image in unknown:
+        near = forms.get(image.casefold())
+        hint = f"; {near} is there, and capitals count" if near else ""
+        report.fail_all([(image, f"{image}: there is no such ground truth in {options.ground_truth}{hint}")])
     for image in sorted(wanted & set(costs) - set(found)):
         report.fail(image, f"{image}: is in {table} and not in {options.folder}")
     lacks = "no stream" if options.streams else "no row"

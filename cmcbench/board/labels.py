@@ -31,8 +31,16 @@ NAMES = {  # of metrics, where there is room
     "lpips-vgg": "LPIPS (VGG)",
     "musiq": "MUSIQ",
     "cw_ssim": "CW-SSIM",
+    "ms_ssim_rgb": "MS-SSIM (RGB)",
+    "ms_ssim_compressai": "MS-SSIM (RGB, CompressAI)",
+    "clipscore": "CLIPScore",
+    "clipscore_truth": "CLIPScore of the truth",
+    "dino": "DINOv2",
+    "ocr_cer": "OCR error",
+    "kid": "KID",
+    "fid_dinov2": "FID (DINOv2)",
+    **{f"{kind}{side}": f"{kind.upper()}/{side}" for kind in ("fid", "kid") for side in (64, 128, 256)},
 }
-
 
 VARIANTS = {  # of metrics of which papers print several under one name: which one a metric here is
     "topiq_fr": "cmc-bench",  # fine-tuned for the benchmark
@@ -45,9 +53,10 @@ VARIANTS = {  # of metrics of which papers print several under one name: which o
     "ms_ssim_rgb": "rgb",
     "lpips": "alex",
     "lpips-vgg": "vgg",
-    "lpips_vgg": "vgg",
     "musiq": "koniq",
     "liqe": "koniq",
+    "fid": "clean",  # whole pictures resized as clean-fid does; torch-fidelity and others resize otherwise
+    "kid": "clean",
 }
 
 

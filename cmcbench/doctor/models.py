@@ -121,7 +121,7 @@ def _findings(model: Model, model_dir: str | None) -> Iterator[Need]:
     packages = _packages("requirements.txt", required(REQUIREMENTS), INSTALL)
     yield packages
     if model.packages:
-        yield _packages("packages of its own", model.packages, f"pip install {' '.join(model.packages)}")
+        yield _packages("packages of its own", model.packages, f"{model.install} {' '.join(model.packages)}")
     if model.key:
         there = bool(os.environ.get(model.key, "").strip())
         yield Need("key", there, f"{model.key} is set" if there else f"set it: export {model.key}=...")

@@ -61,16 +61,14 @@ def main(argv: list[str]) -> tuple[int, list[Path], argparse.Namespace]:
     weights = Path(options.model_weight)
     models = Models(options.clip_model, options.dino_model, file_digest(options.captions))
     metrics = resolve(options.metrics, weights, options.fr_order, options.precision, models, absent)
-    captions, unknown = sent_captions(targets, modes, metrics, options.captions)
+    captions, unknown = sent_captions(targets, modes, metrics, chosen, options.captions)
     ranks = join()
     if ranks.first:
         truth.tell(report, options.images)
         for target in targets:
             for mode in modes[target.name]:
                 target.modes[mode].tell(report, options.images, f"{target.name}/{mode}/")
-    for name, reason in absent.items():
-        if ranks.first:
-            leave_out(report, name, f"metric {name}: {reason}")
+        leave_out(report, {name: f"metric {name}: {reason}" for name, reason in absent.items()})
     metrics = [metric for metric in metrics if not needs_captions(metric) or captions]
     for name, error in unknown.items():
         if ranks.first and isinstance(error, Captionless):

@@ -5,7 +5,7 @@ A metric that this machine cannot run is reported by name and left out; its scor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import BadInput, RunFailed
 from ..protocol import OVERALL_METRICS
@@ -123,18 +123,27 @@ class Readiness:
         self.sets = [work for work in self.sets if work.metric not in problems]
         if problems and not self.ready:
             raise next(iter(problems.values()))
-        for name, error in problems.items():
-            if self.request.ranks.first:
-                leave_out(self.request.report, name, str(error))
+        if self.request.ranks.first:
+            leave_out(self.request.report, {name: str(error) for name, error in problems.items()})
 
 
-def leave_out(report: RunLog, name: str, why: str) -> None:
-    """Say that a metric is left out: of the benchmark's own two a failure, of others a property of this machine."""
-    message = f"{why.rstrip('.')}. It is left out."
-    if name in OVERALL_METRICS:
-        report.fail(f"metric {name}", message)
-    else:
-        report.lack(message)
+def leave_out(report: RunLog, reasons: Mapping[str, str]) -> None:
+    """Say which metrics are left out: of the benchmark's own two a failure, of others a property of this machine; those
+    of one reason in one line. reasons: metric -> why, of which most begin with "metric NAME".
+    """
+    grouped: dict[str, list[str]] = {}
+    for name, why in reasons.items():
+        why = why.rstrip(".")
+        if name in OVERALL_METRICS:
+            report.fail(f"metric {name}", f"{why}. It is left out.")
+        else:
+            grouped.setdefault(why.removeprefix(f"metric {name}"), []).append(name)
+    for why, names in grouped.items():
+        begins = f"metric {names[0]}" if reasons[names[0]].startswith(f"metric {names[0]}") else ""
+        if len(names) > 1:
+            report.lack(f"metrics {', '.join(names)}{why if begins else f': {why}'}. They are left out.")
+        else:
+            report.lack(f"{begins}{why}. It is left out.")
 
 
 def _free(device: str) -> int:

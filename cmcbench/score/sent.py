@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BadInput
 from ..files import captions, manifest
+from ..files.csv_tables import LARGEST_FILE
 from ..files.names import plain_name, stem
-from ..files.store import digest
+from ..files.store import digest, read_bytes
 from ..files.target import Target
 from ..protocol import MODES, PLAIN
 from .metrics.base import Metric, SetMetric
@@ -32,7 +33,7 @@ def file_digest(file: str) -> str:
     if not file:
         return ""
     try:
-        return digest(Path(file).read_bytes())
+        return digest(read_bytes(Path(file), LARGEST_FILE))
     except OSError as error:
         raise BadInput(f"--captions {file} cannot be read ({error.strerror}).") from None
 
@@ -41,13 +42,15 @@ def sent_captions(
     targets: Sequence[Target],
     modes: Mapping[str, Sequence[str]],
     metrics: Sequence[Metric | SetMetric],
+    chosen: Collection[str],
     file: str = "",
 ) -> tuple[dict[str, Sent], dict[str, BadInput]]:
     """What was sent, by target, for metrics that need it; and why not all of it is known, a line by the name of what
     lacks it. Nothing is read where no metric needs captions.
 
-    modes: target -> modes to score. file: what --captions names, "" where each target's own are meant. Raises BadInput
-    where no target's captions are known and no other metric is left.
+    modes: target -> modes to score. chosen: the stems to score; others' captions may be missing. file: what --captions
+    names, "" where each target's own are meant. Raises BadInput where no target's captions are known and no other
+    metric is left.
     """
     wanted = ", ".join(metric.name for metric in metrics if needs_captions(metric))
     if not wanted:
@@ -56,42 +59,50 @@ def sent_captions(
     unknown: dict[str, BadInput] = {}
     for target in targets:
         try:
-            sent, other = _of_target(target, modes[target.name], file)
+            sent, problems = _of_target(target, modes[target.name], chosen, file)
         except BadInput as error:
             unknown[f"{wanted}/{target.name}"] = type(error)(f"{wanted} of {target.name} cannot be made: {error}")
             continue
         found[target.name] = sent
-        if other:
-            unknown[f"{wanted}/{target.name}"] = BadInput(
-                f"{wanted} of {target.name}: {other} picture(s) were made of other captions than the file has now; they"
-                " have no such score"
+        for problem in problems:
+            unknown[f"{wanted}/{target.name}: {problem}"] = BadInput(
+                f"{wanted} of {target.name}: {problem}; they have no such score"
             )
     if not found and all(map(needs_captions, metrics)):
         raise next(iter(unknown.values()))
     return found, unknown
 
 
-def _of_target(target: Target, modes: Sequence[str], file: str) -> tuple[Sent, int]:
-    """What was sent for the pictures of a target, and how many of its pictures were made of other captions."""
+def _of_target(target: Target, modes: Sequence[str], chosen: Collection[str], file: str) -> tuple[Sent, list[str]]:
+    """What was sent for the pictures of a target, and why others of the chosen ones have no caption, as phrases."""
     captioned = [mode for mode in modes if mode == PLAIN or MODES[mode].captioned]
     if not captioned:
         raise Captionless(f"its modes ({', '.join(modes)}) get no caption.")
-    texts = {stem(name): text for name, text in captions.read(_file(target, file)).texts.items()}
+    path = _file(target, file)
+    read = captions.read(path)
+    texts = {stem(name): text for name, text in read.texts.items()}
     made = manifest.modes(target.manifest, target.folder / "manifest.json")
     sent: Sent = {}
-    other = 0
+    others, lacking = [], []
     for mode in captioned:
         inputs = made.get(mode, {}).get("inputs", {})
-        for image in target.modes[mode].keys() & texts.keys():
+        for image in sorted(target.modes[mode]):
             about = inputs.get(image)
             seen = about.get("prompt") if isinstance(about, dict) else None
-            if seen is None or seen == digest(texts[image].encode()):
+            if image not in texts:
+                lacking.append(image)
+            elif seen is None or seen == digest(texts[image].encode()):
                 sent[image, mode] = texts[image]
             else:
-                other += 1
+                others.append(image)
+    others, lacking = ([image for image in images if image in chosen] for images in (others, lacking))
+    faulty = {stem(name): problem for name, problem in read.problems.items()}
+    why = faulty.get(lacking[0], f"{lacking[0]} is not in {path}") if lacking else ""
     if not sent:
-        raise BadInput(f"none of its pictures was made of the captions in {_file(target, file)}. {ELSE}")
-    return sent, other
+        first = f" ({why})" if why else ""
+        raise BadInput(f"none of its pictures was made of the captions in {path}{first}. {ELSE}")
+    problems = [f"{len(others)} picture(s) were made of other captions than the file has now"] if others else []
+    return sent, problems + ([f"{len(lacking)} picture(s) have no caption (first: {why})"] if lacking else [])
 
 
 def _file(target: Target, named: str) -> Path:

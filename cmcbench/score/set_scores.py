@@ -126,6 +126,7 @@ class SetWork:
                 except ImageProblem as error:
                     self._fail(stem, f"ground truth {error}")
                 else:
+                    self.request.report.converted(path.name, of.note)
                     self._tell_unfit(stem, of.made)
                     embedded.add(stem, TRUTH, of.made)
                     for key, (path, future) in zip(keys, made, strict=True):
@@ -144,13 +145,14 @@ class SetWork:
         names: list[str],
         embedded: _Embedded,
     ) -> None:
+        where = Missing("", *key).where(self.ledgers)
         try:
             picture = future.result()
             same_size(path, picture, truth)
         except ImageProblem as error:
-            where = Missing("", *key).where(self.ledgers)
             self._fail(f"{where}/{stem}", f"{where}/{error}")
             return
+        self.request.report.converted(f"{where}/{path.name}", picture.note)
         embedded.found.digests[stem, key] = truth.seen, picture.seen
         wanted = dict.fromkeys(self.metrics[name].features.key for name in names)
         embedded.add(stem, key, {features: picture.made[features] for features in wanted})

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MULTIPLE = 64  # of the padded sides
-INSTALL = "pip install compressai"
+# Its own list asks for NumPy below 2, which would replace this project's; it runs with NumPy 2 (tested)
+PACKAGES, INSTALL = ("compressai", "pytorch-msssim", "torch-geometric"), "pip install --no-deps"
 VARIABLE = "-vbr"  # ends the names of codecs whose rate is a number and no quality; they are not run here
 INSIDE = ("state_dict", "network")
 
 
 class Model(CodecModel):
-    packages = ("compressai",)
+    packages, install = PACKAGES, INSTALL
     dtype = "fp32"
 
     def inspect(self, model_dir: str | None, part: str, qualities: Sequence[float], command: str | None) -> None:
@@ -90,7 +91,8 @@ def _zoo() -> dict[str, Callable[..., Any]]:
     try:
         from compressai.zoo import image_models
     except ImportError as error:
-        raise ModelError(f"the package compressai cannot be used ({first_line(error)}). Try: {INSTALL}") from error
+        remedy = f"{INSTALL} {' '.join(PACKAGES)}"
+        raise ModelError(f"the package compressai cannot be used ({first_line(error)}). Try: {remedy}") from error
     return {name: build for name, build in image_models.items() if not name.endswith(VARIABLE)}
 
 

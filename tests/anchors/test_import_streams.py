@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -51,6 +52,14 @@ def test_the_streams_bytes_are_counted_and_kept(place):
     assert bring() == 0 and (kept / "x.cod").is_file() and rows() == found
 
 
+def test_endings_in_capitals_are_endings(place):
+    for path in list(Path("bin").iterdir()):
+        path.rename(path.with_suffix(".PNG.BIN"))
+    for path in list(Path("theirs").iterdir()):
+        path.rename(path.with_suffix(".PNG"))
+    assert bring() == 0 and {stem for stem, _ in rows()} == set(STEMS)
+
+
 def test_streams_that_changed_are_not_mixed_in(place):
     assert bring() == 0
     Path("bin/x.cod").write_bytes(b"other")
@@ -69,6 +78,15 @@ PROBLEMS = {
     "no bytes": (lambda: Path("bin/x.cod").write_bytes(b""), "x.cod: is a stream of 0 bytes"),
     "two of a name": (lambda: Path("bin/x.dat").write_bytes(b"2"), "several files of that name"),
     "a folder": (lambda: (Path("bin/x.cod").unlink(), Path("bin/x").mkdir()), "x: is no plain file"),
+    "a pipe": (lambda: (Path("bin/x.cod").unlink(), os.mkfifo("bin/x.cod")), "x: is no plain file"),
+    "a link that leads nowhere": (
+        lambda: (Path("bin/x.cod").unlink(), Path("bin/x.cod").symlink_to("gone")),
+        "x: is no plain file",
+    ),
+    "a name in capitals": (
+        lambda: Path("bin/x.cod").rename("bin/X.cod"),
+        "X: there is no such ground truth in ./GT/; x is there, and capitals count",
+    ),
     "none": (lambda: Path("bin/x.cod").unlink(), "x: is in theirs and has no stream in bin"),
     "too long": (lambda: Path("bin/x.cod").write_bytes(bytes(1_100_000)), "more than a picture of 16x8 can take"),
     "no picture": (lambda: Path("theirs/x.png").unlink(), "x: is in bin and not in theirs"),

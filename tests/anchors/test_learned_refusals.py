@@ -16,6 +16,12 @@ FAILS = {
     "no stream": ({"encode": "pass"}, "answered without writing a stream"),
     "a link": ({"encode": "os.symlink('/etc/hostname', request['output'])"}, "answered without writing a stream"),
     "a folder": ({"encode": "os.mkdir(request['output'])"}, "answered without writing a stream"),
+    "a pipe": ({"encode": "os.mkfifo(request['output'])"}, "answered without writing a stream"),
+    "a pipe for a picture": ({"decode": "os.mkfifo(request['output'])"}, "answered without writing a picture"),
+    "a link for a picture": (
+        {"decode": "os.symlink(request['stream'], request['output'])"},
+        "answered without writing a picture",
+    ),
     "no bytes": ({"encode": "open(request['output'], 'w').close()"}, "a stream of 0 bytes"),
     "too long": (
         {"encode": "open(request['output'], 'wb').write(bytes(2_000_000))"},

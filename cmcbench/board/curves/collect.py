@@ -17,6 +17,7 @@ from pathlib import Path
 from ...errors import BadInput
 from ...files.names import SEED_MARK
 from ...files.rates import joint_kind
+from ...published.metrics import canonical
 from ...runtime.messages import printable, say
 from ..families import Style, styles_of
 from ..scored import ScoredTarget, folders, named, read_all
@@ -99,6 +100,7 @@ def _comparable(found: dict[str, dict[str, Metric]], wanted: list[str] | None) -
     """
     names = {name for measures in found.values() for name in measures}
     if wanted is not None:
+        wanted = [canonical(name, names) for name in wanted]
         unknown = [name for name in wanted if name not in names]
         if unknown:
             there = ", ".join(map(printable, sorted(names))) or "none"

@@ -5,8 +5,9 @@ A point is drawn only where it is of the same test set, preparation and variant 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ...files.untrusted import LARGEST_RATE, LARGEST_SCORE, LONGEST_NAME, Unusab
 from ...protocol import OVERALL_METRICS
 from ...published import tables
 from ...published.dataset import IMAGES, is_whole
+from ...published.metrics import canonical, of_pyiqa
 from ...published.test_sets import BENCHMARK
 from ...runtime.messages import RunLog, say
 from ..labels import NAMES, VARIANTS
@@ -54,11 +56,12 @@ def read(file: Path, curves: Sequence[Curve], report: RunLog) -> list[PublishedC
 
     Raises BadInput for a table that cannot be used, and where none of its points can be drawn.
     """
+    known = _known_metrics(curves)
     try:
-        points = list(_rows(untrusted.read_bytes(file)))
+        points = list(_rows(untrusted.read_bytes(file), known))
     except Unusable as error:
         raise BadInput(f"--points {file} {error}.") from None
-    _check_metrics(file, points, curves)
+    _check_metrics(file, points, known)
     drawn: dict[str, dict[str, list[tuple[float, float]]]] = {}
     elsewhere: dict[str, list[int]] = {}
     refused: dict[str, list[int]] = {}
@@ -97,7 +100,15 @@ def template() -> str:
     return csv_text(rows)
 
 
-def _rows(data: bytes) -> Iterator[_Point]:
+def _known_metrics(curves: Sequence[Curve]) -> set[str]:
+    """The metrics that can be scored here, and those of the curves."""
+    known = {*NAMES, *VARIANTS, *curves[0].measures}
+    with contextlib.suppress(BadInput):  # a board needs no pyiqa
+        known.update(of_pyiqa())
+    return known
+
+
+def _rows(data: bytes, known: Collection[str]) -> Iterator[_Point]:
     columns, rows = untrusted.table(data, bom=True)
     lacking = [name for name in COLUMNS if name not in columns]
     if lacking:
@@ -106,12 +117,12 @@ def _rows(data: bytes) -> Iterator[_Point]:
         raise Unusable("has no points")
     for line, cells in enumerate(rows, 2):
         try:
-            yield _point(line, {name: cells[name].strip() for name in COLUMNS})
+            yield _point(line, {name: cells[name].strip() for name in COLUMNS}, known)
         except Unusable as error:
             raise Unusable(f"line {line}: {error}") from None
 
 
-def _point(line: int, cells: dict[str, str]) -> _Point:
+def _point(line: int, cells: dict[str, str], known: Collection[str]) -> _Point:
     for name in ("data", "preparation", "metric", "source"):
         if not cells[name]:
             raise Unusable(f"{name} is empty")
@@ -123,13 +134,12 @@ def _point(line: int, cells: dict[str, str]) -> _Point:
         raise Unusable(f"bpp is {shown(cells['bpp'])}, expected a rate in bits per pixel above 0")
     if abs(value) > LARGEST_SCORE:
         raise Unusable(f"value is {shown(cells['value'])}, which is no score")
-    texts = {name: cells[name] for name in ("data", "preparation", "metric", "variant", "source")}
-    return _Point(line=line, bpp=bpp, value=value, **texts)
+    texts = {name: cells[name] for name in ("data", "preparation", "variant", "source")}
+    return _Point(line=line, metric=canonical(cells["metric"], known), bpp=bpp, value=value, **texts)
 
 
-def _check_metrics(file: Path, points: Iterable[_Point], curves: Sequence[Curve]) -> None:
-    """Raise BadInput for a metric that neither is scored here nor has a name here, and for too many sources."""
-    known = {*NAMES, *VARIANTS, *curves[0].measures}
+def _check_metrics(file: Path, points: Sequence[_Point], known: Collection[str]) -> None:
+    """Raise BadInput for a metric that is not known here, and for too many sources."""
     for point in points:
         if point.metric not in known:
             near = difflib.get_close_matches(point.metric, known, n=3, cutoff=0.6)

@@ -66,11 +66,12 @@ class Features(ABC):
     """What a network sees in single pictures; measures of sets are made of it.
 
     key: the same for features that are the same, which are then made once for all measures of them. device: where they
-    were made ready, "" before.
+    were made ready, "" before. absent: why they cannot be, once that was tried.
     """
 
     key: str
     device = ""
+    absent: RunFailed | None = None
 
     @abstractmethod
     def load(self, device: str) -> None:
@@ -113,10 +114,13 @@ class SetMetric(ABC):
         if self.features.device == device:
             return
         try:
-            self.features.load(device)
-        except RunFailed as error:  # which several measures may need, and this one is named once
-            named = str(error).startswith(f"metric {self.name} ")
-            raise RunFailed(str(error) if named else f"metric {self.name}: {error}") from None
+            if self.features.absent is None:
+                self.features.load(device)
+        except RunFailed as error:
+            self.features.absent = error
+        if why := self.features.absent:  # several measures may need them, and each is named once
+            named = str(why).startswith(f"metric {self.name} ")
+            raise RunFailed(str(why) if named else f"metric {self.name}: {why}")
         self.features.device = device
 
     @abstractmethod

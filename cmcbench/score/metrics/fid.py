@@ -24,8 +24,8 @@ SIDE = 299  # pixels, of Inception's input
 SMALLEST = 100  # images; with fewer the value tells more of the number of images than of the pictures
 DRAWS = 20  # resamples of the images: their spread is known within a sixth, and each takes as long as the value
 Z = 1.96  # standard errors of a 95 % interval. A resample's own FID is biased upwards, since it repeats images
+ENOUGH = 2049  # features from which no caution is said; Inception's covariances of 2,048 can have full rank then
 TRUTHS, MADE = "ground truths", "reconstructions"
-FULL_RANK = 2049  # images from which a covariance of 2,048 features can have full rank
 
 
 class CleanInception(Features):
@@ -49,7 +49,13 @@ class CleanInception(Features):
 
 
 class Frechet(SetMetric):
-    """The Frechet distance of any features; lower is better, from 0."""
+    """The Frechet distance of any features; lower is better, from 0.
+
+    full_rank: images from which a covariance can have full rank, once something was measured.
+    """
+
+    full_rank = ENOUGH
+    others = ""  # what a caution says of others' numbers of images
 
     def __init__(self, name: str, features: Features, identity: str, smallest: int = 2) -> None:
         self.name, self.features, self.identity, self.smallest = name, features, identity, smallest
@@ -59,19 +65,19 @@ class Frechet(SetMetric):
 
         owner = owners(truth)
         one, other = checked_set(self.name, truth, TRUTHS), checked_set(self.name, made, MADE)
+        self.full_rank = one.shape[1] + 1
         draws = [frechet_distance(one, other, counts[owner]) for counts in resample_counts(len(truth), DRAWS)]
         value = frechet_distance(one, other)
         error = Z * float(np.std(draws, ddof=1))
         return Measured(value, max(0.0, value - error), value + error)
 
     def caution(self, images: int, features: int) -> str:
-        if features >= FULL_RANK:
+        if features >= ENOUGH:
             return ""
         what = f"{images:,} images" if features == images else f"{features:,} patches of {images:,} images"
-        paper = "the paper has 1,000; " if features == images else ""
         return (
             f"{self.name} of {what} is biased upwards and comparable with that of as many images only "
-            f"({paper}the covariances have full rank from {FULL_RANK:,} on)"
+            f"({self.others}the covariances have full rank from {self.full_rank:,} on)"
         )
 
 
@@ -79,6 +85,7 @@ class Fid(Frechet):
     """Of whole pictures, prepared as clean-fid and pyiqa do."""
 
     smallest = SMALLEST
+    others = "the paper has 1,000; "
 
     def __init__(self) -> None:
         super().__init__("fid", CleanInception(), f"pyiqa {pyiqa_version()}, clean", self.smallest)

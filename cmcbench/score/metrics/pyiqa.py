@@ -9,7 +9,6 @@ import os
 import sys
 import types
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import BadInput, ImageProblem, RunFailed, first_line
@@ -141,20 +140,6 @@ def pyiqa_version() -> str:
 
 def _reason(error: Exception) -> str:
     return first_line(error)[:200].rstrip(".")
-
-
-def configs() -> dict[str, dict[str, Any]]:
-    """pyiqa's table of metrics, read without importing pyiqa, which takes seconds."""
-    package = importlib.util.find_spec("pyiqa")
-    if package is None or package.origin is None:
-        raise BadInput("pyiqa is not installed. Install it with: pip install -r requirements.txt")
-    path = Path(package.origin).parent / "default_model_configs.py"
-    spec = importlib.util.spec_from_file_location("_pyiqa_default_model_configs", path)
-    if spec is None or spec.loader is None:
-        raise BadInput(f"{path} cannot be loaded. Install pyiqa again with: pip install -r requirements.txt")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.DEFAULT_CONFIGS
 
 
 def import_pyiqa(metric: str) -> Any:

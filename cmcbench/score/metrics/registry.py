@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from ...errors import BadInput
+from ...published.metrics import ALIASES, canonical, of_pyiqa
 from .base import Features, Metric, SetMetric
 from .clipsim import DEFAULT_CLIP, Clipsim
 from .content.clipscore import Clipscore
@@ -20,7 +21,7 @@ from .content.ocr import OcrCer
 from .dinov2 import WholePictures
 from .fid import CleanInception, Fid, Frechet
 from .ms_ssim import MsSsim
-from .pyiqa import Pyiqa, configs, pyiqa_version
+from .pyiqa import Pyiqa, pyiqa_version
 from .sets.kid import Kid
 from .sets.patches import InceptionPatches
 from .topiq import WEIGHTS, WITHOUT_WEIGHTS, Topiq, where_weights_are
@@ -34,7 +35,6 @@ GROUPS = {
     # What papers on learned compression print
     "field": ("psnr", "ms_ssim_rgb", "lpips", "dists", "musiq", "clipiqa", "fid256", "kid256"),
 }
-ALIASES = {"lpips_vgg": "lpips-vgg"}  # other names of metrics, whose column has pyiqa's
 SIDES = (64, 128, 256)  # pixels of the patches that sets are measured of
 
 
@@ -89,12 +89,10 @@ def resolve(
     Raises BadInput for an unknown one, for missing weights without `absent`, and where none is left.
     """
     wanted = [part.strip().lower() for part in names.split(",") if part.strip()]
-    wanted = [ALIASES.get(name, name) for part in wanted for name in GROUPS.get(part, (part,))]
-    wanted = list(dict.fromkeys(wanted))
+    wanted = [name for part in wanted for name in GROUPS.get(part, (part,))]
     if not wanted:
         raise BadInput("--metrics names no metric. The default is topiq; without weights: " + WITHOUT_WEIGHTS)
-    for name in wanted:
-        _check_name(name)
+    wanted = list(dict.fromkeys(map(_named, wanted)))
     metrics: list[Metric | SetMetric] = []
     problems: dict[str, BadInput] = {}
     for name in wanted:
@@ -113,10 +111,13 @@ def resolve(
     return metrics
 
 
-def _check_name(name: str) -> None:
+def _named(asked: str) -> str:
+    """The metric that is meant. Raises BadInput for none, and for one that cannot be scored here."""
+    name = canonical(asked, (*WEIGHTS, *OWN))
     if name in WEIGHTS or name in OWN:
-        return
-    known = configs()
+        return name
+    known = of_pyiqa()
+    name = canonical(asked, known)
     if name not in known:
         near = difflib.get_close_matches(name, [*GROUPS, *ALIASES, *OWN, *known], n=3, cutoff=0.5)
         hint = f" Near: {', '.join(near)}." if near else ""
@@ -127,6 +128,7 @@ def _check_name(name: str) -> None:
             f"--metrics: {name} is no measure of single images and cannot be scored here; of whole sets there are fid"
             " and kid."
         )
+    return name
 
 
 def _one(name: str, weights: Path, fr_order: str, precision: str, models: Models) -> Metric | SetMetric:
@@ -135,4 +137,4 @@ def _one(name: str, weights: Path, fr_order: str, precision: str, models: Models
         if not file.is_file():
             raise BadInput(f"there are no TOPIQ weights: {file} is missing. {where_weights_are(weights)}")
         return Topiq(name, file, fr_order, precision)
-    return OWN[name](models) if name in OWN else Pyiqa(name, configs()[name])
+    return OWN[name](models) if name in OWN else Pyiqa(name, of_pyiqa()[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import made_results
 import pytest
@@ -110,6 +111,30 @@ def test_another_preparation_or_variant_is_refused(results, what, capsys):
     assert f"line 3 and 1 more: {said}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("metric", ["fid256", "kid64", "ocr_cer", "clipscore", "ms_ssim_rgb", "musiq-ava", "topiq_nr"])
+def test_a_metric_that_can_be_scored_and_is_not_drawn_is_no_unknown_one(results, metric, capsys):
+    assert run(results, "--points", table(results.parent, GOOD + GOOD.replace("lpips,alex", f"{metric},"))) == 0
+    assert f"line 3: {metric} is not among the metrics of the curves" in capsys.readouterr().err
+
+
+def test_a_metric_is_known_by_its_other_names_and_in_capitals(results):
+    for name in ("LPIPS", "Lpips"):
+        assert points(results, GOOD.replace("lpips", name)) == points(results, GOOD)
+    both = {**METRICS, "lpips-vgg": ("FR", True)}
+    state(made_results.target(results, "cdc@1", {"image": (0.03, 0.5)}, metrics=both), LARGE)
+    (found,) = points(results, GOOD.replace("lpips,alex", "lpips_vgg,vgg"))
+    assert found.points.keys() == {"lpips-vgg"}
+    assert {name for curve in collect(results, None, ["LPIPS_VGG"]) for name in curve.measures} == {"lpips-vgg"}
+
+
+def test_points_without_pyiqa_are_still_read(results, monkeypatch):
+    def absent():
+        raise BadInput("pyiqa is not installed")
+
+    monkeypatch.setattr("cmcbench.board.curves.published_points.of_pyiqa", absent)
+    assert points(results, GOOD)
+
+
 def test_points_of_other_sets_and_of_metrics_that_are_not_drawn_are_passed_over(results, capsys):
     text = GOOD + GOOD.replace("kodak", "clic2020-test") + GOOD.replace("lpips,alex", "psnr,rgb")
     assert run(results, "--points", table(results.parent, text)) == 0
@@ -136,6 +161,7 @@ BAD = {
     "a cell too many": (GOOD.replace("\n", ",1\n"), "line 2 has 8 cells"),
     "no points": ("", "has no points"),
     "a binary": ("\0\0", "holds a NUL"),
+    "infinity": (GOOD.replace("0.03", "inf"), "line 2: 'inf' is not a finite number"),
 }
 
 
@@ -152,6 +178,13 @@ def test_a_missing_column_and_a_missing_file_are_said(results):
         run(results, "--points", table(results.parent, "kodak,lpips,alex,1,1\n", "data,metric,variant,bpp,value\n"))
     with pytest.raises(BadInput, match="has no column data"):
         run(results, "--points", table(results.parent, GOOD.replace(",", ";"), HEAD.replace(",", ";")))
+    for encoding in ("utf-16", "latin-1"):
+        (results.parent / "other.csv").write_bytes((HEAD + GOOD.replace("MS", "M\xfc")).encode(encoding))
+        with pytest.raises(BadInput, match=r"other.csv is not UTF-8 \(line [12]\)"):
+            run(results, "--points", results.parent / "other.csv")
+    os.mkfifo(results.parent / "pipe.csv")
+    with pytest.raises(BadInput, match="pipe.csv cannot be read .it is not a regular file"):
+        run(results, "--points", results.parent / "pipe.csv")
     with pytest.raises(BadInput, match="nowhere.csv is missing"):
         run(results, "--points", results / "nowhere.csv")
     with pytest.raises(BadInput, match="has 65 sources; at most 64"):

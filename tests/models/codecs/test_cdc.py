@@ -130,6 +130,10 @@ REFUSED = {
     "another model": (lambda path, ours: torch.save({"model": {"a": torch.rand(1)}}, path), "is no CDC"),
     "code": (lambda path, ours: torch.save({"ema": {"x": os.system}}, path), "would run code"),
     "no file": (lambda path, ours: None, "there is no such file"),
+    "half of it": (
+        lambda path, ours: path.write_bytes((whole := cdc_file(path).read_bytes())[: len(whole) // 2]),
+        "truncated or damaged",
+    ),
     "text": (lambda path, ours: path.write_text("hello"), "truncated or damaged"),
 }
 

@@ -121,5 +121,5 @@ def test_other_weights_and_damaged_streams_are_told(tmp_path):
 
 def test_without_the_package_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "compressai.zoo", None)
-    with pytest.raises(ModelError, match="compressai cannot be used .*pip install compressai"):
+    with pytest.raises(ModelError, match="compressai cannot be used .*pip install --no-deps compressai pytorch-msssim"):
         models.create("codec", "compressai").inspect(None, "mbt2018", [1], None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -19,53 +20,6 @@ from cmcbench.score.metrics.content.dino import Dino
 from cmcbench.score.metrics.content.ocr import edits, normalised
 from cmcbench.score.metrics.dinov2 import WholePictures
 from cmcbench.score.metrics.pairs import Pair, Pairs, Picture
-
-WORDS = ["a", "cat", "boat", "on", "lake", "red", "the"]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """A tiny random CLIP checkpoint with a tokenizer of a few words, 8 tokens a caption at the most."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, PreTrainedTokenizerFast
-
-    torch.manual_seed(3)
-    part = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
-    names = ["<s>", "</s>", "?", *WORDS]
-    config = CLIPConfig(
-        text_config={
-            **part,
-            "vocab_size": len(names),
-            "max_position_embeddings": 8,
-            "bos_token_id": 0,
-            "eos_token_id": 1,
-        },
-        vision_config={**part, "image_size": 48, "patch_size": 16},
-        projection_dim=24,
-    )
-    folder = tmp_path_factory.mktemp("clip")
-    CLIPModel(config).save_pretrained(folder)
-    CLIPImageProcessor(size={"shortest_edge": 48}, crop_size={"height": 48, "width": 48}).save_pretrained(folder)
-    words = Tokenizer(models.WordLevel({name: place for place, name in enumerate(names)}, unk_token="?"))
-    words.pre_tokenizer = pre_tokenizers.Whitespace()
-    words.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 1)])
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, bos_token="<s>", eos_token="</s>", unk_token="?", pad_token="</s>"
-    )
-    tokenizer.save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def dinov2(tmp_path_factory):
-    from transformers import Dinov2Config, Dinov2Model
-
-    torch.manual_seed(4)
-    folder = tmp_path_factory.mktemp("dinov2")
-    sizes = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2, "image_size": 28, "patch_size": 14}
-    Dinov2Model(Dinov2Config(**sizes)).save_pretrained(folder)
-    return folder
-
 
 TEXTS = {f"NSI_pgc_00{place}.png": text for place, text in enumerate(["a cat", "the red boat", "a lake on the cat"])}
 
@@ -116,9 +70,7 @@ def test_clipscore_is_the_cosine_with_the_caption_that_was_sent(sent, clip):
     assert means["modes"]["full"]["metrics"]["clipscore"]["n"] == 3 and means["metrics"]["clipscore"]["kind"] == "NR"
     assert "clipscore" not in means["modes"]["image"]["metrics"]
     before = sent.files("Result/real/*")
-    sent.score(
-        "--metrics", "clipscore,clipscore_truth,psnr", "--clip_model", "/nowhere/" + clip.name, "--no_report", code=1
-    )
+    sent.score("--metrics", "clipscore,clipscore_truth,psnr", "--clip_model", "/nowhere/" + clip.name, "--no_report")
     sent.score("--metrics", "clipscore,clipscore_truth,psnr", "--clip_model", clip, "--no_report")
     assert sent.files("Result/real/*") == before
 
@@ -140,6 +92,40 @@ def test_captions_that_are_not_those_that_were_sent(sent, clip):
     assert "clipscore of real: 1 picture(s) were made of other captions than the file has now" in done.stderr
     found = rows(sent)
     assert found["NSI_pgc_001.png", "full"]["clipscore"] == "" != found["NSI_pgc_000.png", "full"]["clipscore"]
+
+
+EMPTY = {  # the captions' file -> why the first of them has none
+    "an empty one": (
+        ",name,text\n0,NSI_pgc_000.png,a cat\n1,NSI_pgc_001.png, \n",
+        "line 3: NSI_pgc_001.png has no caption",
+    ),
+    "no row": (",name,text\n0,NSI_pgc_000.png,a cat\n", "NSI_pgc_001 is not in Text/gpt4v.csv"),
+}
+
+
+@pytest.mark.parametrize("case", EMPTY)
+def test_a_picture_without_a_caption_is_told(sent, clip, case):
+    text, why = EMPTY[case]
+    (sent.folder / "Text/gpt4v.csv").write_text(text)
+    asked = ["--metrics", "clipscore,psnr", "--clip_model", clip, "--no_report"]
+    done = sent.score(*asked, code=1)
+    said = "clipscore of real: 2 picture(s) have no caption (first: "
+    assert said in done.stderr and why in done.stderr.replace(f"{sent.folder}/", "")
+    found = rows(sent)
+    assert found["NSI_pgc_001.png", "full"]["clipscore"] == "" != found["NSI_pgc_000.png", "full"]["clipscore"]
+    assert "have no caption" not in sent.score(*asked, "--images", "NSI_pgc_000*").stderr  # none that is asked for
+    (sent.folder / "Text/gpt4v.csv").write_text(",name,text\n0,NSI_pgc_000.png,\n")
+    done = sent.score(*asked[:1], "clipscore", *asked[2:], code=2)
+    assert "none of its pictures was made of the captions in" in done.stderr and "has no caption" in done.stderr
+
+
+def test_captions_that_are_no_file_never_wait(sent):
+    os.mkfifo(sent.folder / "pipe.csv")
+    (sent.folder / "folder.csv").mkdir()
+    (sent.folder / "utf16.csv").write_bytes(",name,text\n".encode("utf-16"))
+    for name, why in {"pipe": "not a regular file", "folder": "it is a folder", "utf16": "is not UTF-8"}.items():
+        done = sent.score("--metrics", "clipscore", "--captions", f"{name}.csv", "--no_report", code=2)
+        assert why in done.stderr and f"{name}.csv" in done.stderr
 
 
 def test_a_target_without_captions_says_so_before_anything_is_scored(sent, clip, monkeypatch):
@@ -254,6 +240,6 @@ def test_ocr_without_its_package(monkeypatch, sent):
         return known(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    done = sent.score("--metrics", "ocr_cer,psnr", "--no_report", code=1)
-    assert "metric ocr_cer: rapidocr is not installed: pip install -r requirements-field.txt" in done.stderr
+    done = sent.score("--metrics", "ocr_cer,psnr", "--no_report")
+    assert "note: metric ocr_cer: rapidocr is not installed: pip install -r requirements-field.txt" in done.stderr
     assert "ocr_cer" not in summary(sent)["metrics"]

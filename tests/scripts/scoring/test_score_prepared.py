@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+import set_files
 from scoring_runs import METRICS, blur, board, scores, summary
 
 from cmcbench.board.curves import command as curves
@@ -77,3 +78,25 @@ def test_prepare_codec_score_and_curves_go_together(ready):
     text = (ready.folder / "Result/curves/points.csv").read_text()
     assert ",data," in text.splitlines()[0] and text.count(f"photos short72 crop64 {seal(ready)[:8]}") == 2
     assert "of 4 in photos short72 crop64" in (ready.folder / "Result/curves/cost.md").read_text()
+
+
+def test_kodak_from_its_folder_to_curves(faked):
+    """The way of docs/data.md with 24 pictures of Kodak's names and sizes, at a small crop."""
+    from cmcbench.anchors import codec
+
+    folder = faked.folder
+    set_files.kodak(folder / "Kodak")
+    asked = ["kodak", "--from", folder / "Kodak", "--short", 64, "--crop", 64, "--to", folder / "GT"]
+    assert prepare.main([*map(str, asked)]) == 0
+    places = ["--ground_truth", str(folder / "GT"), "--output_path", str(folder / "Result")]
+    assert codec.main(["webp", "jpeg", "--quality", "10", "40", "80", *places]) == 0
+    faked.score("--target", "all", "--metrics", "psnr,ssim")
+    found = {row["target"]: row for row in board(faked) if row["mode"] == "image"}
+    assert len(found) == 6 and {(row["n"], row["of"]) for row in found.values()} == {("24", "24")}
+    assert {row["data"] for row in found.values()} == {f"kodak short64 crop64 {seal(faked)[:8]}"}
+    assert curves.main(["--anchor", "jpeg", "--results", str(folder / "Result"), "--resamples", "50"]) == 0
+    told = (folder / "Result/curves/bd.md").read_text()
+    assert (
+        "| webp" in told
+        and f"All figures are of the same 24 images, of 24 in kodak short64 crop64 {seal(faked)[:8]}" in told
+    )
