@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
     names = [target.output.folder.name for target in targets]
     listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
     where = f"{len(names)} target(s) in {options.output_path}"
-    return report.close(f"{len(images)} images, {where} but for what failed: {listed or 'none'}.")
+    return report.close(f"{len(images)} images; {where}: {listed or 'none'}.")
 
 
 def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], dict[str, Path]]:
