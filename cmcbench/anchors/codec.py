@@ -49,7 +49,8 @@ def _made(outputs: list[Output], stems: list[str]) -> str:
     """Which targets have how many of this run's images: "3 images as jpeg@0.05; 2 of 3 as jpeg@0.02"."""
     there = {each.folder.name: sum(each.picture(stem).is_file() for stem in stems) for each in outputs}
     whole = [name for name, count in there.items() if count == len(stems)]
-    found = [f"{len(stems)} images as {', '.join(whole)}"] if whole else []
+    images = "1 image" if len(stems) == 1 else f"{len(stems)} images"
+    found = [f"{images} as {', '.join(whole)}"] if whole else []
     found += [f"{count} of {len(stems)} as {name}" for name, count in there.items() if 0 < count < len(stems)]
     if not found:
         return "No target was made"
