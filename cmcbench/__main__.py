@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from . import __version__
 from .errors import BadInput
 from .runtime.cli import run
 from .runtime.messages import did_you_mean, say
@@ -45,7 +46,10 @@ COMMANDS = {  # name -> module with a function main(argv) -> exit code, what it 
 def main(argv: list[str]) -> int:
     """Run a subcommand. Returns its exit code."""
     known = STEPS | COMMANDS
-    if not argv or argv[0] in ("-h", "--help"):
+    if argv and argv[0] in ("-V", "--version"):
+        print(f"cmcbench {__version__}")
+        return 0
+    if not argv or argv[0] in ("-h", "--help", "help"):
         print("usage: cmcbench COMMAND [--help]        (python -m cmcbench COMMAND is the same)\n")
         for name, (_, purpose) in known.items():
             print(f"  {name:<12}{purpose}")

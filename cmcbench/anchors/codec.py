@@ -9,9 +9,10 @@ from ..errors import BadInput, ImageProblem
 from ..files.images import digests, list_images
 from ..files.store import only_writer
 from ..files.subset import choose
-from ..runtime.messages import RunLog
+from ..runtime.messages import SHOWN, RunLog
 from .flags import arguments, is_learned
 from .learned import LearnedCodec
+from .output import Output
 from .picture_codecs import PictureCodecs
 
 
@@ -41,10 +42,19 @@ def main(argv: list[str]) -> int:
         finally:  # also when it is interrupted
             for target in targets:
                 target.output.end()
-    names = [target.output.folder.name for target in targets]
-    listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-    where = f"{len(names)} target(s) in {options.output_path}"
-    return report.close(f"{len(images)} images; {where}: {listed or 'none'}.")
+    return report.close(f"{_made([target.output for target in targets], list(images))} in {options.output_path}.")
+
+
+def _made(outputs: list[Output], stems: list[str]) -> str:
+    """Which targets have how many of this run's images: "3 images as jpeg@0.05; 2 of 3 as jpeg@0.02"."""
+    there = {each.folder.name: sum(each.picture(stem).is_file() for stem in stems) for each in outputs}
+    whole = [name for name, count in there.items() if count == len(stems)]
+    images = "1 image" if len(stems) == 1 else f"{len(stems)} images"
+    found = [f"{images} as {', '.join(whole)}"] if whole else []
+    found += [f"{count} of {len(stems)} as {name}" for name, count in there.items() if 0 < count < len(stems)]
+    if not found:
+        return "No target was made"
+    return "; ".join(found[:SHOWN]) + (f"; {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
 def _digests(images: dict[str, Path], report: RunLog) -> tuple[dict[str, str], dict[str, Path]]:

@@ -12,6 +12,7 @@ from ..codecs import FAMILY
 from ..errors import BadInput
 from ..protocol import SEED
 from ..runtime.cli import add_choice, add_program, bits_per_pixel, parser, positive
+from ..runtime.messages import did_you_mean
 
 FLOORS = ("downscale", "report")
 NO_VVC444 = "libvvenc codes 4:2:0 alone; VTM codes VVC in 4:4:4, by --command: docs/learned-codecs.md has the program."
@@ -84,7 +85,7 @@ def is_learned(options: argparse.Namespace) -> bool:
     others = [name for name in options.names if name not in FAMILY]
     for name in others:
         if not name.endswith(".py") and name.partition(":")[0] not in names("codec"):
-            hint = f" {NO_VVC444}" if name == "vvc444" else ""
+            hint = f" {NO_VVC444}" if name == "vvc444" else did_you_mean(name, [*FAMILY, *names("codec")])
             raise BadInput(
                 f"there is no codec {ascii(name[:80])}.{hint} There are: {', '.join(FAMILY)}; learned:"
                 f" {', '.join(names('codec'))}."

@@ -13,7 +13,7 @@ from ..errors import BadInput
 from ..files import untrusted
 from ..files.names import OUTPUTS, matching, plain_name, stem
 from ..files.untrusted import LARGEST_FILE, LARGEST_RATE, LARGEST_SCORE, LARGEST_SUMMARY, Unusable, shown
-from ..runtime.messages import printable, say
+from ..runtime.messages import did_you_mean, printable, say
 from . import summaries
 from .summaries import ScoredImage, Summary
 
@@ -130,7 +130,7 @@ def named(results: Path, asked: Iterable[str], flag: str = "", group: bool = Fal
             listed = ", ".join(map(printable, there)) or "none"
             raise BadInput(
                 f"{flag}{' ' if flag else ''}{ascii(each)}: {results} has no scored target of that name. It has:"
-                f" {listed}. Score one with: python script-evaluate.py --target NAME"
+                f" {listed}.{did_you_mean(each, there)} Score one with: python script-evaluate.py --target NAME"
             )
         chosen |= found
     return [there[name] for name in sorted(chosen)]

@@ -14,7 +14,7 @@ MODEL = "real"
 
 def decode_parser() -> argparse.ArgumentParser:
     """The command line of the decode step."""
-    options = parser("Decode: reconstructions from captions and references.")
+    options = parser("Decode: reconstructions from captions and references.", "decode")
     options.add_argument(
         "--mode", choices=(*MODES, "all"), default="full", help="what the decoder gets; all: every mode it has"
     )

@@ -174,7 +174,7 @@ def _nothing(found: Listing, pattern: str | None) -> str:
 
 
 def _parser() -> ArgumentParser:
-    options = parser("Encode: captions from images, and references with --references.")
+    options = parser("Encode: captions from images, and references with --references.", "encode")
     options.add_argument("--ground_truth", default="./GT/", help="folder of the images")
     options.add_argument("--output_path", default="./Text/", help="folder that the captions go to, as MODEL_NAME.csv")
     options.add_argument("--model_name", default="Qwen", help="encoder; 'none' makes references only")

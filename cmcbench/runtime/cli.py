@@ -27,16 +27,19 @@ MANNERS = {
 }
 PAIRS = (("--ground_truth", "--gt_path"), ("--results", "--output_path"), ("--target", "--targets"))
 OTHER_NAMES = {one: other for pair in PAIRS for one, other in (pair, pair[::-1])}  # of one flag on different commands
+SCRIPTS = {"encode": "script-i2t.py", "decode": "script-t2i.py", "evaluate": "script-evaluate.py"}
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def parser(description: str, command: str = "") -> argparse.ArgumentParser:
     """A parser that shows defaults and takes no abbreviated flags, which a later flag could make ambiguous.
 
-    command: of `python -m cmcbench`, "" for a step, which a script runs as well.
+    command: of `python -m cmcbench`; a step is also a script of its own, and the installed program is called cmcbench.
     """
+    called = Path(sys.argv[0]).name
+    program = "cmcbench" if Path(called).stem == "cmcbench" else "python -m cmcbench"
     return _Parser(
-        prog=f"python -m cmcbench {command}" if command else None if sys.argv[0].endswith(".py") else "cmcbench",
+        prog=called if SCRIPTS.get(command) == called else f"{program} {command}".strip(),
         description=description,
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
@@ -61,8 +64,8 @@ class _Parser(argparse.ArgumentParser):
         if unknown:
             flags = [word.partition("=")[0] for word in unknown if word.startswith("-")]
             there = [*self._option_string_actions, *(name for name in OTHER_NAMES if self._known(name) != name)]
-            self.error(f"there is no {' '.join(map(ascii, flags or unknown))[:200]} here."
-                       f"{did_you_mean(flags[0], there) if flags else ''}")  # fmt: skip
+            hint = did_you_mean(flags[0], there) if flags else " A value stands behind its flag."
+            self.error(f"there is no {' '.join(map(ascii, flags or unknown))[:200]} here.{hint}")
         return found
 
     def _known(self, word: str) -> str:
@@ -150,6 +153,8 @@ def run(main: Callable[[list[str]], int]) -> None:
 
     0 all is done, 1 something failed, 2 the input cannot be used, 130 interrupted (what is finished is kept).
     """
+    # Its retries, a dozen lines for each file where there is no network; that it failed is said by who asked
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")
     signal.signal(signal.SIGTERM, _interrupt)  # SLURM and docker stop a job so; it should end as after Ctrl-C
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
         signal.signal(signal.SIGHUP, _interrupt)  # a closed terminal, which the user's own program must not outlive

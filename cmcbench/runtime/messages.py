@@ -12,6 +12,7 @@ from models.secrets import without_secrets
 
 SHOWN = 20  # failures listed in full; the others are counted
 NAMED = 3  # images that a grouped note names
+MUCH_NEARER = 0.12  # so much more alike than the others (of 1), and a word is the only one that was meant
 
 
 @dataclass
@@ -46,7 +47,10 @@ def printable(text: str) -> str:
 def did_you_mean(asked: str, there: Iterable[str]) -> str:
     """ " Did you mean X?" where something that there is resembles what was asked for, else ""."""
     forms = {name.casefold(): name for name in there}
-    close = difflib.get_close_matches(asked.casefold()[:200], forms, n=3, cutoff=0.6)
+    asked = asked.casefold()[:200]
+    close = difflib.get_close_matches(asked, forms, n=3, cutoff=0.6)
+    ratios = [difflib.SequenceMatcher(None, asked, name).ratio() for name in close]
+    close = [name for name, ratio in zip(close, ratios) if ratio > ratios[0] - MUCH_NEARER]
     return f" Did you mean {' or '.join(printable(forms[name]) for name in close)}?" if close else ""
 
 

@@ -15,7 +15,7 @@ GROUND_TRUTH = "./GT/"
 
 
 def command_line() -> argparse.ArgumentParser:
-    options = parser("Score: consistency (FR) and perception (NR) of reconstructions.")
+    options = parser("Score: consistency (FR) and perception (NR) of reconstructions.", "evaluate")
     options.add_argument("--model_weight", default="./Weight/", help="folder of topiq-fr.pth and topiq-nr.pth")
     options.add_argument(
         "--target",

@@ -82,11 +82,13 @@ def test_a_rate_that_cannot_be_reached_is_named_and_left_out_and_the_rest_goes_o
     assert said.count("note: jpeg cannot reach 0.01 bpp on 3 of 3 images (") == 1 and all(
         stem in said for stem in STEMS
     )
-    assert "failed:" not in said
+    assert "failed" not in said and said.endswith(f"\n3 images as jpeg@0.5 in {tmp_path}.\n")
     assert run(truth, tmp_path, "jpeg", "--bpp", 0.01, 0.5, "--strict") == 1
     capsys.readouterr()
     assert run(truth, tmp_path, "jpeg", "--bpp", 0.01, 0.5, "--quiet") == 0
     assert "note: " not in capsys.readouterr().err
+    assert run(truth, tmp_path, "jpeg", "--bpp", 0.01) == 0
+    assert capsys.readouterr().err.endswith(f"\nNo target was made in {tmp_path}.\n")
     assert not list((tmp_path / "jpeg@0.01").glob("*/*.png")) and len(check(tmp_path / "jpeg@0.5", "jpeg", 0.5)) == 3
 
 
@@ -158,6 +160,7 @@ def test_without_ffmpeg_pillow_s_codecs_work(truth, tmp_path, monkeypatch, capsy
     "arguments, words",
     [
         (["h261", "--bpp", "0.1"], "there is no codec 'h261'"),
+        (["jpg", "--bpp", "0.1"], "there is no codec 'jpg'. Did you mean jpeg"),
         (["jpeg", "vvc", "--quality", "90"], "vvc has no QP 90"),
         (["jpeg", "--quality", "1.5"], "jpeg has no quality 1.5; it takes a whole number"),
         (["jpeg", "--bpp", "0.1", "--images", "nothing*"], "of the 3 images in .* none is chosen"),

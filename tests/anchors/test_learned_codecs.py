@@ -139,9 +139,9 @@ def test_secrets_of_the_command_are_not_kept(truth, tmp_path):
 
 @pytest.mark.parametrize("number, ends", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, ends):
-    slow = codec_program(
-        tmp_path, encode=f"time.sleep(0.4)\n{ENCODE}", start='open("pids", "a").write(f"{os.getpid()}\\n")'
-    )
+    pids = str(tmp_path / "pids")
+    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\\n")'
+    slow = codec_program(tmp_path, encode=f"time.sleep(0.4)\n{ENCODE}", start=start)
     arguments = ["--command", slow, "--name", "mine", "--quality", "20", "--device", "cpu"]
     arguments += ["--ground_truth", str(truth), "--output_path", "Result"]
     process = subprocess.Popen(
@@ -157,7 +157,7 @@ def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_p
     process.send_signal(number)
     assert process.wait(30) == ends
     if number == signal.SIGTERM:
-        assert gone(str(tmp_path / "pids"))  # a killed run cannot end its programs; their stdin ends, and so do they
+        assert gone(pids)  # a killed run cannot end its programs; their stdin ends, and so do they
     made = set(folder.glob("*.png"))
     assert len(made) < 3
     assert code(truth, tmp_path, "--quality", 20, command=slow) == 0

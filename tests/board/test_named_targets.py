@@ -71,6 +71,10 @@ def test_report_and_curves_mean_the_same(results, asked, meant):
 def test_a_name_that_means_none_is_refused(results):
     with pytest.raises(BadInput, match=r"--targets 'sd\[34\]'.*has no scored target of that name. It has: sd1, sd2"):
         main(["report", "--results", str(results), "--targets", "sd[34]"])
+    with pytest.raises(BadInput, match=r"'vcc@0.02': .* Did you mean vvc@0.02\? Score one"):
+        main(["curves", "vcc@0.02", "--results", str(results)])
+    with pytest.raises(BadInput, match=r"there is no target vcc@0.02: .* Did you mean vvc@0.02\?"):
+        main(["compare", "sd1", "vcc@0.02", "--results", str(results)])
     assert [folder.name for folder in named(results, ["vvc"], group=True)] == ["vvc@0.02"]
     with pytest.raises(BadInput, match="'vvc'"):
         named(results, ["vvc"])

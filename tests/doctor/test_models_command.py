@@ -84,7 +84,7 @@ def test_the_list_names_every_model(shown):
 def test_the_list_and_the_help_load_nothing(tmp_path):
     for arguments in (["models"], [], ["models", "--help"]):
         seen = watched(
-            f"sys.argv = {['cmcbench', *arguments]!r}; runpy.run_module('cmcbench', run_name='__main__')", tmp_path
+            f"sys.argv = {['__main__.py', *arguments]!r}; runpy.run_module('cmcbench', run_name='__main__')", tmp_path
         )
         assert (seen["code"], seen["said"], seen["heavy"]) == (0, "", []) and seen["seconds"] < 1
         assert "python -m cmcbench" in seen["shown"]

@@ -10,7 +10,7 @@ import torch
 from cmcbench.errors import BadInput
 from cmcbench.files import names
 from cmcbench.runtime import cli, devices
-from cmcbench.runtime.messages import SHOWN, RunLog, printable, progress
+from cmcbench.runtime.messages import SHOWN, RunLog, did_you_mean, printable, progress
 
 
 @pytest.mark.parametrize("text, value", [("1", 1), ("+7", 7), ("007", 7), ("1000000", 1_000_000)])
@@ -81,6 +81,34 @@ def test_a_mistyped_flag_and_value_get_a_hint(capsys):
         with pytest.raises(SystemExit):
             parser.parse_args(given)
         assert hint in capsys.readouterr().err, given
+
+
+def test_a_hint_is_what_is_much_nearer_than_the_rest():
+    flags = ["--metrics", "--modes", "--strict", "--device", "--target", "--results"]
+    assert did_you_mean("--metric", flags) == " Did you mean --metrics?"
+    assert did_you_mean("--xyz", flags) == ""
+    assert set(did_you_mean("sdx", ["sdxl", "sd15", "sdx1"])[len(" Did you mean ") : -1].split(" or ")) == {
+        "sdxl",
+        "sdx1",
+    }
+
+
+@pytest.mark.parametrize(
+    "called, command, shown",
+    [
+        ("/x/cmcbench/__main__.py", "evaluate", "python -m cmcbench evaluate"),
+        ("/usr/bin/cmcbench", "evaluate", "cmcbench evaluate"),
+        ("cmcbench.exe", "report", "cmcbench report"),
+        ("script-evaluate.py", "evaluate", "script-evaluate.py"),
+        ("script-evaluate.py", "report", "python -m cmcbench report"),
+    ],
+)
+def test_a_wrong_flag_names_the_command_that_was_called(monkeypatch, capsys, called, command, shown):
+    monkeypatch.setattr("sys.argv", [called])
+    with pytest.raises(SystemExit):
+        cli.parser("A command.", command).parse_args(["word"])
+    said = capsys.readouterr().err
+    assert said == f"error: there is no 'word' here. A value stands behind its flag.\nAll flags: {shown} --help\n"
 
 
 def test_flags_by_the_names_that_they_have_elsewhere():

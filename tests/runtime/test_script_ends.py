@@ -109,6 +109,13 @@ def test_main_gets_the_arguments_and_its_output_stays_on_standard_output():
     assert end("print(argv); return 0", "--x", "a b") == (0, "['--x', 'a b']\n", "")
 
 
+def test_retries_of_the_hub_are_no_lines_of_ours():
+    body = """import logging, huggingface_hub.utils._http
+    logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 1s [Retry 1/5].")
+    return 0"""
+    assert end(body) == (0, "", "")
+
+
 def test_a_reader_that_leaves_is_no_crash():
     process = start("print('x' * 1_000_000); return 0")
     process.stdout.read(1)

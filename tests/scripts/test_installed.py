@@ -12,6 +12,8 @@ import zipfile
 import pytest
 from bench import ROOT
 
+from cmcbench import __version__
+
 pytest.importorskip("setuptools")
 
 
@@ -55,7 +57,7 @@ def test_it_works_from_any_directory(wheel, tmp_path):
     (tmp_path / "work").mkdir()
 
     def run(*arguments):
-        program = "import cmcbench.__main__ as m; m.program()"
+        program = "import sys; sys.argv[0] = 'cmcbench'; import cmcbench.__main__ as m; m.program()"
         command = [sys.executable, "-c", program, *arguments]
         return subprocess.run(command, cwd=tmp_path / "work", env=environment, capture_output=True, text=True)
 
@@ -64,7 +66,9 @@ def test_it_works_from_any_directory(wheel, tmp_path):
     for name in ("encode", "decode", "evaluate", "download", "accept", "board", "verify", "doctor"):
         assert re.search(rf"^  {name} ", listed.stdout, re.MULTILINE)
     for name in ("encode", "decode", "evaluate"):
-        assert "usage: cmcbench" in run(name, "--help").stdout
+        assert f"usage: cmcbench {name} " in run(name, "--help").stdout
+    assert "All flags: cmcbench report --help" in run("report", "--result", "x").stderr
+    assert run("--version").stdout == f"cmcbench {__version__}\n" and run("help").stdout == listed.stdout
     wrong = run("decod")
     assert wrong.returncode == 2 and "Did you mean decode" in wrong.stderr
     bad = run("evaluate", "--targets", "x")

@@ -15,6 +15,7 @@ from ...files.names import plain_name
 from ...files.untrusted import Unusable
 from ...protocol import OVERALL_METRICS, content
 from ...published.tables import I2T, T2I
+from ...runtime.messages import did_you_mean
 from .. import scored
 from ..image_scores import ImageScores, over_seeds
 from ..labels import ORDER
@@ -72,8 +73,9 @@ def find(name: str, results: Path) -> Compared:
     """The scored target of that name in `results`, or in that folder. Raises BadInput."""
     folder = results / name if plain_name(name) and (results / name).is_dir() else Path(name)
     if not folder.is_dir():
+        hint = did_you_mean(name, [each.name for each in scored.folders(results)])
         raise BadInput(
-            f"there is no target {name}: neither {results / name} nor {name} is a folder. Name another folder of"
+            f"there is no target {name}: neither {results / name} nor {name} is a folder.{hint} Name another folder of"
             " targets with --results."
         )
     try:

@@ -98,6 +98,27 @@ def test_a_first_metric_of_few_images_gives_no_place_and_says_so(session, tmp_pa
     assert browser.texts(NAMES)[0] == "whole"
 
 
+def test_what_the_lines_of_the_curves_mean_is_told(places):
+    """Names beside the curves, bands of intervals, a codec's dashes, the Pareto front: drawn, and explained below."""
+    browser = places()
+    browser.all_drawn()
+    chart = "Chart.getChart(document.querySelector('#rate-body canvas')).data.datasets"
+    sets = browser.js(
+        f"{chart}.map(set => [set.label, Boolean(set.named), set.borderDash.length, Boolean(set.ends?.some(Boolean)),"
+        " set.stepped ?? ''])"
+    )
+    found = {label: rest for label, *rest in sets}
+    assert found["jpeg"] == [True, 2, True, ""] and found["real"] == [True, 0, True, ""]
+    assert found["Pareto front"] == [False, 2, False, "before"]
+    key = browser.texts("#rate-body .key span")
+    assert [text for text in key if text] == [
+        "codec",
+        "best at each rate (Pareto front of counted rates)",
+        "95 % interval of the mean",
+        "lighter: a lower rate of the family",
+    ]
+
+
 def test_rates_of_other_kinds_are_marked_everywhere(session, tmp_path):
     digests = made.truth(tmp_path, IMAGES)
     two = {"full": 0.02, "text": 0.002}
