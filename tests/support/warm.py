@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["torch", "torchvision"])
+SERVER.set_forkserver_preload(["torch", "torchvision", "diffusers.pipelines.controlnet.pipeline_controlnet"])
 
 
 class Program:
