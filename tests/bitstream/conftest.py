@@ -14,11 +14,11 @@ from cmcbench.bitstream import pack
 from cmcbench.files import captions
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
     """GT, Ref with streams, captions, and a result of all modes."""
     bench = Bench(tmp_path_factory.mktemp("made"))
-    bench.fake = True
+    bench.fake = bench.inside = True
     (bench.folder / "GT").mkdir()
     for (stem, size), sample in zip(SIZES.items(), sorted(SAMPLES.glob("*.png"))[::5]):
         with Image.open(sample) as image:

@@ -4,18 +4,14 @@ when they are killed."""
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import socket
-import subprocess
 from dataclasses import replace
-from pathlib import Path
 
-import psutil
 import pytest
-from bench import ROOT, SAMPLES, write_captions, write_truth
+from bench import ROOT, write_captions, write_truth
 from processes import prepare
-from torchrun import ended, launch
+from torchrun import both, both_ended, ended, launch
 
 from cmcbench.encode import journal
 from cmcbench.errors import BadInput
@@ -24,17 +20,14 @@ from cmcbench.runtime.ranks import Ranks, join
 from cmcbench.score import journal as score_journal
 
 METRICS = ["--metrics", "psnr,piqe"]
+FAKE = ROOT / "tests/support/fake.py"
+SCORE = (FAKE, "script-evaluate.py", *METRICS, "--target", "two")
 
 
-def scoring(folder: Path, *arguments: str) -> subprocess.Popen:
-    return launch(folder, ROOT / "script-evaluate.py", *METRICS, *arguments)
-
-
-def kill(process: subprocess.Popen) -> None:
-    """All at once: torchrun's workers outlive it."""
-    for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+def kill(processes) -> None:
+    for each in processes:
         each.send_signal(signal.SIGKILL)
-    process.communicate()
+    assert [each.wait() for each in processes] == [-signal.SIGKILL] * 2
 
 
 @pytest.fixture
@@ -58,28 +51,24 @@ def test_two_processes_give_the_rows_of_one(ready):
     broken = sorted((ready.folder / "Result/two/full").iterdir())[1]  # in the share of process 1
     whole = broken.read_bytes()
     broken.write_bytes(whole[:500])
-    process = scoring(ready.folder, "--target", "two")
-    output, errors = process.communicate(timeout=180)
-    assert process.returncode == 1 and f"two/full/{broken.name}: is damaged" in errors and "1 failed:" in errors
+    shown = ended(launch(ready.folder, ROOT / "script-evaluate.py", *METRICS, "--target", "two"), 1)
+    assert f"two/full/{broken.name}: is damaged" in shown and "1 failed:" in shown
     broken.write_bytes(whole)
-    process = scoring(ready.folder, "--target", "two")
-    output, errors = process.communicate(timeout=180)
-    assert process.returncode == 0, errors
+    shown = both_ended(both(ready.folder, *SCORE))
     ready.score(*METRICS, "--target", "one")
     assert_equal(rows(ready, "one"), rows(ready, "two"))
-    assert output.count("------Evaluating two------") == 1
+    assert shown.count("------Evaluating two------") == 1
     assert not list((ready.folder / "Result/two").glob(".scores.part*"))
     assert "two" in (ready.folder / "Result/leaderboard.md").read_text()
 
 
 def test_killed_processes_lose_nothing(faked):
     """Both processes die at once; one process then goes on from what both had written."""
-    truth = Path(shutil.copytree(SAMPLES, faked.folder / "GT"))  # of full size, so that there is time to die in
-    ready = prepare(faked, truth)
+    ready = prepare(faked, write_truth(faked.folder / "GT", 13))
     folder = ready.folder / "Result" / "two"
-    process = scoring(ready.folder, "--target", "two")
-    ready.until(lambda: (folder / ".scores.part-1.jsonl").exists(), process)
-    kill(process)
+    processes = both(ready.folder, *SCORE, FAKE_HOLD="7")
+    ready.until(lambda: all((folder / f".scores.part-{rank}.jsonl").exists() for rank in (0, 1)), *processes)
+    kill(processes)
     made = score_journal.read(folder)
     wanted = {each.metric for each in made}
     by_row = {(each.name, each.mode): set() for each in made}
@@ -94,9 +83,9 @@ def test_killed_processes_lose_nothing(faked):
     assert not list(folder.glob(".scores.part*"))
 
 
-ENCODE = (ROOT / "tests/support/fake.py", "script-i2t.py", "--model_name", "two")
+ENCODE = (FAKE, "script-i2t.py", "--model_name", "two")
 DECODE = (
-    ROOT / "tests/support/fake.py",
+    FAKE,
     "script-t2i.py",
     "--model_name",
     "two",
@@ -128,7 +117,7 @@ def test_two_processes_caption_as_one_does(faked):
     shown = ended(launch(faked.folder, *ENCODE), 1)
     assert bad.name in shown and "1 failed:" in shown and "6 captions made" in shown
     bad.write_bytes(whole)
-    assert "1 captions made" in ended(launch(faked.folder, *ENCODE))
+    assert "1 captions made" in both_ended(both(faked.folder, *ENCODE))
     faked.encode("--model_name", "one")
     assert texts(faked, "one") == texts(faked, "two")
     assert manifest_of(faked, "Text/one.json") == manifest_of(faked, "Text/two.json")
@@ -137,10 +126,10 @@ def test_two_processes_caption_as_one_does(faked):
 
 def test_killed_captioners_lose_nothing(faked):
     write_truth(faked.folder / "GT", 12)
-    process = launch(faked.folder, *ENCODE, FAKE_SECONDS="0.3")
+    processes = both(faked.folder, *ENCODE, FAKE_HOLD="3")
     part = faked.folder / "Text" / ".two.part-1.jsonl"
-    faked.until(lambda: part.exists() and len(journal.read(part).texts) > 1, process)
-    kill(process)
+    faked.until(lambda: part.exists() and len(journal.read(part).texts) > 1, *processes)
+    kill(processes)
     had = sum(len(journal.read(path).texts) for path in journal.found(faked.folder / "Text" / "two.csv"))
     done = faked.encode("--model_name", "two")
     assert f"{12 - had} captions made" in done.stderr and had >= 2
@@ -169,12 +158,12 @@ def test_two_processes_decode_as_one_does(faked):
     stem = names[3].removesuffix(".png")
     shown = ended(launch(faked.folder, *DECODE, FAKE_FAIL=stem), 1)
     assert "6 images made" in shown and f"{stem}: no memory left (mode text)" in shown
-    process = launch(faked.folder, *DECODE, "--overwrite", FAKE_SECONDS="0.4")
+    processes = both(faked.folder, *DECODE, "--overwrite", FAKE_HOLD="1")
     made = faked.folder / "Result" / "two" / "text"
-    faked.until(lambda: made.exists() and len(list(made.glob("*.png"))) in (2, 3), process)
-    kill(process)
+    faked.until(lambda: made.exists() and len(list(made.glob("*.png"))) == 2, *processes)
+    kill(processes)
     faked.decode("--model_name", "one", "--input_path", "Text/gpt4v.csv", "--mode", "text")
-    assert "images made" in ended(launch(faked.folder, *DECODE))
+    assert "images made" in both_ended(both(faked.folder, *DECODE))
     one, two = (
         {path.name: path.read_bytes() for path in (faked.folder / "Result" / n / "text").glob("*.png")}
         for n in ("one", "two")
@@ -193,8 +182,8 @@ def test_two_processes_decode_as_one_does(faked):
 
 def test_more_processes_than_images(faked):
     write_truth(faked.folder / "GT", 1)
-    assert "1 captions made" in ended(launch(faked.folder, *ENCODE))
-    assert "0 captions made" in ended(launch(faked.folder, *ENCODE))
+    assert "1 captions made" in both_ended(both(faked.folder, *ENCODE))
+    assert "0 captions made" in both_ended(both(faked.folder, *ENCODE))
 
 
 def test_shares_cover_everything_once():

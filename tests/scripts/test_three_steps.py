@@ -1,4 +1,5 @@
-"""The published commands, run as a user runs them, on tiny checkpoints of the real architectures.
+"""The published commands on tiny checkpoints of the real architectures, one of each step in an interpreter of its own,
+as a user runs it.
 
 What this cannot show: that real weights load and give good pictures, and anything that only a GPU does (fp16, its
 memory).
@@ -16,6 +17,8 @@ import pytest
 from bench import write_captions, write_truth
 from PIL import Image
 
+from cmcbench import protocol
+
 MODES = ["full", "image", "pixel", "text"]
 
 
@@ -25,6 +28,7 @@ def inputs(tmp_path_factory):
     from bench import Bench
 
     bench = Bench(tmp_path_factory.mktemp("inputs"))
+    bench.inside = True
     truth = write_truth(bench.folder / "GT", 3)
     bench.encode("--model_name", "none", "--references", "--bpp", "0.3")
     write_captions(bench.folder / "Text" / "gpt4v.csv", {path.name: f"a red {path.stem}" for path in truth.iterdir()})
@@ -34,6 +38,7 @@ def inputs(tmp_path_factory):
 @pytest.fixture
 def ready(bench, inputs):
     shutil.copytree(inputs, bench.folder, dirs_exist_ok=True)
+    bench.inside = True
     return bench
 
 
@@ -47,7 +52,9 @@ def pixels(folder) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("architecture", ["llava", "qwen2_5_vl", "instructblip"])
 def test_step_1_captions(ready, checkpoint, architecture):
+    ready.inside = architecture != "llava"
     ready.encode("--model_name", "mine", "--model_dir", checkpoint(architecture))
+    ready.inside = True
     with open(ready.folder / "Text" / "mine.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == sorted(path.name for path in (ready.folder / "GT").iterdir())
@@ -60,19 +67,24 @@ def test_step_1_captions(ready, checkpoint, architecture):
 
 
 @pytest.mark.parametrize("architecture, modes", [("sdxl", MODES), ("sd15", MODES), ("instructpix", ["full", "image"])])
-def test_step_2_reconstructions(ready, checkpoint, architecture, modes):
+def test_step_2_reconstructions(ready, checkpoint, monkeypatch, architecture, modes):
     """--mode all is one load; a mode by itself, in batches, gives the same pictures within 1/255."""
     folder = checkpoint(architecture)
-    ready.decode(
-        "--mode", "all", "--input_path", "./Text/gpt4v.csv", "--model_name", architecture, "--model_dir", folder
-    )
+    ready.inside = architecture != "sd15"
+    steps = []
+    if ready.inside:  # fewer and smaller than published
+        steps = ["--steps", 4]
+        monkeypatch.setattr(protocol, "WORKING_LONG_SIDE", 256)
+    whole = ["--mode", "all", "--input_path", "./Text/gpt4v.csv", "--model_name", architecture, "--model_dir", folder]
+    ready.decode(*whole, *steps)
+    ready.inside = True
     whole = pixels(ready.folder / "Result" / architecture)
     assert sorted({name.split("/")[0] for name in whole}) == modes and len(whole) == 3 * len(modes)
     for name, picture in whole.items():
         with Image.open(ready.folder / "GT" / name.split("/")[1]) as truth:
             assert picture.shape == (truth.height, truth.width, 3) and picture.std() > 1
     one = ["--mode", modes[-1], "--model_name", "again", "--model_dir", folder, "--batch_size", 2]
-    ready.decode(*one)
+    ready.decode(*one, *steps)
     for name, picture in pixels(ready.folder / "Result" / "again").items():
         assert np.abs(picture - whole[name]).max() <= 1
 
@@ -115,7 +127,9 @@ def test_step_3_scores(ready, weights):
     for mode in MODES:
         kind = "pixel" if mode == "pixel" else "image"
         shutil.copytree(ready.folder / "Ref" / kind, ready.folder / "Result" / "real" / mode)
+    ready.inside = False
     done = ready.score("--target", "real", "--model_weight", weights)
+    ready.inside = True
     lines = done.stdout.splitlines()
     assert lines[0] == "------Evaluating real------" and lines[1::2][:4] == [
         f"-------------------{mode}-------------------" for mode in MODES
@@ -160,9 +174,9 @@ def test_broken_weights(ready, weights, tmp_path):
         assert message in done.stderr and "lcysyzxdxc/CMC-Bench" in done.stderr
 
 
-def cached_target(bench, weights, name, fr, nr):
+def cached_target(bench, identities, name, fr, nr):
     """A target whose cached scores are the published columns: script-evaluate.py then does what is after the
-    networks.
+    networks. identities: fr and nr -> of the weights.
     """
     from cmcbench.files.store import digest
 
@@ -180,9 +194,9 @@ def cached_target(bench, weights, name, fr, nr):
         f"topiq_{kind}": {
             "kind": kind.upper(),
             "lower_is_better": False,
-            "identity": f"weights {digest((weights / f'topiq-{kind}.pth').read_bytes())}",
+            "identity": identity,
         }
-        for kind in ("fr", "nr")
+        for kind, identity in identities.items()
     }
     (folder / "summary.json").write_text(json.dumps({"metrics": metrics}))
 
@@ -191,18 +205,22 @@ def test_the_published_tables(faked, weights):
     """script-evaluate.py on the published columns prints every published Overall, and ranks as the published table
     does.
     """
+    from cmcbench.files.store import digest
+
     write_truth(faked.folder / "GT", 1)
+    files = {kind: (weights / f"topiq-{kind}.pth").read_bytes() for kind in ("fr", "nr")}
+    identities = {kind: f"weights {digest(file)}" for kind, file in files.items()}
     for name, fr, nr, expected in published.T2I:
-        cached_target(faked, weights, name, fr, nr)
-        lines = faked.score("--target", name, "--model_weight", weights).stdout.splitlines()
+        cached_target(faked, identities, name, fr, nr)
+        lines = faked.score("--target", name, "--model_weight", weights, "--no_report").stdout.splitlines()
         assert float(lines[-1].removeprefix("Overall: ")) == pytest.approx(expected, abs=1.01e-4)
     with open(faked.folder / "Result/leaderboard.csv", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["mode"] == "overall" and row["status"] != "published"]
     assert [row["target"] for row in rows] == [row[0] for row in published.T2I]
     assert [row["overall_rank"] for row in rows] == [str(place) for place in range(1, 13)]
     for name, fr, nr, expected in published.I2T:
-        cached_target(faked, weights, f"real+{name}", fr, nr)
-        done = faked.score("--target", f"real+{name}", "--model_weight", weights, "--i2t_table")
+        cached_target(faked, identities, f"real+{name}", fr, nr)
+        done = faked.score("--target", f"real+{name}", "--model_weight", weights, "--i2t_table", "--no_report")
         assert float(done.stdout.splitlines()[-1].removeprefix("Overall (I2T table): ")) == pytest.approx(
             expected, abs=1.01e-4
         )

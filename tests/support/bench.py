@@ -13,6 +13,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
+import warm
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,22 +33,16 @@ class Bench:
         program = [str(ROOT / "tests/support/fake.py"), script] if self.fake else [str(ROOT / script)]
         return [sys.executable, *program, *map(str, arguments)]
 
-    def start(self, script: str, *arguments: object, **environment: str) -> subprocess.Popen:
+    def start(self, script: str, *arguments: object, **environment: str) -> warm.Program:
         """Start a script here without waiting for it."""
-        return subprocess.Popen(
-            self.command(script, *arguments),
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return warm.Program(self.command(script, *arguments)[1:], self.folder, {**os.environ, **environment})
 
-    def until(self, done: Callable[[], object], process: subprocess.Popen) -> None:
-        """Wait for something to happen while `process` runs."""
-        deadline = time.monotonic() + 60
+    def until(self, done: Callable[[], object], *processes: warm.Program) -> None:
+        """Wait for something to happen while `processes` run."""
+        deadline = time.monotonic() + 180
         while not done():
-            assert process.poll() is None, f"the script ended too early: {process.stderr.read()}"
+            for process in processes:
+                assert process.poll() is None, f"the script ended too early: {process.read()}"
             assert time.monotonic() < deadline, "the script does not get on"
             time.sleep(0.01)
 

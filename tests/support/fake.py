@@ -1,7 +1,8 @@
 """Models that are quick, exactly predictable and can be told to fail, for tests of what surrounds a model.
 
 `python tests/support/fake.py script-i2t.py ARGUMENTS` runs a script with them; FAKE_SECONDS makes each call slow,
-so that a test can kill the run in its middle, and FAKE_FAIL names the images that fail.
+and FAKE_FAIL names the images that fail. FAKE_HOLD=N lets N calls pass, or N scores; then all waits for a file `go` in
+the working folder, so that a test can kill the run in its middle, however fast or busy the machine is.
 """
 
 from __future__ import annotations
@@ -27,8 +28,15 @@ def _fails(what: str) -> bool:
     return what in os.environ.get("FAKE_FAIL", "").split(",")
 
 
+_passed = 0
+
+
 def _work() -> None:
+    global _passed
     time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+    while "FAKE_HOLD" in os.environ and _passed >= int(os.environ["FAKE_HOLD"]) and not Path("go").exists():
+        time.sleep(0.01)
+    _passed += 1
 
 
 class Encoder(I2TModel):
@@ -91,12 +99,27 @@ def run(script: str, arguments: list[str], fakes: dict[str, type] = MODELS) -> N
     does.
     """
     create = lambda kind, name, model_dir=None: fakes[kind]() if fakes else models.create(kind, name, model_dir)  # noqa: E731
+    if "FAKE_HOLD" in os.environ and script == "script-evaluate.py":
+        _hold_scores()
     with (
         mock.patch("cmcbench.encode.command.create", create),
         mock.patch("cmcbench.decode.command.create", create),
         mock.patch.object(sys, "argv", [script, *arguments]),
     ):
         runpy.run_path(str(ROOT / script), run_name="__main__")
+
+
+def _hold_scores() -> None:
+    """Before a score is written down, and for the rest of the process, which is the test's own."""
+    from cmcbench.score.journal import ScoreJournal
+
+    add = ScoreJournal.add
+
+    def held(*given):
+        _work()
+        add(*given)
+
+    ScoreJournal.add = held
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def scored(tmp_path):
     return tmp_path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page(tmp_path_factory):
     """The address of a report: two whole targets, a partial one, a baseline, one whose name and captions are
     hostile.
@@ -48,7 +48,7 @@ def page(tmp_path_factory):
     return (folder / "Result" / "report" / "index.html").as_uri()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def session(tmp_path_factory):
     """One browser for all tests. Where CI sets CI it must be there; elsewhere the tests say how to get it and are left
     out.
@@ -69,6 +69,6 @@ def session(tmp_path_factory):
     driver.quit()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def desktop(session, page):
     return lambda **how: session.open(page, **how)

@@ -154,7 +154,7 @@ def test_options_that_the_program_is_not_told_are_refused(load):
 
 def test_waiting_long_is_told(program, load, monkeypatch, capfd):
     monkeypatch.setattr(_command, "PATIENCE", 0.1)
-    load("i2t", program(SAY, "time.sleep(1.2)\n" + READY))
+    load("i2t", program(SAY, "time.sleep(0.7)\n" + READY))
     assert capfd.readouterr().err.count("waiting for the program") == 1
 
 

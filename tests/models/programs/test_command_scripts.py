@@ -38,14 +38,13 @@ def test_restorers_have_no_mode_without_a_picture(bench, name):
 def test_no_program_outlives_the_run(bench, program, number, code):
     ready(bench)
     # After a kill nobody can end it: it ends at the end of its stdin, once it has done what it is at
-    slow = "open('busy', 'w')\ntime.sleep(1 if os.environ['NUMBER'] == '9' else 60)\n" + DRAW
+    slow = "open('busy', 'w')\ntime.sleep(1 if os.environ['NUMBER'] == '9' else 600)\n" + DRAW
     arguments = ["--model_name", "command", "--command", program(slow), "--mode", "text", "--device", "cpu"]
     process = bench.start("script-t2i.py", *arguments, NUMBER=str(int(number)), TMPDIR=str(bench.folder))
     bench.until((bench.folder / "busy").exists, process)
     began = time.monotonic()
     process.send_signal(number)
-    process.stderr.read()
-    assert process.wait(20) == code and time.monotonic() - began < 10
+    assert process.wait() == code and time.monotonic() - began < 100
     assert gone()
     assert number == signal.SIGKILL or not list(bench.folder.glob("cmcbench-*"))
 

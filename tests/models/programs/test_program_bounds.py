@@ -23,7 +23,7 @@ def test_a_program_that_does_not_flush_is_heard(program, load):
 
 def test_what_is_awaited_is_said_once(program, load, monkeypatch, capfd):
     monkeypatch.setattr(_command, "PATIENCE", 0.1)
-    model = load("i2t", program("time.sleep(1.2); " + SAY))
+    model = load("i2t", program("time.sleep(0.7); " + SAY))
     model.caption([picture()] * 2, "", 1)
     said = capfd.readouterr().err
     assert said.count("waiting for the program") == 1 and '{"id": 1, ...}' in said and "flush" in said
@@ -68,13 +68,12 @@ def test_thoughts_and_refusals_of_a_program(program, load):
 
 def test_a_closed_terminal_takes_the_program_along(bench, program):
     ready(bench)
-    slow = "open('busy', 'w')\ntime.sleep(60)\n" + SAY
+    slow = "open('busy', 'w')\ntime.sleep(600)\n" + SAY
     arguments = ["--model_name", "command", "--command", program(slow), "--device", "cpu"]
     process = bench.start("script-i2t.py", *arguments, TMPDIR=str(bench.folder))
     bench.until((bench.folder / "busy").exists, process)
     process.send_signal(signal.SIGHUP)
-    process.stderr.read()
-    assert process.wait(20) == 130 and gone() and not list(bench.folder.glob("cmcbench-*"))
+    assert process.wait() == 130 and gone() and not list(bench.folder.glob("cmcbench-*"))
 
 
 def test_a_key_in_the_command_is_kept_nowhere(bench, program):

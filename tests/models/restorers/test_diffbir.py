@@ -12,11 +12,12 @@ import torch
 import models
 from models._weights import read
 from models.base import Job
+from models.t2i import diffbir
 from models.t2i._restoration import pictures
 from models.t2i._restoration.stage_one import BSRNet
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "diffbir.npz"
-SIZE = (460, 320)
+SIZE, SMALL = (460, 320), (115, 80)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -41,8 +42,15 @@ def loaded(tmp_path_factory, base):
     return load
 
 
-def job(seed=8, prompt="a boat on a lake", steps=3, **other):
-    fields = {"name": "a", "guide": tiny.guide(*SIZE), "size": SIZE, "strength": None, **other}
+@pytest.fixture
+def quarter(monkeypatch):
+    """Pictures have a quarter of the authors' sides, where the size is not what is told."""
+    monkeypatch.setattr(diffbir, "SHORT", diffbir.SHORT // 4)
+    monkeypatch.setattr(diffbir, "CLEANER_TILE", diffbir.CLEANER_TILE // 4)
+
+
+def job(seed=8, prompt="a boat on a lake", steps=3, size=SIZE, **other):
+    fields = {"name": "a", "guide": tiny.guide(*size), "size": size, "strength": None, **other}
     return Job(prompt=prompt, seed=seed, steps=steps, **fields)
 
 
@@ -59,15 +67,15 @@ def test_a_picture_is_the_authors(loaded, version):
 
 
 @pytest.mark.parametrize("version", ["v2"])
-def test_a_batch_equals_its_pictures_alone(loaded, version):
+def test_a_batch_equals_its_pictures_alone(loaded, quarter, version):
     model = loaded(version)
-    jobs = [job(seed, f"caption {seed}", 1, guide=tiny.guide(*SIZE).rotate(90 * seed)) for seed in (1, 2)]
+    jobs = [job(seed, f"caption {seed}", 1, SMALL, guide=tiny.guide(*SMALL).rotate(90 * seed)) for seed in (1, 2)]
     both = [pixels(picture) for picture in model.generate(jobs)]
     assert np.abs(both[1] - pixels(model.generate(jobs[1:])[0])).max() <= 1
     assert np.abs(both[1] - both[0]).mean() > 5
 
 
-def test_a_base_in_folders_is_the_base_in_one_file(loaded, tmp_path):
+def test_a_base_in_folders_is_the_base_in_one_file(loaded, quarter, tmp_path):
     pipe = loaded("v2")._pipe
     parts = {name: getattr(pipe, name) for name in ("vae", "text_encoder", "tokenizer", "unet")}
     nothing = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
@@ -76,7 +84,7 @@ def test_a_base_in_folders_is_the_base_in_one_file(loaded, tmp_path):
     model = models.create("t2i", "diffbir")
     file = tiny.diffbir(tmp_path / "control", "v2")
     model.load(str(file), "cpu", torch.float32, frozenset({"full"}), base=str(tmp_path))
-    made, expected = (pixels(each.generate([job(steps=2)])[0]) for each in (model, loaded("v2")))
+    made, expected = (pixels(each.generate([job(steps=2, size=SMALL)])[0]) for each in (model, loaded("v2")))
     assert np.array_equal(made, expected)
 
 
@@ -114,14 +122,15 @@ def test_each_version_has_its_authors_numbers(loaded):
     assert schedules["v2.1"].alphas_cumprod[-1] < 1e-6 < schedules["v2"].alphas_cumprod[-1]
 
 
-def test_the_first_stage_enlarges_small_pictures_and_keeps_large_ones(loaded):
-    for version in ("v2", "v1"):
-        clean = loaded(version)._cleaned
+@pytest.mark.parametrize("version", ["v2", "v1"])
+def test_the_first_stage_enlarges_small_pictures_and_keeps_large_ones(loaded, version, request):
+    def cleaned(*size):
         with torch.inference_mode():
-            assert [clean(torch.rand(1, 3, *size)).shape[2:] for size in ((96, 130), (520, 515))] == [
-                (512, 693),
-                (520, 515),
-            ]
+            return loaded(version)._cleaned(torch.rand(1, 3, *size)).shape[2:]
+
+    assert cleaned(96, 130) == (512, 693)
+    request.getfixturevalue("quarter")
+    assert cleaned(96, 130) == (128, 173) and cleaned(136, 131) == (136, 131)
 
 
 def test_bsrnet_in_strips_is_bsrnet_whole():
@@ -135,17 +144,18 @@ def test_bsrnet_in_strips_is_bsrnet_whole():
 
 
 @pytest.mark.parametrize("version", ["v2", "v1"])
-def test_with_vae_tiling_the_first_stage_works_in_tiles(loaded, version, monkeypatch):
+def test_with_vae_tiling_the_first_stage_works_in_tiles(loaded, quarter, version, monkeypatch):
     """Tiles blend into what the picture as a whole becomes, but for what a tile does not see around it."""
+    assert diffbir.CLEANER_TILE == 512 // 4
     model, seen = loaded(version), []
     cleaner = model._cleaner.forward
     monkeypatch.setattr(model._cleaner, "forward", lambda tile: (seen.append(tile.shape[2:]), cleaner(tile))[1])
-    picture = pictures.to_tensor([tiny.guide(832, 512)])
+    picture = pictures.to_tensor([tiny.guide(256, 128)])
     with torch.inference_mode():
         whole = model._cleaned(picture)
         monkeypatch.setattr(model._pipe.vae, "use_tiling", True)
         made = model._cleaned(picture)
-    assert seen == [(512, 832)] + [(512, 512)] * 3 and made.shape == whole.shape
+    assert seen == [(128, 256)] + [(128, 128)] * 3 and made.shape == whole.shape
     assert (made - whole).abs().mean() < 0.02 * whole.std() and not torch.equal(made, whole)
 
 

@@ -12,7 +12,7 @@ import torch
 from bench import ROOT
 from decoding_runs import untimed
 from restoring import BSRNET, DECODERS, NAMES, made, most_apart, pixels, prepare
-from torchrun import ended, launch
+from torchrun import both, both_ended, ended, launch
 
 ALL = {f"{mode}/{name}" for mode in ("full", "image") for name in NAMES}
 
@@ -45,28 +45,30 @@ def test_both_modes_batches_and_a_killed_run(ready, files):
     ready.decode(*files.flags("whole", "--mode", "all"))
     whole = made(ready, "whole")
     assert set(whole) == ALL and len(set(whole.values())) == 8  # the caption tells in mode full
-    assert all(picture.shape == (12, 96, 3) and picture.std() > 5 for picture in pixels(ready, "whole").values())
+    assert all(picture.shape == (24, 48, 3) and picture.std() > 5 for picture in pixels(ready, "whole").values())
     told = settings(ready, "whole")
     assert (told["steps"], told["strength"], told["model"]) == (2, None, files.name) and told["base"].startswith("fold")
 
     ready.decode(*files.flags("batched", "--mode", "all", "--batch_size", 4))
     assert most_apart(ready, "whole", "batched") <= 1
 
-    ready.inside = False
-    ready.decode(*own(*files.flags("killed", "--mode", "all")), code=-signal.SIGKILL, KILLED="1")
-    ready.inside = True
+    killed = ready.start("script-t2i.py", *own(*files.flags("killed", "--mode", "all")), KILLED="1")
+    assert killed.wait() == -signal.SIGKILL
     assert list(made(ready, "killed")) == [f"full/{min(NAMES)}"]
     done = ready.decode(*own(*files.flags("killed", "--mode", "all")))
     assert "7 images made" in done.stderr and made(ready, "killed") == whole
 
 
 def test_two_processes_decode_as_one_does(ready, files):
+    """One of the decoders by torchrun itself."""
     for result in ("one", "two"):
         flags = [ROOT / "script-t2i.py", *own(*files.flags(result, "--mode", "full"))]
         if result == "one":
             ready.decode(*flags[1:])
-        else:
+        elif files.name == "diffbir":
             assert "4 images made" in ended(launch(ready.folder, *flags))
+        else:
+            assert "4 images made" in both_ended(both(ready.folder, *flags))
     one, two = (untimed(ready.files(f"Result/{result}/**/*")) for result in ("one", "two"))
     files_of = [{name.split("/", 2)[2]: data for name, data in each.items()} for each in (one, two)]
     assert files_of[0] == files_of[1] and {"rates.csv", "manifest.json", f"full/{NAMES[0]}"} <= files_of[0].keys()

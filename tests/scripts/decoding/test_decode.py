@@ -121,7 +121,7 @@ def test_killed_at_any_moment_and_resumed(faked):
     folder = faked.folder / "Result" / "me" / "text"
     for _ in range(4):
         before = len(list(folder.glob("*.png"))) if folder.exists() else 0
-        process = faked.start("script-t2i.py", "--mode", "text", "--result_name", "me", FAKE_SECONDS="0.15")
+        process = faked.start("script-t2i.py", "--mode", "text", "--result_name", "me", FAKE_HOLD="2")
         faked.until(lambda before=before: len(list(folder.glob("*.png"))) > before, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -235,11 +235,12 @@ def test_two_runs_on_the_same_mode(faked):
     truth = write_truth(faked.folder / "GT", 10)
     write_captions(faked.folder / "Text" / "gpt4v.csv", texts(truth))
     folder = faked.folder / "Result" / "real" / "text"
-    process = faked.start("script-t2i.py", "--mode", "text", FAKE_SECONDS="0.3")
+    process = faked.start("script-t2i.py", "--mode", "text", FAKE_HOLD="3")
     faked.until(lambda: folder.exists() and list(folder.glob("*.png")), process)
     assert "another run is writing" in faked.decode("--mode", "text", code=1).stderr
     faked.decode("--mode", "text", "--result_name", "other")
-    assert process.wait(60) == 0 and len(list(folder.glob("*.png"))) == 10
+    (faked.folder / "go").touch()
+    assert process.wait() == 0 and len(list(folder.glob("*.png"))) == 10
 
 
 def test_a_full_disk(ready):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import errno
+import os
+import shutil
 import signal
-import sys
 
 import pytest
-from bench import write_captions, write_truth
+import warm
+from bench import Bench, write_captions, write_truth
 
 from cmcbench.decode import decoding
 from cmcbench.files import rates
@@ -17,11 +19,24 @@ from cmcbench.files.store import digest
 DECODE = ["--mode", "image", "--input_path", "Text/x.csv", "--model_name", "two", "--batch_size", 4]
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """GT, Ref and Text of twelve pictures, and "whole": what an undisturbed run makes of them."""
+    bench = Bench(tmp_path_factory.mktemp("begun"))
+    bench.fake = bench.inside = True
+    truth = write_truth(bench.folder / "GT", 12)
+    write_captions(bench.folder / "Text" / "x.csv", {path.name: "a picture" for path in truth.iterdir()})
+    bench.encode("--model_name", "none", "--references")
+    bench.decode(*DECODE)
+    bench.whole = made(bench)
+    shutil.rmtree(bench.folder / "Result")
+    assert len(bench.whole) == 12
+    return bench
+
+
 @pytest.fixture
-def ready(faked):
-    truth = write_truth(faked.folder / "GT", 12)
-    write_captions(faked.folder / "Text" / "x.csv", {path.name: "a picture" for path in truth.iterdir()})
-    faked.encode("--model_name", "none", "--references")
+def ready(faked, begun):
+    shutil.copytree(begun.folder, faked.folder, dirs_exist_ok=True)
     return faked
 
 
@@ -37,15 +52,8 @@ def rows(bench) -> dict[str, str]:
 
 
 @pytest.fixture
-def expected(ready, tmp_path_factory):
-    """What an undisturbed run makes, then removed."""
-    import shutil
-
-    ready.decode(*DECODE)
-    found = made(ready)
-    shutil.rmtree(ready.folder / "Result")
-    assert len(found) == 12
-    return found
+def expected(begun):
+    return begun.whole
 
 
 def test_pictures_written_behind_are_those_of_one_by_one(ready, expected):
@@ -91,15 +99,15 @@ def test_all_guides_cannot_be_read(ready, expected):
 
 
 SLOW = """
-import sys, time
-sys.path.insert(0, {support!r})
+import os, sys, time
 import fake
 from cmcbench.decode import decoding
-from cmcbench.files import store
 whole = decoding.write_bytes
 def slow(path, data):
-    time.sleep(0.3)
+    time.sleep(0.1)
     whole(path, data)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
     {after}
 decoding.write_bytes = slow
 fake.run("script-t2i.py", sys.argv[1:])
@@ -107,15 +115,9 @@ fake.run("script-t2i.py", sys.argv[1:])
 
 
 def start(bench, after=""):
-    """A run whose disk is slower than its model, so that its queue is full."""
-    import subprocess
-    from pathlib import Path
-
-    import fake
-
-    program = SLOW.format(support=str(Path(fake.__file__).parent), after=after)
-    command = [sys.executable, "-c", program, *map(str, DECODE)]
-    return subprocess.Popen(command, cwd=bench.folder, stderr=subprocess.PIPE, text=True)
+    """A run whose disk is slower than its model, so that its queue is full: it waits for a file `go`."""
+    command = ["-c", SLOW.format(after=after), *map(str, DECODE)]
+    return warm.Program(command, bench.folder, dict(os.environ))
 
 
 @pytest.mark.skipif(signal.getsignal(signal.SIGINT) == signal.SIG_IGN, reason="this shell's jobs ignore Ctrl-C")
@@ -124,7 +126,8 @@ def test_an_interruption_with_a_full_queue_waits_for_what_the_model_has_made(rea
     process = start(ready)
     ready.until(lambda: list(ready.folder.glob("Result/*/image/*.png")), process)
     process.send_signal(kind)
-    _, errors = process.communicate(timeout=60)
+    (ready.folder / "go").touch()
+    _, errors = process.communicate()
     assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
     found = made(ready)
     assert found == rows(ready) and 4 <= len(found) <= 12 and found.items() <= expected.items()
@@ -134,8 +137,9 @@ def test_an_interruption_with_a_full_queue_waits_for_what_the_model_has_made(rea
 
 def test_killed_between_a_picture_and_its_row(ready, expected):
     """The picture stays, and gets its row in the next run, without the time that nobody knows any more."""
-    process = start(ready, "import os; os.kill(os.getpid(), 9)")
-    process.communicate(timeout=60)
+    (ready.folder / "go").touch()
+    process = start(ready, "os.kill(os.getpid(), 9)")
+    process.communicate()
     assert process.returncode == -9
     before = made(ready)
     assert before and before.items() <= expected.items()

@@ -55,7 +55,7 @@ def picture(width=5, height=4):
 def gone(file="pids") -> bool:
     """Whether all processes whose ids are in the file have ended; a killed one may take a moment on a busy machine."""
     pids = [int(line) for line in Path(file).read_text().split()]
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not any(map(runs, pids)):
             return True

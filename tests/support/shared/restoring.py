@@ -1,6 +1,7 @@
 """The restoration decoders as a user runs them: tiny checkpoints in their authors' files, and small pictures.
 
-Pictures are small where the authors enlarge what is short: that is told apart elsewhere, and costs all of the time.
+Pictures are small, also where the benchmark and the authors enlarge them: that is told apart elsewhere, and costs all
+of the time.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ import tiny_t2i
 from bench import SAMPLES, Bench, write_captions
 from PIL import Image
 
+from cmcbench import protocol
+
 DECODERS = ("pasd", "diffbir", "stablesr")
 SHORT = 64  # px in the place of 768 and 512
+LONG = 128  # px in the place of the benchmark's 1024
 BSRNET = (4, 1, 2)  # it enlarges four times before anything else, so that the benchmark's size is not cheap
 NAMES = ("NSI_pgc_000.png", "SCI_game_001.png", "AIGI_MJ_002.png", "NSI_ugc_003.png")
 # An adapter of a user's own that is the decoder, and dies at the second picture, once the first is written
 OWN = """
 import os, pathlib, signal, time
+from cmcbench import protocol
 from models.t2i import {name} as authors
 
-authors.SHORT = {short}
+authors.SHORT, protocol.WORKING_LONG_SIDE = {short}, {long}
 
 class Model(authors.Model):
     def generate(self, jobs):
@@ -65,13 +70,15 @@ def prepare(bench: Bench, name: str, monkeypatch) -> Bench:
     """Four pictures of one size, references, captions and own.py in the folder; scripts run in this process."""
     bench.inside = True
     monkeypatch.setattr(importlib.import_module(f"models.t2i.{name}"), "SHORT", SHORT)
+    monkeypatch.setattr(protocol, "WORKING_LONG_SIDE", LONG)
     for file, path in zip(NAMES, sorted(SAMPLES.glob("*.png")), strict=False):
         with Image.open(path) as image:
             for folder in ("GT", "Ref/image"):
                 (bench.folder / folder).mkdir(parents=True, exist_ok=True)
-                image.convert("RGB").resize((96, 12)).save(bench.folder / folder / file)
+                image.convert("RGB").resize((48, 24)).save(bench.folder / folder / file)
     write_captions(bench.folder / "Text" / "gpt4v.csv", {file: f"a picture of {file[:8]}" for file in NAMES})
-    (bench.folder / "own.py").write_text(OWN.format(name=name, short=SHORT, first=sorted(NAMES)[0][:-4]))
+    first = sorted(NAMES)[0][:-4]
+    (bench.folder / "own.py").write_text(OWN.format(name=name, short=SHORT, long=LONG, first=first))
     return bench
 
 
