@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bench import ROOT
 MODELS_TOO = ("__main__", *WINGS, "runtime")  # who may know models, through models/base.py and its two functions
 MODELS_FACE = ("models", "models.base", "models.secrets", "models.sources")
 LONGEST_FILE, MOST_FILES = 300, 16
+LARGEST_FILE = 2 << 20  # bytes, of what git keeps
 MANY = {"models/i2t", "models/t2i"}  # one adapter a file
 FOLDERS = ("cmcbench", "models", "tests", "tools", "benchmarks")
 
@@ -123,3 +125,10 @@ def test_a_file_and_a_folder_that_are_too_large_are_found(tmp_path):
         f"cmcbench/files has {MOST_FILES + 1} Python files, {MOST_FILES} are the most",
         f"tools/long.py has {LONGEST_FILE + 1} lines, {LONGEST_FILE} are the most",
     ]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
+def test_git_keeps_no_large_file():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    files = [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+    assert files and [str(file) for file in files if file.stat().st_size > LARGEST_FILE] == []
