@@ -90,13 +90,13 @@ class Bench:
         return {name: path.read_bytes() for name, path in relative.items() if "/." not in f"/{name}"}
 
 
-def write_truth(folder: Path, count: int) -> Path:
-    """`count` of the sample images, brought to about 1/4 of their size; odd sizes among them."""
+def write_truth(folder: Path, count: int, shrink: int = 4) -> Path:
+    """`count` of the sample images, brought to about 1/`shrink` of their sides; odd sizes among them."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = sorted(SAMPLES.glob("*.png"))
     for path in (samples[:: max(1, len(samples) // count)])[:count]:
         with Image.open(path) as image:
-            image.resize((image.width // 4, image.height // 4)).save(folder / path.name)
+            image.resize((image.width // shrink, image.height // shrink)).save(folder / path.name)
     return folder
 
 
