@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -88,6 +88,15 @@ class Bench:
         found = (path for path in sorted(self.folder.glob(pattern)) if path.is_file())
         relative = {path.relative_to(self.folder).as_posix(): path for path in found}
         return {name: path.read_bytes() for name, path in relative.items() if "/." not in f"/{name}"}
+
+
+@contextmanager
+def without_ffmpeg() -> Iterator[None]:
+    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
+    from cmcbench.errors import RunFailed
+
+    with mock.patch("cmcbench.encode.references.ffmpeg_program", side_effect=RunFailed("there is no ffmpeg")):
+        yield
 
 
 def write_truth(folder: Path, count: int, shrink: int = 4) -> Path:

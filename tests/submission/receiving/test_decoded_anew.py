@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import warm
-from bench import ROOT, SAMPLES, Bench, write_captions, write_truth
+from bench import ROOT, SAMPLES, Bench, without_ffmpeg, write_captions, write_truth
 from PIL import Image
 from submissions import changed, resealed, zip_file
 
@@ -24,7 +24,8 @@ def sent(tmp_path_factory, weights):
     bench.fake = bench.inside = True
     texts = {path.name: f"a red {path.stem}" for path in write_truth(bench.folder / "GT", 4).iterdir()}
     write_captions(bench.folder / "Text" / "gpt4v.csv", texts)
-    bench.encode("--model_name", "none", "--references", "--bpp", "0.3")
+    with without_ffmpeg():
+        bench.encode("--model_name", "none", "--references", "--bpp", "0.3")
     for mode in ("text", "image"):
         bench.decode("--mode", mode, "--steps", "2")
     bench.score("--target", "real", "--model_weight", weights, "--submit", "--submit_path", "mine.zip")
@@ -138,7 +139,8 @@ def test_a_tiny_checkpoint_by_the_real_step(bench, checkpoint, weights, tmp_path
     with Image.open(SAMPLES / "NSI_pgc_000.png") as image:  # long and low, since a decoder works at 1024 pixels' width
         image.crop((0, 100, 256, 132)).save(folder / "GT/NSI_pgc_000.png")
     write_captions(folder / "Text" / "gpt4v.csv", {"NSI_pgc_000.png": "a red house"})
-    bench.encode("--model_name", "none", "--references", "--bpp", "1")
+    with without_ffmpeg():
+        bench.encode("--model_name", "none", "--references", "--bpp", "1")
     for mode in ("text", "image"):  # at the working size, 1024 pixels: few steps
         bench.decode("--mode", mode, "--model_name", "sdxl", "--model_dir", model, "--steps", "2", "--device", "cpu")
     bench.score("--target", "sdxl", "--model_weight", weights, "--submit", "--submit_path", "mine.zip")
