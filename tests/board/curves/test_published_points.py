@@ -100,7 +100,7 @@ OTHER = {  # what a point is -> what is said
 
 
 @pytest.mark.parametrize("what", OTHER)
-def test_another_preparation_or_variant_is_refused(results, what, capsys):
+def test_another_preparation_or_variant_is_refused(results, undrawn, what, capsys):
     text, said = OTHER[what]
     with pytest.raises(BadInput, match="no point can be drawn: line 2") as error:
         run(results, "--points", table(results.parent, text))
@@ -110,7 +110,7 @@ def test_another_preparation_or_variant_is_refused(results, what, capsys):
     assert f"line 3 and 1 more: {said}" in capsys.readouterr().err
 
 
-def test_points_of_other_sets_and_of_metrics_that_are_not_drawn_are_passed_over(results, capsys):
+def test_points_of_other_sets_and_of_metrics_that_are_not_drawn_are_passed_over(results, undrawn, capsys):
     text = GOOD + GOOD.replace("kodak", "clic2020-test") + GOOD.replace("lpips,alex", "psnr,rgb")
     assert run(results, "--points", table(results.parent, text)) == 0
     said = capsys.readouterr().err
