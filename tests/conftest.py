@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from bench import Bench, write_truth
+from bench import Bench, without_ffmpeg, write_truth
 
 # No test may reach a network; a hub that does not answer would otherwise be asked with retries
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tiny networks are many times slower with two threads as soon as the machine has something else to do
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # the few tests with two threads: those that wait leave the core
 # Importing pyiqa would replace transformers' Llama classes in this process (see cmcbench/score/metrics/pyiqa.py)
 for part in ("pyiqa.archs.qalign_arch", "pyiqa.archs.compare2score_arch"):
     sys.modules.setdefault(part, types.ModuleType(part))
 
 
+# What it guards against, a machine that loses its power, no test can make; it is thousands of waits for the disk
+os.fsync = lambda file: None
+
+# Collecting imports libraries and makes nearly a million objects that stay: looking for garbage there costs seconds
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.fixture
-def avif(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
-    from cmcbench.encode import references
-    from cmcbench.errors import RunFailed
-
-    def none() -> None:
-        raise RunFailed("there is no ffmpeg")
-
-    monkeypatch.setattr(references, "ffmpeg_program", none)
+def avif() -> Iterator[None]:
+    with without_ffmpeg():
+        yield
 
 
 @pytest.fixture
@@ -52,10 +61,15 @@ def faked(bench: Bench) -> Bench:
     return bench
 
 
+@pytest.fixture(scope="session")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_truth(tmp_path_factory.mktemp("four") / "GT", 4)
+
+
 @pytest.fixture
-def small_truth(bench: Bench) -> Path:
+def small_truth(bench: Bench, four: Path) -> Path:
     """A GT folder of four small pictures of three sizes, natural and screen content."""
-    return write_truth(bench.folder / "GT", 4)
+    return shutil.copytree(four, bench.folder / "GT")
 
 
 @pytest.fixture(scope="module")

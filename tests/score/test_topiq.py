@@ -83,9 +83,10 @@ def test_scores_are_pyiqas(size: tuple[int, int], ours: Any, theirs: Any, tmp_pa
     assert ours.fr.score(features, made) == pytest.approx(
         theirs.fr(tmp_path / "truth.png", tmp_path / "made.png"), abs=BOUND
     )
-    assert ours.fr.score(features, made, order="pyiqa") == pytest.approx(
-        theirs.fr(tmp_path / "made.png", tmp_path / "truth.png"), abs=BOUND
-    )
+    if min(size) < 1024:  # the roles change what they are at any size, and this one takes long
+        assert ours.fr.score(features, made, order="pyiqa") == pytest.approx(
+            theirs.fr(tmp_path / "made.png", tmp_path / "truth.png"), abs=BOUND
+        )
     assert ours.nr.score(made) == pytest.approx(theirs.nr(tmp_path / "made.png"), abs=BOUND)
 
 

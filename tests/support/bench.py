@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from unittest import mock
 
@@ -90,13 +90,22 @@ class Bench:
         return {name: path.read_bytes() for name, path in relative.items() if "/." not in f"/{name}"}
 
 
-def write_truth(folder: Path, count: int) -> Path:
-    """`count` of the sample images, brought to about 1/4 of their size; odd sizes among them."""
+@contextmanager
+def without_ffmpeg() -> Iterator[None]:
+    """A machine without ffmpeg: references are made with AVIF, which is quicker than VVC."""
+    from cmcbench.errors import RunFailed
+
+    with mock.patch("cmcbench.encode.references.ffmpeg_program", side_effect=RunFailed("there is no ffmpeg")):
+        yield
+
+
+def write_truth(folder: Path, count: int, shrink: int = 4) -> Path:
+    """`count` of the sample images, brought to about 1/`shrink` of their sides; odd sizes among them."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = sorted(SAMPLES.glob("*.png"))
     for path in (samples[:: max(1, len(samples) // count)])[:count]:
         with Image.open(path) as image:
-            image.resize((image.width // 4, image.height // 4)).save(folder / path.name)
+            image.resize((image.width // shrink, image.height // shrink)).save(folder / path.name)
     return folder
 
 

@@ -84,7 +84,7 @@ def test_intervals_are_over_the_same_range():
     assert edge.quality.low is None and "in" in edge.quality.doubt and edge.quality.failed > 100
 
 
-def test_the_range_is_in_the_tables(tmp_path):
+def test_the_range_is_in_the_tables(tmp_path, undrawn):
     made_results.codecs(tmp_path / "Result")
     arguments = ["vvc", "hevc", "--results", str(tmp_path / "Result"), "--resamples", "20"]
     assert command.main([*arguments, "--range", "0.012", "0.03"]) == 0

@@ -254,7 +254,7 @@ def test_the_command_writes_tables_and_figures(results, capsys):
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
 
-def test_without_an_anchor(results, capsys):
+def test_without_an_anchor(results, undrawn, capsys):
     command.main(["vvc", "--results", str(results), "--output", str(results.parent / "mine")])
     assert "there is no curve hevc, so no BD-rate is made" in capsys.readouterr().err
     assert not (results.parent / "mine" / "bd.md").exists() and (results.parent / "mine" / "rate-log.png").exists()
@@ -268,7 +268,7 @@ def test_nothing_to_draw(tmp_path):
         command.main(["--results", str(tmp_path / "Result")])
 
 
-def test_refusals_reach_the_tables(results):
+def test_refusals_reach_the_tables(results, undrawn):
     """A curve of one point, and one whose quality falls with the rate."""
     made_results.target(results, "one@0.02", {"image": (0.02, 0.5)})
     for rate, quality in ((0.01, 0.7), (0.05, 0.5)):

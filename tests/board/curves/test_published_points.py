@@ -101,7 +101,7 @@ OTHER = {  # what a point is -> what is said
 
 
 @pytest.mark.parametrize("what", OTHER)
-def test_another_preparation_or_variant_is_refused(results, what, capsys):
+def test_another_preparation_or_variant_is_refused(results, undrawn, what, capsys):
     text, said = OTHER[what]
     with pytest.raises(BadInput, match="no point can be drawn: line 2") as error:
         run(results, "--points", table(results.parent, text))
@@ -112,7 +112,7 @@ def test_another_preparation_or_variant_is_refused(results, what, capsys):
 
 
 @pytest.mark.parametrize("metric", ["fid256", "kid64", "ocr_cer", "clipscore", "ms_ssim_rgb", "musiq-ava", "topiq_nr"])
-def test_a_metric_that_can_be_scored_and_is_not_drawn_is_no_unknown_one(results, metric, capsys):
+def test_a_metric_that_can_be_scored_and_is_not_drawn_is_no_unknown_one(results, undrawn, metric, capsys):
     assert run(results, "--points", table(results.parent, GOOD + GOOD.replace("lpips,alex", f"{metric},"))) == 0
     assert f"line 3: {metric} is not among the metrics of the curves" in capsys.readouterr().err
 
@@ -135,7 +135,7 @@ def test_points_without_pyiqa_are_still_read(results, monkeypatch):
     assert points(results, GOOD)
 
 
-def test_points_of_other_sets_and_of_metrics_that_are_not_drawn_are_passed_over(results, capsys):
+def test_points_of_other_sets_and_of_metrics_that_are_not_drawn_are_passed_over(results, undrawn, capsys):
     text = GOOD + GOOD.replace("kodak", "clic2020-test") + GOOD.replace("lpips,alex", "psnr,rgb")
     assert run(results, "--points", table(results.parent, text)) == 0
     said = capsys.readouterr().err

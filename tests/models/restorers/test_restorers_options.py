@@ -16,7 +16,7 @@ import models
 from models.base import Job
 from models.t2i._diffusers import options as settings
 
-SIZE = (512, 128)
+SIZE = (128, 64)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 import warm
-from bench import Bench, write_captions, write_truth
+from bench import Bench, without_ffmpeg, write_captions, write_truth
 
 from cmcbench.decode import decoding
 from cmcbench.files import rates
@@ -26,7 +26,8 @@ def begun(tmp_path_factory):
     bench.fake = bench.inside = True
     truth = write_truth(bench.folder / "GT", 12)
     write_captions(bench.folder / "Text" / "x.csv", {path.name: "a picture" for path in truth.iterdir()})
-    bench.encode("--model_name", "none", "--references")
+    with without_ffmpeg():
+        bench.encode("--model_name", "none", "--references")
     bench.decode(*DECODE)
     bench.whole = made(bench)
     shutil.rmtree(bench.folder / "Result")

@@ -8,7 +8,7 @@ import hashlib
 import shutil
 
 import pytest
-from bench import write_truth
+from bench import Bench, write_truth
 from PIL import Image
 from scoring_runs import METRICS, blur, scores, summary
 
@@ -51,17 +51,26 @@ def test_a_killed_first_run_reads_no_file_more_than_twice(ready, monkeypatch):
     assert len(opened) == 12 and max(opened.values()) <= 2
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 16])
-def test_batches_of_any_size_give_the_scores_of_single_pictures(faked, weights, size):
-    truth = write_truth(faked.folder / "GT", 6)
+@pytest.fixture(scope="module")
+def single(tmp_path_factory, weights):
+    """Result/batch, and Result/real with the same pictures, scored one by one."""
+    bench = Bench(tmp_path_factory.mktemp("single"))
+    bench.fake = bench.inside = True
+    truth = write_truth(bench.folder / "GT", 6, 8)
     for path in list(truth.iterdir())[::2]:  # several pictures of a size, and sizes that fill no batch
         with Image.open(path) as image:
             image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(truth / f"SCI_zz_{path.name}")
     for radius, mode in enumerate(("full", "image", "text"), 1):
-        blur(truth, faked.folder / "Result" / "real" / mode, radius)
-    (faked.folder / "Result/real/text" / sorted(truth.iterdir())[0].name).unlink()
-    shutil.copytree(faked.folder / "Result/real", faked.folder / "Result/batch")
-    faked.score(*TOPIQ, "--model_weight", weights, "--target", "real")
+        blur(truth, bench.folder / "Result" / "real" / mode, radius)
+    (bench.folder / "Result/real/text" / sorted(truth.iterdir())[0].name).unlink()
+    shutil.copytree(bench.folder / "Result/real", bench.folder / "Result/batch")
+    bench.score(*TOPIQ, "--model_weight", weights, "--target", "real")
+    return bench.folder
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 16])
+def test_batches_of_any_size_give_the_scores_of_single_pictures(faked, single, weights, size):
+    shutil.copytree(single, faked.folder, dirs_exist_ok=True)
     faked.score(*TOPIQ, "--model_weight", weights, "--target", "batch", "--batch_size", size)
     one, other = scores(faked), scores(faked, "Result/batch")
     assert [(row["name"], row["mode"]) for row in one] == [(row["name"], row["mode"]) for row in other]
