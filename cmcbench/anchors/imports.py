@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BadInput, ImageProblem
-from ..files.images import digests, image_size, list_images, read_rgb
+from ..files.images import digests, image_size, list_images
 from ..files.names import target_name
 from ..files.rates import ESTIMATED, MEASURED
 from ..files.store import only_writer
@@ -138,7 +138,7 @@ def _bring(
 ) -> _Brought | ImageProblem | ValueError:
     """Bring a reconstruction, and its stream where there is one, to its place, in a thread; or why it cannot be."""
     try:
-        image, note = read_rgb(found)
+        image, note = output.read(name, found, "reconstruction")
         size = image_size(truth)
         if image.size != size:
             raise ImageProblem(f"has {image.size[0]}x{image.size[1]} pixels, its ground truth {size[0]}x{size[1]}")

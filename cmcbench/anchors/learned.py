@@ -16,7 +16,6 @@ from models.secrets import without_secrets
 from models.sources import canonical
 
 from ..errors import BadInput, ImageProblem, RunFailed
-from ..files.images import read_rgb
 from ..files.names import target_name
 from ..runtime.devices import resolve_device, resolve_dtype
 from ..runtime.messages import RunLog, progress, say
@@ -117,7 +116,7 @@ class LearnedCodec:
             if self._model.stopped:
                 return
             try:
-                image, note = read_rgb(images[stem])
+                image, note = target.output.read(stem, images[stem])
                 stream, seconds = self._encoded(image)
                 begun = time.perf_counter()
                 picture = self._decoded(stream, image.size)

@@ -8,9 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import BadInput
+from ..errors import BadInput, ImageProblem
 from ..files import rates
-from ..files.images import is_whole_png
+from ..files.images import is_whole_png, picture_bytes, read_rgb
 from ..files.rates import Cost
 from ..files.references import STREAMS, stream_file
 from ..files.result_manifest import Inputs, ResultManifest
@@ -48,6 +48,16 @@ class Output:
 
     def stream(self, stem: str) -> Path:
         return stream_file(self.folder, stem, self.extension)
+
+    def read(self, stem: str, source: Path, what: str = "ground_truth") -> tuple[Image.Image, str | None]:
+        """The RGB picture of an image's input, and the note of its conversion: of the bytes that the manifest names.
+
+        Raises ImageProblem for a file that cannot be read, or is not the one that the run began with.
+        """
+        data = picture_bytes(source)
+        if digest(data) != self.inputs[stem][what]:
+            raise ImageProblem(f"{source.name} has changed since this run began. Run the same command again")
+        return read_rgb(data, source.name)
 
     def begin(self, overwrite: bool) -> list[str]:
         """Check that the folder may go on, record what makes it, and return the stems that are missing.

@@ -16,7 +16,6 @@ from ..bitstream.bits import bpp
 from ..codecs import SCALES, Codec, Coded, NoRoom, Search, create, decoded, timed
 from ..codecs.ffmpeg import peak
 from ..errors import ImageProblem, RunFailed
-from ..files.images import read_rgb
 from ..runtime.beside import Behind
 from ..runtime.messages import RunLog, progress, say
 from .output import MODE, Output
@@ -153,7 +152,7 @@ class _Run:
         size and digest, time and memory, setting, note, or why not.
         """
         try:
-            image, note = read_rgb(self.images[stem])
+            image, note = targets[0].output.read(stem, self.images[stem])
         except ImageProblem as error:
             return [(target, stem, error) for target in targets]
         search = Search(targets[0].codec, image, lambda: self.stopped)
