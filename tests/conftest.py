@@ -26,7 +26,7 @@ for part in ("pyiqa.archs.qalign_arch", "pyiqa.archs.compare2score_arch"):
 # What it guards against, a machine that loses its power, no test can make; it is thousands of waits for the disk
 os.fsync = lambda file: None
 
-# Collecting imports libraries and makes nearly a million objects that stay: looking for garbage there costs seconds
+# Collecting makes nearly a million objects that stay: looking for garbage among them costs seconds
 gc.disable()
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from bench import ROOT
+import warm
+from bench import Bench
 from made_targets import SIZE, files, run
 from PIL import Image
 
@@ -54,13 +52,14 @@ def test_a_second_run_makes_nothing_and_a_choice_can_be_widened(truth, whole, tm
 
 
 SLOW = """
-import time
+import os, pathlib, time
 from cmcbench import codecs
 from cmcbench.anchors import codec
 from cmcbench.runtime.cli import run
 whole = codecs.Hevc.compress
 def slow(*given):
-    time.sleep(0.3)
+    while any(pathlib.Path("Result").glob("*/image/*.png")) and not os.path.exists("go"):
+        time.sleep(0.01)
     return whole(*given)
 codecs.Hevc.compress = slow
 run(codec.main)
@@ -69,24 +68,15 @@ run(codec.main)
 
 @pytest.mark.parametrize("number, code", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, code):
-    """Slow enough that the signal comes while most are missing, however busy the machine."""
+    """All but the first picture wait for the signal, so that it comes while most are missing, however busy the
+    machine.
+    """
     arguments = ["hevc", "--bpp", "0.3", "0.6", "--ground_truth", str(truth), "--output_path", "Result", "--jobs", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, *arguments],
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT), "PATH": ""},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        for _ in range(6000):
-            if list(tmp_path.glob("Result/*/image/*.png")):
-                break
-            time.sleep(0.01)
-        process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
+    process = warm.Program(["-c", SLOW, *arguments], tmp_path, {"PATH": ""})
+    Bench(tmp_path).until(lambda: list(tmp_path.glob("Result/*/image/*.png")), process)
+    process.send_signal(number)
+    (tmp_path / "go").touch()
+    said = process.communicate()[1]
     assert process.returncode == code and "Traceback" not in said
     assert 0 < len(list(tmp_path.glob("Result/*/image/*.png"))) < 6
     for folder in ("Result", "Whole"):

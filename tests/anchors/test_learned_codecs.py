@@ -6,13 +6,11 @@ import io
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from bench import ROOT
+import warm
+from bench import Bench
 from codec_programs import ENCODE, codec_program
 from made_targets import SIZE, STEMS, files, run
 from PIL import Image
@@ -139,23 +137,20 @@ def test_secrets_of_the_command_are_not_kept(truth, tmp_path):
 
 @pytest.mark.parametrize("number, ends", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, ends):
+    """All but the first picture wait for the signal."""
     pids = str(tmp_path / "pids")
-    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\\n")'
-    slow = codec_program(tmp_path, encode=f"time.sleep(0.4)\n{ENCODE}", start=start)
+    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\n")'
+    held = f"while request['id'] > 1 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)
+{ENCODE}"
+    slow = codec_program(tmp_path, encode=held, start=start)
     arguments = ["--command", slow, "--name", "mine", "--quality", "20", "--device", "cpu"]
     arguments += ["--ground_truth", str(truth), "--output_path", "Result"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "cmcbench", "codec", *arguments],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.DEVNULL,
-    )
+    process = warm.Program(["-m", "cmcbench", "codec", *arguments], tmp_path, dict(os.environ))
     folder = tmp_path / "Result" / "mine@q20" / "image"
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("[!.]*.png")) and time.monotonic() < deadline:
-        time.sleep(0.02)
+    Bench(tmp_path).until(lambda: list(folder.glob("[!.]*.png")), process)
     process.send_signal(number)
-    assert process.wait(30) == ends
+    assert process.wait() == ends
+    (tmp_path / "go").touch()
     if number == signal.SIGTERM:
         assert gone(pids)  # a killed run cannot end its programs; their stdin ends, and so do they
     made = set(folder.glob("*.png"))

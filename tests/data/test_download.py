@@ -21,6 +21,8 @@ from cmcbench.errors import BadInput, RunFailed
 from cmcbench.protocol import SOURCES
 from cmcbench.published.dataset import COUNTS, FILES
 
+IMPATIENT = "import cmcbench.data.github as texts, cmcbench.data.hub as hub; texts.WAITS = hub.WAITS = (0, 0)"
+
 
 def test_everything_comes_to_its_place_and_a_rerun_fetches_nothing(user, hub):
     done = user.run()
@@ -54,7 +56,7 @@ def test_a_killed_download_goes_on_with_a_range_request(user, hub):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "the same command goes on" in errors and "Traceback" not in errors
     assert part.stat().st_size == 2 * CHUNK and not user.path("Weight/topiq-fr.pth").exists()
     done = user.run("weights")
@@ -156,11 +158,10 @@ def test_a_server_that_sends_more_than_it_told_is_stopped(user, hub):
 
 def test_a_hub_that_cannot_be_reached_is_asked_once(user, hub):
     hub.close()
-    started = time.monotonic()
     done = user.run("weights", "gt", code=1)
     assert done.stderr.count("cannot be reached or broke off") == 2  # as it happens, and in the list at the end
     assert "ground-truth.zip: not asked for" in done.stderr and "HF_ENDPOINT" in done.stderr
-    assert time.monotonic() - started < 10
+    assert "asked again" not in done.stderr
 
 
 def test_no_room_is_told_before_anything_is_fetched(user, hub):
@@ -191,7 +192,7 @@ def test_no_password_of_an_address_is_shown(user, hub):
         ({}, ("captions", "--captions_base", "http://somebody:Pa55w0rd@[bad")),
         ({}, ("captions", "--captions_base", "https:/somebody:Pa55w0rd@host")),
     ):
-        command = user.command(*arguments)
+        command = user.command(*arguments, before=IMPATIENT)
         command["env"].update(environment)
         if "--captions_base" in arguments:
             del command["args"][-2:]  # the fixture's own

@@ -90,7 +90,7 @@ def test_leaving_early_cancels_what_has_not_begun():
 
     def prepare(item):
         begun.append(item)
-        time.sleep(0.01)
+        time.sleep(0.1)
 
     with pytest.raises(KeyboardInterrupt), Ahead(prepare, range(1000), 500, workers=2) as ahead:
         for _ in ahead:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
 from pathlib import Path
 
@@ -27,7 +28,7 @@ TOPIQ = ["--metrics", "topiq,psnr", "--device", "cpu", "--no_report"]
 @pytest.fixture
 def ready(faked):
     """Two targets with text and full of four small images, both scored."""
-    truth = write_truth(faked.folder / "GT", 4)
+    truth = write_truth(faked.folder / "GT", 4, 8)
     for target, radius in (("real", 1), ("other", 2)):
         for mode in ("full", "text"):
             folder = faked.folder / "Result" / target / mode
@@ -60,10 +61,8 @@ UNUSABLE = {
 }
 
 
-def test_unusable_or_swapped_weights_leave_all_scores_as_they_were(ready, tmp_path):
-    weights = tmp_path / "Weight"
-    weights.mkdir(exist_ok=True)
-    tiny_topiq.weights(weights)
+def test_unusable_or_swapped_weights_leave_all_scores_as_they_were(ready, tmp_path, weights):
+    weights = shutil.copytree(weights, tmp_path / "Weight")
     good = (weights / "topiq-fr.pth").read_bytes()
     ready.score(*TOPIQ, "--target", "all", "--model_weight", weights)
     before = finished(ready)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from bench import ROOT, SAMPLES, Bench
 from made_references import SIZES, files, names, rows
 from PIL import Image
@@ -48,12 +47,14 @@ def test_a_file_in_the_place_of_ref_ends_with_2(bench, truth):
 
 FLAGS = ("--model_name", "none", "--references", "--ground_truth", "GT")
 SLOW = """
-import time
+import itertools, os, time
 from cmcbench.encode import command, references
 from cmcbench.runtime.cli import run
-whole = references.to_budget
+whole, number = references.to_budget, itertools.count()
 def slow(*given):
-    time.sleep(1)
+    later = next(number)
+    while later and not os.path.exists("go"):
+        time.sleep(0.01)
     return whole(*given)
 references.to_budget, references.cores = slow, lambda: 1
 run(command.main)
@@ -64,6 +65,7 @@ run(command.main)
 def uninterrupted(tmp_path_factory) -> Path:
     """A user's folder with ground truth and the references of one run with VVC."""
     bench = Bench(tmp_path_factory.mktemp("vvc"))
+    bench.inside = True
     (bench.folder / "GT").mkdir()
     for i, sample in enumerate(sorted(SAMPLES.glob("*.png"))[:5]):
         with Image.open(sample) as image:
@@ -77,21 +79,19 @@ def uninterrupted(tmp_path_factory) -> Path:
     "number, code", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"]
 )
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(bench, uninterrupted, number, code):
+    """All but the first picture wait for the signal, so that it comes while most are missing, however busy the
+    machine.
+    """
     shutil.copytree(uninterrupted / "GT", bench.folder / "GT")
-    """A second a picture, one after the other: the signal comes while most are missing, however busy the machine."""
-    run = [sys.executable, "-c", SLOW, *FLAGS]
-    process = subprocess.Popen(
-        run, cwd=bench.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        bench.until(lambda: list((bench.folder / "Ref" / "image").glob("*.png")), process)
-        process.send_signal(number)
-        said = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
+    process = warm.Program(["-c", SLOW, *FLAGS], bench.folder, dict(os.environ))
+    bench.until(lambda: list((bench.folder / "Ref" / "image").glob("*.png")), process)
+    process.send_signal(number)
+    (bench.folder / "go").touch()
+    said = process.communicate()[1]
     assert process.returncode == code and "Traceback" not in said
     assert 0 < len(list((bench.folder / "Ref" / "image").glob("*.png"))) < 5
     assert len(list((bench.folder / "Ref" / "pixel").glob("*.png"))) < 5
+    bench.inside = True
     bench.encode(*FLAGS)
     assert files(bench.folder / "Ref") == files(uninterrupted / "Ref")
 

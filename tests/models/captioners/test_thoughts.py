@@ -96,9 +96,9 @@ def test_a_prompt_may_begin_the_thought():
     "piece", ["<think>", "</think>", "<think ", "<", "<|channel|>analysis<|message|>", "'\"`<think>"]
 )
 def test_hostile_answers_take_no_time(piece):
-    began = time.monotonic()
+    began = time.process_time()
     try:
         caption_in(piece * ((1 << 20) // len(piece)))
     except Unended:
         pass
-    assert time.monotonic() - began < 20  # quadratic work would take hours
+    assert time.process_time() - began < 20  # quadratic work would take hours

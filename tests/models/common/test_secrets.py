@@ -102,9 +102,9 @@ def test_json_is_cut_at_every_depth():
     "part", ["a", "a:", "ab/", "a-", "key_", "a.b:", "secret=", "http://", "http://a:b", "data:", "-a_"]
 )
 def test_hostile_text_takes_no_time(part):
-    begun = time.perf_counter()
+    begun = time.process_time()  # a busy machine takes longer by the clock
     without_secrets(part * (100_000 // len(part)))
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_messages_and_failures_show_no_secret(capsys):
