@@ -139,9 +139,8 @@ def test_secrets_of_the_command_are_not_kept(truth, tmp_path):
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, ends):
     """All but the first picture wait for the signal."""
     pids = str(tmp_path / "pids")
-    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\n")'
-    held = f"while request['id'] > 1 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)
-{ENCODE}"
+    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\\n")'
+    held = f"while request['id'] > 1 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n{ENCODE}"
     slow = codec_program(tmp_path, encode=held, start=start)
     arguments = ["--command", slow, "--name", "mine", "--quality", "20", "--device", "cpu"]
     arguments += ["--ground_truth", str(truth), "--output_path", "Result"]
