@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ STRUCTURE = "structcond_stage_model."
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 SAMPLER = {"timestep_spacing": "linspace", "variance_type": "fixed_small", "clip_sample": False}
 NOISIEST = 999  # the time at which sampling starts
-SHORT, MULTIPLE = 512, 32  # px: shorter sides are enlarged, both are padded
+SHORT, MULTIPLE = 512, 32  # px: shorter sides are enlarged for the work, both are padded
 TILE, STRIDE = 64, 32  # of the latent, an eighth of the pixels
 TOGETHER = 8  # tiles in one call of the denoiser
 WRAPPING = 0.5  # how much of CFW
@@ -145,19 +145,19 @@ class Model(Family):
 
     def _restore(self, jobs: list[Job], text: torch.Tensor, unwanted: torch.Tensor) -> list[Image.Image]:
         vae, sources = self._pipe.vae, pictures.generators(jobs)
-        reference = pictures.enlarged(pictures.to_tensor(pictures.guides(jobs)), SHORT).clamp(0, 1) * 2 - 1
-        canvas = pictures.padded(reference, MULTIPLE, "reflect")
-        canvas = canvas.to(self._pipe._execution_device, vae.dtype)
+        given = pictures.to_tensor(pictures.guides(jobs))
+        reference = _enlarged(given).clamp(0, 1) * 2 - 1
+        canvas = _padded(reference)
         self._wrapping.forget()
-        seen = vae.encode(canvas).latent_dist
+        seen = vae.encode(canvas.to(self._pipe._execution_device, vae.dtype)).latent_dist
         latents = seen.mean.float()
         latents = (latents + seen.std.float() * pictures.noise(sources, latents)) * vae.config.scaling_factor
         made = self._sample(latents, text, jobs[0].steps, sources)
         pixels = vae.decode(made.to(vae.dtype) / vae.config.scaling_factor, return_dict=False)[0].float()
-        reference = reference.to(pixels)
-        pixels = colour.adain(pixels[..., : reference.shape[2], : reference.shape[3]], reference)
+        pixels = colour.adain(pixels, canvas.to(pixels))  # with the padding, as the authors do
         self._check_numbers(pixels, jobs)
-        return pictures.to_pictures((pixels + 1) / 2, truncate=True)
+        pixels = ((pixels + 1) / 2).clamp(0, 1)[..., : reference.shape[2], : reference.shape[3]]
+        return pictures.to_pictures(_at(pixels, given.shape[2:]), truncate=True)
 
     def _sample(
         self, reference: torch.Tensor, text: torch.Tensor, steps: int, sources: list[torch.Generator]
@@ -185,6 +185,36 @@ class Model(Family):
         times = torch.full(places.shape, time, device=noisy.device)
         chosen = text.to(noisy.device)[places]
         return self._denoiser(noisy.to(text.dtype), times, chosen, reference.to(text.dtype)).float()
+
+
+def _at(pixels: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """(n, 3, h, w) at another size, (height, width), by a bicubic filter without antialiasing."""
+    from torch.nn import functional as F
+
+    same = tuple(pixels.shape[2:]) == tuple(size)
+    return pixels if same else F.interpolate(pixels, size=tuple(size), mode="bicubic")
+
+
+def _enlarged(pixels: torch.Tensor) -> torch.Tensor:
+    """(n, 3, h, w) with a shorter side enlarged to SHORT; cut to whole pixels, it may end one below."""
+    shorter = min(pixels.shape[2:])
+    if shorter >= SHORT:
+        return pixels
+    height, width = (int(side * (SHORT / shorter)) for side in pixels.shape[2:])
+    pictures.refuse_large((width, height))
+    return _at(pixels, (height, width))
+
+
+def _padded(pixels: torch.Tensor) -> torch.Tensor:
+    """(n, 3, h, w) mirrored at its ends to sides of MULTIPLE. Where one side needs it the other gets it too, so that a
+    side that is a multiple already grows by MULTIPLE.
+    """
+    from torch.nn import functional as F
+
+    height, width = pixels.shape[2:]
+    if height % MULTIPLE == 0 and width % MULTIPLE == 0:
+        return pixels
+    return F.pad(pixels, (0, MULTIPLE - width % MULTIPLE, 0, MULTIPLE - height % MULTIPLE), mode="reflect")
 
 
 def _widths(main: Path, fused: Path) -> tuple[int, int, int, int, int]:

@@ -72,12 +72,12 @@ def resized(pixels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     return F.interpolate(pixels, size=size[::-1], mode="bicubic", antialias=True)
 
 
-def padded(pixels: torch.Tensor, multiple: int, mode: str = "constant") -> torch.Tensor:
-    """(n, c, h, w) with both sides padded at their end to multiples: zeros ("constant"), or "reflect", "replicate"."""
+def padded(pixels: torch.Tensor, multiple: int) -> torch.Tensor:
+    """(n, c, h, w) with both sides padded with zeros at their end to multiples."""
     from torch.nn import functional as F
 
     height, width = pixels.shape[2:]
-    return F.pad(pixels, (0, -width % multiple, 0, -height % multiple), mode=mode)
+    return F.pad(pixels, (0, -width % multiple, 0, -height % multiple))
 
 
 def generators(jobs: Sequence[Job]) -> list[torch.Generator]:

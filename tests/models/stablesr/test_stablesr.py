@@ -55,7 +55,7 @@ def differ(one, other):
 def expected(folder, loaded, job, prompt, steps):
     """The whole decode by the reference's formulas alone: reference to tiles, to latents, to pixels, to 8 bits."""
     main, fused = (dict(read(folder / file, ("state_dict",))) for file in FILES)
-    height, width = (side + -side % 32 for side in job.size[::-1])
+    height, width = (side + 32 - side % 32 for side in job.size[::-1])  # one of them needs it, so both get it
     source = torch.Generator("cpu").manual_seed(job.seed)
     picture = torch.from_numpy(np.array(job.guide)).permute(2, 0, 1)[None] / 127.5 - 1
     rows = np.pad(np.arange(job.size[1]), (0, height - job.size[1]), "reflect")
@@ -73,13 +73,13 @@ def expected(folder, loaded, job, prompt, steps):
         return reference.tiled(one, noisy.float(), latent, 8, 4)
 
     made = reference.sample(predict, latent, steps, lambda: torch.randn(latent.shape, generator=source)).float()
-    made = reference.decode(fused, made / 0.18215, seen)[..., : job.size[1], : job.size[0]]
-    made = reference.adain(made, picture)
+    made = reference.adain(reference.decode(fused, made / 0.18215, seen), canvas)[..., : job.size[1], : job.size[0]]
     return (((made + 1) / 2).clamp(0, 1) * 255).to(torch.uint8)[0].permute(1, 2, 0).numpy()
 
 
-def test_the_whole_decode_is_that_of_the_formulas(folder, loaded, model):
-    one = job()
+@pytest.mark.parametrize("size", [(104, 72), (96, 72)], ids=["both sides are padded", "a multiple is padded too"])
+def test_the_whole_decode_is_that_of_the_formulas(folder, loaded, model, size):
+    one = job(size=size)
     made = model.generate([one])[0]
     with torch.inference_mode():
         wanted = expected(folder, loaded, one, one.prompt, one.steps)
@@ -87,11 +87,43 @@ def test_the_whole_decode_is_that_of_the_formulas(folder, loaded, model):
     assert abs(pixels(made) - wanted.astype(int)).max() <= 1
 
 
-def test_a_small_reference_is_enlarged_to_512(loaded):
-    """The short side, with the authors' constants as they are: one tile across, two down."""
+def test_a_small_reference_is_enlarged_for_the_work_alone(loaded, monkeypatch):
+    """The short side to 512, with the authors' constants as they are: one tile across, two down."""
     assert (stablesr.SHORT, stablesr.MULTIPLE, stablesr.TILE, stablesr.STRIDE) == (512, 32, 64, 32)
+    seen, sample = [], loaded._sample
+    monkeypatch.setattr(loaded, "_sample", lambda latents, *more: seen.append(latents.shape) or sample(latents, *more))
     made = loaded.generate([job(size=(40, 51), steps=2)])[0]
-    assert made.size == (512, 652)
+    scale = loaded._pipe.vae_scale_factor
+    assert made.size == (40, 51) and [tuple(shape[2:]) for shape in seen] == [(672 // scale, 544 // scale)]
+
+
+@pytest.mark.parametrize(
+    "size, worked, padded",
+    [
+        ((40, 51), (512, 652), (544, 672)),  # a side that is a multiple grows with the other
+        ((512, 512), (512, 512), (512, 512)),
+        ((1024, 683), (1024, 683), (1056, 704)),
+        ((1024, 322), (1628, 511), (1632, 512)),  # cut, not rounded, to whole pixels
+    ],
+)
+def test_the_sizes_that_it_works_at(size, worked, padded):
+    picture = torch.rand(1, 3, *size[::-1])
+    enlarged = stablesr._enlarged(picture)
+    assert tuple(enlarged.shape[:1:-1]) == worked and tuple(stablesr._padded(enlarged).shape[:1:-1]) == padded
+
+
+def test_it_enlarges_without_antialiasing():
+    """Cubic convolution with a = -0.75 over the four nearest pixels, written out: a step from 0 to 1, in the middle."""
+    step = torch.zeros(1, 3, 256, 256)
+    step[..., 128:] = 1
+    row = stablesr._enlarged(step)[0, 0, 0, 252:260]
+    near, far = ([-0.03515625, 0.26171875, 0.87890625, -0.10546875], [-0.10546875, 0.87890625, 0.26171875, -0.03515625])
+    # output pixels 2k and 2k + 1 stand at k - 1/4 and k + 1/4: the weights of pixels k - 2 .. k + 1, k - 1 .. k + 2
+    wanted = []
+    for k in range(126, 130):
+        wanted += [sum(w for w, at in zip(near, range(k - 2, k + 2)) if at >= 128)]
+        wanted += [sum(w for w, at in zip(far, range(k - 1, k + 3)) if at >= 128)]
+    assert row.tolist() == pytest.approx(wanted, abs=1e-5)
 
 
 def test_a_batch_equals_its_images_in_any_order(model):
