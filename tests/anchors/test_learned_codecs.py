@@ -139,7 +139,8 @@ def test_secrets_of_the_command_are_not_kept(truth, tmp_path):
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, ends):
     """All but the first picture wait for the signal."""
     held = f"while request['id'] > 1 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n{ENCODE}"
-    slow = codec_program(tmp_path, encode=held, start='open("pids", "a").write(f"{os.getpid()}\\n")')
+    pids = tmp_path / "pids"
+    slow = codec_program(tmp_path, encode=held, start=f'open({str(pids)!r}, "a").write(f"{{os.getpid()}}\\n")')
     arguments = ["--command", slow, "--name", "mine", "--quality", "20", "--device", "cpu"]
     arguments += ["--ground_truth", str(truth), "--output_path", "Result"]
     process = warm.Program(["-m", "cmcbench", "codec", *arguments], tmp_path, dict(os.environ))
@@ -149,7 +150,7 @@ def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_p
     assert process.wait() == ends
     (tmp_path / "go").touch()
     if number == signal.SIGTERM:
-        assert gone(str(tmp_path / "pids"))  # a killed run cannot end its programs; their stdin ends, and so do they
+        assert gone(str(pids))  # a killed run cannot end its programs; their stdin ends, and so do they
     made = set(folder.glob("*.png"))
     assert len(made) < 3
     assert code(truth, tmp_path, "--quality", 20, command=slow) == 0
