@@ -138,9 +138,10 @@ def test_secrets_of_the_command_are_not_kept(truth, tmp_path):
 @pytest.mark.parametrize("number, ends", [(signal.SIGKILL, -9), (signal.SIGTERM, 130)], ids=["kill -9", "SIGTERM"])
 def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_path, number, ends):
     """All but the first picture wait for the signal."""
+    pids = str(tmp_path / "pids")
+    start = f'open({pids!r}, "a").write(f"{{os.getpid()}}\\n")'
     held = f"while request['id'] > 1 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\n{ENCODE}"
-    pids = tmp_path / "pids"
-    slow = codec_program(tmp_path, encode=held, start=f'open({str(pids)!r}, "a").write(f"{{os.getpid()}}\\n")')
+    slow = codec_program(tmp_path, encode=held, start=start)
     arguments = ["--command", slow, "--name", "mine", "--quality", "20", "--device", "cpu"]
     arguments += ["--ground_truth", str(truth), "--output_path", "Result"]
     process = warm.Program(["-m", "cmcbench", "codec", *arguments], tmp_path, dict(os.environ))
@@ -150,7 +151,7 @@ def test_a_run_that_is_killed_and_run_again_equals_one_that_was_not(truth, tmp_p
     assert process.wait() == ends
     (tmp_path / "go").touch()
     if number == signal.SIGTERM:
-        assert gone(str(pids))  # a killed run cannot end its programs; their stdin ends, and so do they
+        assert gone(pids)  # a killed run cannot end its programs; their stdin ends, and so do they
     made = set(folder.glob("*.png"))
     assert len(made) < 3
     assert code(truth, tmp_path, "--quality", 20, command=slow) == 0
