@@ -35,6 +35,7 @@ def flags(arguments: list[str]) -> dict[str, str]:
 
 @pytest.fixture
 def ready(bench, monkeypatch):
+    bench.inside = True
     for folder in ("GT", "Ref/image", "Ref/pixel"):
         write_truth(bench.folder / folder, 2)
     names = [path.name for path in sorted((bench.folder / "GT").iterdir())]

@@ -10,10 +10,12 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
@@ -25,6 +27,7 @@ class Program:
 
     def __init__(self, arguments: list[str], folder: Path, environment: dict[str, str]) -> None:
         self.said = Path(tempfile.mkdtemp(prefix="cmcbench-test-"))
+        weakref.finalize(self, shutil.rmtree, self.said, ignore_errors=True)
         self._process = SERVER.Process(target=_run, args=(arguments, folder, environment, self.said), daemon=True)
         self._process.start()
         self.pid = self._process.pid

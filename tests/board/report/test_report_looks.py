@@ -110,8 +110,10 @@ def test_the_radar_shows_its_scale_and_one_target_alone_is_not_the_best(desktop)
 def test_histograms_begin_where_scores_are(desktop):
     browser = desktop()
     browser.js("document.getElementById('distributions').scrollIntoView()")
+    browser.wait("document.querySelector('#distributions-body canvas')")
     browser.click("#distributions-bar [data-key=histograms]")
     browser.choose("#distributions", "Mode", "text")
+    browser.wait(f"!!{HISTOGRAMS}")
     ends = browser.js(f"[{HISTOGRAMS}.options.scales.x.min, {HISTOGRAMS}.options.scales.x.max]")
     rows = browser.texts("#distributions-body tbody tr")
     cells = "#distributions-body tbody td:nth-child({})"

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from bench import ROOT, SAMPLES
+import warm
+from bench import SAMPLES
 from PIL import Image
 from tiny_cdc import cdc_file, cdc_tensors
 
@@ -67,7 +66,7 @@ def test_another_process_decodes_the_stream_to_the_same_picture(file, model, tmp
     assert made.size == SIZE and len(stream) > 40
     (tmp_path / "stream").write_bytes(stream)
     paths = [str(file), str(tmp_path / "stream"), str(tmp_path / "other.png")]
-    subprocess.run([sys.executable, "-c", OTHER, *paths], check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert warm.Program(["-c", OTHER, *paths], tmp_path, dict(os.environ)).wait() == 0
     with Image.open(tmp_path / "other.png") as other:
         # The symbols are the same, or the stream would not have ended; the pictures but for fp32 on other threads
         assert np.abs(np.asarray(other).astype(int) - np.asarray(made)).max() <= 1

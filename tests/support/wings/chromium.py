@@ -24,6 +24,7 @@ FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--window-size=1280,900",
 )
+FRAMES = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"  # what has come into view is drawn by then
 
 
 class Browser:
@@ -50,7 +51,7 @@ class Browser:
         return self.driver.execute_script(f"return {code}", *arguments)
 
     def wait(self, code, *arguments):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not (found := self.js(code, *arguments)):
             assert time.monotonic() < deadline, f"never came: {code}"
             time.sleep(0.02)
@@ -99,7 +100,7 @@ class Browser:
         """Scroll through the whole page, so that every part is drawn and every picture asked for."""
         for part in ("leaderboard", "dimensions", "rate", "distributions", "runs", "images"):
             self.js("document.getElementById(arguments[0]).scrollIntoView()", part)
-            time.sleep(0.1)
+            self.driver.execute_async_script(FRAMES)
         self.gallery()
         self.wait(
             "['#radar', '#rate-body', '#distributions-body'].every(each => document.querySelector(`${each} canvas`))"
